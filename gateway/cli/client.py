@@ -1,0 +1,154 @@
+"""The admin API of a gateway that runs: found by its database's lock file, or named."""
+
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from gateway.cli.options import read_settings
+from gateway.core.errors import Conflict, GatewayError, NotFound, StoreUnavailable
+from gateway.core.model import Json
+
+TIMEOUT_SECONDS = 30
+
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--gateway",
+        metavar="URL",
+        envvar="GATEWAY_ADMIN_URL",
+        help="The admin API; default: that of the gateway which serves the database.",
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", metavar="FILE", help="A file with the admin API's token."),
+]
+
+
+def segment(text: str) -> str:
+    """Text as one segment of a path."""
+    return urllib.parse.quote(text, safe="")
+
+
+class NotRunning(GatewayError):
+    """No gateway serves the database."""
+
+    code = "not-running"
+
+
+class Unreachable(StoreUnavailable):
+    """The gateway does not answer."""
+
+    code = "gateway-unreachable"
+
+
+class Refused(GatewayError):
+    """The gateway refuses the call."""
+
+    code = "refused"
+
+
+# No proxy: a gateway is on this machine, or on the operator's own network.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+    """Post *body*: the status and body of the answer. Raises Unreachable."""
+    request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310
+    try:
+        with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+    except (OSError, ValueError) as error:
+        raise _no_answer(url, error) from None
+
+
+class Client:
+    """Calls the admin API."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Json:
+        """The answer to GET."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        if given:
+            path += "?" + urllib.parse.urlencode(given)
+        return self._call("GET", path)
+
+    def post(self, path: str) -> Json:
+        """The answer to POST."""
+        return self._call("POST", path)
+
+    def _call(self, method: str, path: str) -> Json:
+        request = urllib.request.Request(self.url + path, method=method)  # noqa: S310
+        if self._token:
+            request.add_header("authorization", f"Bearer {self._token}")
+        try:
+            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                return orjson.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            raise _of_answer(error) from None
+        except (OSError, ValueError) as error:
+            raise _no_answer(self.url, error) from None
+
+
+def _no_answer(url: str, error: Exception) -> Unreachable:
+    reason = getattr(error, "reason", error)
+    return Unreachable(f"the gateway at {url} does not answer: {reason}", cure="is it running?")
+
+
+def _of_answer(error: urllib.error.HTTPError) -> GatewayError:
+    try:
+        problem = orjson.loads(error.read())
+        detail = problem["detail"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        detail = f"the gateway answers {error.code}"
+    match error.code:
+        case 404:
+            return NotFound(detail)
+        case 409:
+            return Conflict(detail)
+        case 401:
+            return Refused(detail, cure="name the token's file with --token-file")
+        case code if code >= 500:
+            return Unreachable(detail)
+        case _:
+            return Refused(detail)
+
+
+def connect(at: str | None, token_file: Path | None, database: Path | None) -> Client:
+    """The client for a gateway that is named, or that serves the database."""
+    note = running(database) if at is None else {"admin": at}
+    path = token_file or os.environ.get("GATEWAY_ADMIN_TOKEN_FILE") or note.get("token_file")
+    try:
+        token = Path(path).read_text(encoding="utf-8").strip() if path else None
+    except OSError as error:
+        raise Refused(
+            f"the token file {path} cannot be read: {error.strerror}",
+            cure="name it with --token-file",
+        ) from None
+    return Client(note["admin"], token)
+
+
+def running(database: Path | None) -> dict[str, Json]:
+    """How the gateway that serves the database can be reached. Raises NotRunning."""
+    from gateway.store.sqlite.database import read_note
+
+    settings = read_settings({"database": database})
+    note = read_note(settings.database)
+    if note is None or "admin" not in note:
+        raise NotRunning(
+            f"no gateway serves {settings.database}",
+            cure="start one with `gateway serve`, or name it with --gateway or --database",
+        )
+    return note

@@ -1,0 +1,12 @@
+"""Exit codes, as sysexits.h has them where it has one."""
+
+DONE = 0
+NO = 1
+"""It ran, and the answer is no."""
+FIX = 2
+"""The user must fix something."""
+LATER = 75
+"""Try again later."""
+BAD_CONFIGURATION = 78
+"""At start."""
+INTERRUPTED = 130

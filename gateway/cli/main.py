@@ -1,0 +1,56 @@
+"""Every command, and what its end tells the shell.
+
+Errors come here from every command; exits.py has the codes.
+"""
+
+import sys
+from typing import NoReturn
+
+import click
+import typer
+
+from gateway.cli import configure, demo, operate, receive, send, serve
+from gateway.cli.exits import DONE, FIX, INTERRUPTED, LATER, NO
+from gateway.core.errors import Conflict, GatewayError, NotFound, StoreUnavailable
+
+app = typer.Typer(
+    name="gateway",
+    help="A durable webhook gateway and event router for licensed images.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for commands in (serve, configure, send, receive, demo, operate):
+    commands.register(app)
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name, and exit."""
+    try:
+        sys.exit(app(standalone_mode=False) or DONE)
+    except click.exceptions.NoArgsIsHelpError as help_wanted:
+        help_wanted.show()
+        sys.exit(FIX)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(FIX)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # `gateway events | head`
+        sys.stderr.close()
+        sys.exit(DONE)
+    except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        sys.exit(code_of(error))
+
+
+def code_of(error: GatewayError) -> int:
+    """The exit code for an error that ended a command."""
+    match error:
+        case StoreUnavailable():
+            return LATER
+        case NotFound() | Conflict():
+            return NO
+        case _:
+            return FIX

@@ -1,0 +1,339 @@
+"""Commands for operators: what is there, what is wrong, and once more."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.client import At, Client, TokenFile, connect, segment
+from gateway.cli.exits import NO
+from gateway.cli.options import Database
+from gateway.cli.output import AsJson, ago, console, print_json, print_table
+from gateway.core.model import Json
+
+Since = Annotated[str | None, typer.Option(metavar="TIME", help="Not before (RFC 3339).")]
+Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
+Endpoint = Annotated[str | None, typer.Option(metavar="NAME", help="Only to this endpoint.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (
+        status, events, deliveries, dead, inbox, redeliver, replay, cancel, pause, resume,
+    ):  # fmt: skip
+        app.command()(command)
+
+
+def status(
+    at: At = None, token_file: TokenFile = None, database: Database = None, as_json: AsJson = False
+) -> None:
+    """What runs, what waits, and what needs attention. Exit 1 when something does."""
+    client = connect(at, token_file, database)
+    state = client.get("/api/v1/status")
+    troubles = _troubles(state)
+    if as_json:
+        print_json({**state, "attention": troubles})
+    else:
+        _print_status(client, state, troubles)
+    if troubles:
+        raise typer.Exit(NO)
+
+
+def _troubles(state: dict[str, Json]) -> list[str]:
+    """What needs a person, in the order of urgency."""
+    troubles = []
+    if not state["ready"]:
+        troubles.append("the gateway is not ready: its log says why")
+    troubles += [
+        f"{endpoint['name']} is {endpoint['state']} ({endpoint['reason']}):"
+        f" mend it, then `gateway resume {endpoint['name']}`"
+        for endpoint in state["endpoints"]
+        if endpoint["state"] in {"disabled", "blocked"}
+    ]
+    for name, dead_letters in state["stats"]["dead"].items():
+        troubles.append(f"{name} has {dead_letters['count']} dead letters: see `gateway dead`")
+    known = {endpoint["name"] for endpoint in state["endpoints"]}
+    for name, waiting in state["stats"]["scheduled"].items():
+        if name not in known:
+            count = waiting["count"]
+            troubles.append(f"{count} deliveries wait for {name}, which is not in routes.yaml")
+    if state["stats"]["inbox"]:
+        count = state["stats"]["inbox"]
+        troubles.append(f"the inbox has {count} requests to look at: see `gateway inbox`")
+    return troubles
+
+
+def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -> None:
+    routes, stats = state["routes"], state["stats"]
+    console().print(
+        f"rights-gateway {state['version']} at {client.url}, {'ready' if state['ready'] else 'NOT READY'};"
+        f" {routes['file']} {routes['fingerprint']}; {stats['unmatched']} unmatched events"
+    )
+    print_table(
+        ("endpoint", "state", "running", "scheduled", "dead", "owner"),
+        (
+            (
+                each["name"],
+                each["state"],
+                each["running"],
+                stats["scheduled"].get(each["name"], {}).get("count", 0),
+                stats["dead"].get(each["name"], {}).get("count", 0),
+                each["owner"],
+            )
+            for each in state["endpoints"]
+        ),
+        empty="no endpoints",
+    )
+    for trouble in troubles:
+        console().print(f"[bold red]![/] {trouble}")
+
+
+def events(
+    event: Annotated[str | None, typer.Argument(help="Show this one, with its deliveries.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only from this source.")] = None,
+    event_type: Annotated[str | None, typer.Option("--type", help="Only of this type.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only about this.")] = None,
+    unmatched: Annotated[
+        bool, typer.Option("--unmatched", help="Only what no route took.")
+    ] = False,
+    since: Since = None,
+    limit: Limit = 20,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """The latest events; or one, with all that became of it."""
+    client = connect(at, token_file, database)
+    if event is not None:
+        shown = client.get(f"/api/v1/events/{segment(event)}")
+        print_json(shown) if as_json else print_event(shown)
+        return
+    query = {
+        "source": source, "type": event_type, "subject": subject, "since": since, "limit": limit,
+        "unmatched": "true" if unmatched else None,
+    }  # fmt: skip
+    page = client.get("/api/v1/events", query)
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ("id", "type", "subject", "source", "deliveries", "received"),
+        (
+            (e["id"], e["type"], e["subject"], e["source"], e["deliveries"], ago(e["received_at"]))
+            for e in page["items"]
+        ),
+        empty="no events: send one with `gateway send`",
+    )
+
+
+def print_event(event: dict[str, Json]) -> None:
+    """An event and what became of it."""
+    attributes = event["attributes"]
+    console().print(
+        f"{event['id']}  {attributes['type']}  {attributes.get('subject', '')}"
+        f"  from {event['source']}, {ago(event['received_at'])}"
+    )
+    print_table(
+        ("delivery", "endpoint", "route", "state", "attempts", "last", "reason"),
+        (
+            (
+                d["id"],
+                d["endpoint"],
+                d["route"],
+                d["state"],
+                len(d["attempts"]),
+                _last(d["attempts"]),
+                d["reason"],
+            )
+            for d in event["deliveries"]
+        ),
+        empty="no route took it",
+    )
+
+
+def _last(attempts: list[dict[str, Json]]) -> str:
+    """The latest attempt, in a word or two."""
+    if not attempts:
+        return ""
+    last = attempts[-1]
+    return f"{last['status'] or last['outcome']} in {last['duration_ms']:.0f} ms"
+
+
+def deliveries(
+    delivery: Annotated[
+        str | None, typer.Argument(help="Show this one, with its attempts.")
+    ] = None,
+    state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
+    endpoint: Endpoint = None,
+    route: Annotated[str | None, typer.Option(help="Only by this route.")] = None,
+    since: Since = None,
+    limit: Limit = 20,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """The latest deliveries; or one, with its attempts."""
+    client = connect(at, token_file, database)
+    if delivery is not None:
+        shown = client.get(f"/api/v1/deliveries/{segment(delivery)}")
+        print_json(shown) if as_json else _print_delivery(shown)
+        return
+    query = {"state": state, "endpoint": endpoint, "route": route, "since": since, "limit": limit}
+    page = client.get("/api/v1/deliveries", query)
+    print_json(page) if as_json else _print_deliveries(page, "no deliveries")
+
+
+def _print_deliveries(page: dict[str, Json], empty: str) -> None:
+    print_table(
+        ("id", "endpoint", "route", "state", "attempts", "due", "reason"),
+        (
+            (
+                d["id"],
+                d["endpoint"],
+                d["route"],
+                d["state"],
+                d["attempts"],
+                ago(d["due_at"]) if d["state"] == "scheduled" else "",
+                d["reason"],
+            )
+            for d in page["items"]
+        ),
+        empty=empty,
+    )
+
+
+def _print_delivery(delivery: dict[str, Json]) -> None:
+    console().print(
+        f"{delivery['id']}  {delivery['state']}  to {delivery['endpoint']} by {delivery['route']}"
+    )
+    for attempt in delivery["attempts"]:
+        what = attempt["status"] or attempt["reason"] or attempt["outcome"]
+        console().print(
+            f"  {attempt['number']}. {ago(attempt['started_at'])}: {attempt['outcome']} {what}"
+            f" in {attempt['duration_ms']:.0f} ms",
+            markup=False,
+        )
+        for call in attempt["calls"]:
+            console().print(f"     {call['method']} {call['url']} {call['status']}", markup=False)
+        if attempt["excerpt"] and attempt["outcome"] != "accepted":
+            console().print(f"     {attempt['excerpt'][:2000]}", markup=False, style="dim")
+
+
+def dead(
+    endpoint: Endpoint = None,
+    since: Since = None,
+    limit: Limit = 20,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Deliveries that will not be attempted again, and why. Exit 1 when there are some."""
+    query = {"state": "dead", "endpoint": endpoint, "since": since, "limit": limit}
+    page = connect(at, token_file, database).get("/api/v1/deliveries", query)
+    print_json(page) if as_json else _print_deliveries(page, "no dead letters")
+    if page["items"]:
+        raise typer.Exit(NO)
+
+
+def inbox(
+    source: Annotated[str | None, typer.Option(help="Only from this source.")] = None,
+    code: Annotated[str | None, typer.Option(help="Only for this reason.")] = None,
+    since: Since = None,
+    limit: Limit = 20,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Requests that made no event, or not all that they should have, and why."""
+    query = {"source": source, "code": code, "since": since, "limit": limit}
+    page = connect(at, token_file, database).get("/api/v1/inbox", query)
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ("id", "source", "code", "received", "detail"),
+        (
+            (e["id"], e["source"], e["code"], ago(e["received_at"]), e["detail"])
+            for e in page["items"]
+        ),
+        empty="the inbox is empty",
+    )
+
+
+Name = Annotated[str, typer.Argument(show_default=False)]
+
+
+def redeliver(
+    delivery: Name,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a dead or cancelled delivery back on schedule, under the same id."""
+    answer = connect(at, token_file, database).post(
+        f"/api/v1/deliveries/{segment(delivery)}/redeliver"
+    )
+    _done(answer, f"{delivery} is back on schedule", as_json=as_json)
+
+
+def cancel(
+    delivery: Name,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel a delivery that is scheduled."""
+    answer = connect(at, token_file, database).post(
+        f"/api/v1/deliveries/{segment(delivery)}/cancel"
+    )
+    _done(answer, f"{delivery} is cancelled", as_json=as_json)
+
+
+def replay(
+    event: Name,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Route a stored event again, by today's routes: new deliveries."""
+    answer = connect(at, token_file, database).post(f"/api/v1/events/{segment(event)}/replay")
+    made = answer["deliveries"]
+    _done(
+        answer,
+        f"{len(made)} new deliveries: {', '.join(made) or 'no route matches'}",
+        as_json=as_json,
+    )
+
+
+def pause(
+    endpoint: Name,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Begin no attempt at an endpoint until it is resumed; its work waits."""
+    answer = connect(at, token_file, database).post(f"/api/v1/endpoints/{segment(endpoint)}/pause")
+    _done(answer, f"{endpoint} is paused", as_json=as_json)
+
+
+def resume(
+    endpoint: Name,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let attempts at an endpoint begin again: paused, disabled or blocked."""
+    answer = connect(at, token_file, database).post(f"/api/v1/endpoints/{segment(endpoint)}/resume")
+    _done(answer, f"{endpoint} is open", as_json=as_json)
+
+
+def _done(answer: Json, text: str, *, as_json: bool) -> None:
+    print_json(answer) if as_json else console().print(text)

@@ -1,0 +1,106 @@
+"""How commands speak: tables for people, JSON for programs; colours only on a terminal."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDTH_OF_A_PIPE = 200
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+STYLES = {
+    "delivered": "green",
+    "open": "green",
+    "accepted": "green",
+    "scheduled": "yellow",
+    "leased": "yellow",
+    "paused": "yellow",
+    "dead": "bold red",
+    "disabled": "bold red",
+    "blocked": "bold red",
+    "cancelled": "dim",
+    "superseded": "dim",
+}
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """Standard output (or error), as wide as the terminal; wide enough where it is none."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = None if stream.isatty() else WIDTH_OF_A_PIPE
+    return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())
+
+
+def print_json(value: Any) -> None:
+    """One JSON document, indented on a terminal and on one line in a pipe."""
+    option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0)
+    sys.stdout.buffer.write(orjson.dumps(value, option=option))
+    sys.stdout.buffer.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Rows under their columns; *empty* where there are none."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
+    count = 0
+    for row in rows:
+        table.add_row(*map(_cell, row))
+        count += 1
+    if count:
+        console().print(table)
+    else:
+        console().print(Text(empty, style="dim"))
+
+
+def _cell(value: Any) -> Text:
+    text = "" if value is None else str(value)
+    return Text(printable(text), style=STYLES.get(text, ""))
+
+
+def printable(text: str) -> str:
+    """Text without what would move a terminal's cursor."""
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def ago(moment: str | None) -> str:
+    """An RFC 3339 moment as the time since then, or until then."""
+    if moment is None:
+        return ""
+    seconds = (datetime.fromisoformat(moment) - _now()).total_seconds()
+    size = abs(seconds)
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        if size >= length or unit == "s":
+            text = f"{round(size / length)}{unit}"
+            break
+    return f"in {text}" if seconds > 0 else f"{text} ago"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  # a command shows how long ago something was
+
+
+def own_command() -> str:
+    """How the user runs this program: what to type for the next command."""
+    called = Path(sys.argv[0])
+    if called.name != "gateway":
+        return f"{sys.executable} -m gateway"
+    for folder in os.get_exec_path():
+        if (Path(folder) / "gateway").is_file():
+            return "gateway" if (Path(folder) / "gateway").samefile(called) else _relative(called)
+    return _relative(called)
+
+
+def _relative(path: Path) -> str:
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,239 @@
+"""`gateway send` and `gateway ping`: an event in, as its source would send it; a test event out."""
+
+import asyncio
+import os
+import secrets as entropy
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.text import Text
+
+from gateway.cli.client import At, TokenFile, connect, post, running, segment
+from gateway.cli.exits import LATER, NO
+from gateway.cli.operate import print_event
+from gateway.cli.options import Database, Routes, read_settings
+from gateway.cli.output import AsJson, console, own_command, print_json
+from gateway.clock import SystemClock
+from gateway.core.errors import ConfigError, NotFound
+from gateway.core.model import Json, rfc3339
+
+WAIT_SECONDS = 10
+FINAL = frozenset({"delivered", "dead", "cancelled", "superseded"})
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(send)
+    app.command()(ping)
+
+
+def samples() -> list[str]:
+    """The types of the sample events that come with the gateway."""
+    folder = files("gateway") / "samples"
+    return sorted(file.name.removesuffix(".json") for file in folder.iterdir())
+
+
+def sample(event_type: str, now: int) -> dict[str, Json]:
+    """A sample event, fresh: with an id and a time of its own. Raises NotFound."""
+    if event_type not in samples():
+        raise NotFound(f"there is no sample {event_type}", cure=f"known: {', '.join(samples())}")
+    event: dict[str, Json] = orjson.loads(
+        (files("gateway") / "samples" / f"{event_type}.json").read_bytes()
+    )
+    event["id"] = f"{event['id']}-{entropy.token_hex(4)}"
+    event["time"] = rfc3339(now)
+    return event
+
+
+def send(
+    bodies: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...", help="What to post; - is standard input.", show_default=False
+        ),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="As which source; default: the first.", metavar="NAME")
+    ] = None,
+    sample_type: Annotated[
+        str,
+        typer.Option(
+            "--sample", metavar="TYPE", help=f"Without a file: one of {', '.join(samples())}."
+        ),
+    ] = "license.expiring",
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The gateway; default: the one that runs here."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for its deliveries, and show them.")
+    ] = False,
+    at: At = None,
+    token_file: TokenFile = None,
+    routes: Routes = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Post events to the gateway, signed as their source would sign them."""
+    place = url or running(database)["public"]
+    sender = _source(routes, database, source)
+    now = SystemClock().now()
+    if bodies:
+        texts = [sys.stdin.buffer.read() if str(b) == "-" else b.read_bytes() for b in bodies]
+    else:
+        texts = [orjson.dumps(sample(sample_type, now))]
+    accepted = True
+    for text in texts:
+        answer = _post_as(sender, place, text)
+        accepted = accepted and answer["status"] < 300
+        if as_json and not wait:
+            print_json(answer)
+        elif not as_json:
+            _print_answer(answer, hint=not wait)
+        if wait and "id" in answer:
+            _print_settled(
+                _settled(connect(at, token_file, database), answer["id"]), as_json=as_json
+            )
+    if not accepted:
+        raise typer.Exit(NO)
+
+
+def _source(routes: Path | None, database: Path | None, name: str | None) -> Any:
+    """The source to send as."""
+    known = _routes(routes, database).sources
+    if not known:
+        raise NotFound("the routes file has no sources", cure="add one under `sources:`")
+    found = known.get(name or next(iter(known)))
+    if found is None:
+        raise NotFound(f"there is no source {name}", cure=f"known: {', '.join(known)}")
+    return found
+
+
+def _routes(routes: Path | None, database: Path | None) -> Any:
+    from gateway.loading import check
+
+    checked = check(read_settings({"routes": routes, "database": database}), os.environ, keep=False)
+    if checked.routes is None:
+        raise ConfigError(checked.problems)
+    return checked.routes
+
+
+def _post_as(source: Any, place: str, body: bytes) -> dict[str, Json]:
+    """Post *body* as its source would, and what the gateway answered."""
+    from gateway.explaining import looks_like_cloudevent
+
+    cloudevent = looks_like_cloudevent(body)
+    headers = source.verifier.sign(
+        body, SystemClock().now(), method="POST", request_id=f"msg_{entropy.token_hex(12)}"
+    )
+    headers["content-type"] = "application/cloudevents+json" if cloudevent else "application/json"
+    status, answer = post(f"{place}/in/{segment(source.name)}", headers, body)
+    try:
+        fields = orjson.loads(answer) if answer else {}
+    except orjson.JSONDecodeError:
+        fields = {"detail": answer.decode("utf-8", "replace")}
+    return {"status": status, **fields, **({} if status >= 300 else {"source": source.name})}
+
+
+def _print_answer(answer: dict[str, Json], *, hint: bool) -> None:
+    if answer["status"] >= 300:
+        text = f"{answer['status']} {answer.get('title', '')}: {answer.get('detail', '')}"
+        console().print(Text(text, style="bold red"))
+        return
+    for one in answer.get("events", [answer]):
+        kept = "a duplicate of" if one.get("duplicate") else "kept as"
+        console().print(
+            Text.assemble((f"{answer['status']} ", "green"), f"{kept} {one.get('id', '')}")
+        )
+        if hint and "id" in one:
+            console().print(f"see what becomes of it: [bold]{own_command()} events {one['id']}[/]")
+
+
+def _settled(client: Any, event_id: str) -> dict[str, Json]:
+    """The event once all its deliveries have ended, or as it is after a while."""
+    path = f"/api/v1/events/{segment(event_id)}"
+    deadline = time.monotonic() + WAIT_SECONDS
+    event: dict[str, Json] = client.get(path)
+    while time.monotonic() < deadline and any(d["state"] not in FINAL for d in event["deliveries"]):
+        time.sleep(0.05)  # noqa: TID251  # a command that polls
+        event = client.get(path)
+    return event
+
+
+def _print_settled(event: dict[str, Json], *, as_json: bool) -> None:
+    if as_json:
+        print_json(event)
+    else:
+        print_event(event)
+
+
+def ping(
+    endpoint: Annotated[str, typer.Argument(show_default=False)],
+    routes: Routes = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send an endpoint a signed test event, now, past the queue. Exit 1 when it is not taken."""
+    from gateway.core.model import Accepted, Refused
+
+    settings = read_settings({"routes": routes, "database": database})
+    known = _routes(routes, database).endpoints
+    if endpoint not in known:
+        raise NotFound(f"there is no endpoint {endpoint}", cure=f"known: {', '.join(known)}")
+    outcome, call = asyncio.run(_ping(settings, known[endpoint]))
+    taken = isinstance(outcome, Accepted)
+    result: dict[str, Json] = {
+        "endpoint": endpoint,
+        "method": call.method,
+        "url": call.url,
+        "taken": taken,
+    }
+    if isinstance(outcome, (Accepted, Refused)):
+        result["status"] = outcome.response.status
+        result["body"] = outcome.response.text[:2000]
+    else:
+        result["reason"], result["detail"] = outcome.reason, outcome.detail
+    if as_json:
+        print_json(result)
+    else:
+        said = result.get("status") or f"{result['reason']}: {result['detail']}"
+        console().print(Text(f"--> {call.method} {call.url}", style="bold"))
+        console().print(Text(f"<-- {said}", style="green" if taken else "bold red"))
+    if not taken:
+        raise typer.Exit(NO if "status" in result else LATER)
+
+
+async def _ping(settings: Any, endpoint: Any) -> tuple[Any, Any]:
+    """One attempt with a test event; for a handler's endpoint a GET, which changes nothing."""
+    from gateway.core.model import Call, Delivery, event_id
+    from gateway.core.routing import Source
+    from gateway.core.verifying import Inbound, NoVerifier
+    from gateway.flows.deliver import signed_post
+    from gateway.flows.reading import read
+    from gateway.sender.aiohttp import AiohttpSender
+
+    now = SystemClock().now()
+    if endpoint.handler is None:
+        body = orjson.dumps({"type": "gateway.ping", "data": {"endpoint": endpoint.name}})
+        request = Inbound("POST", {}, frozenset(), body, now)
+        source = Source(name="gateway", verifier=NoVerifier())
+        (event,) = read(source, request, None, lambda: event_id(now, entropy.randbits(48)))
+        call = signed_post(endpoint, Delivery(event, 0, "ping", endpoint.name), now)
+    else:
+        call = Call(
+            method="GET",
+            url=endpoint.url,
+            headers=endpoint.headers,
+            body=b"",
+            timeout=endpoint.timeout,
+        )
+    sender = AiohttpSender(settings.egress, user_agent="rights-gateway-ping")
+    try:
+        return await sender.send(call), call
+    finally:
+        await sender.close()

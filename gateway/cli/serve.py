@@ -1,0 +1,182 @@
+"""`gateway serve`: run the gateway until a signal ends it."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from gateway import __version__
+from gateway.cli.exits import BAD_CONFIGURATION
+from gateway.cli.options import Database, Routes, setting
+from gateway.cli.output import console, own_command
+from gateway.config.settings import Settings, read_settings
+from gateway.core.errors import ConfigError, Problem, SchemaTooNew
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(serve)
+
+
+def serve(
+    routes: Routes = None,
+    database: Database = None,
+    listen: Annotated[str | None, setting("listen", "HOST:PORT")] = None,
+    admin: Annotated[str | None, setting("admin", "HOST:PORT")] = None,
+    admin_token_file: Annotated[Path | None, setting("admin_token_file", "FILE")] = None,
+    egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
+    egress_port: Annotated[list[int] | None, setting("egress_port", "PORT")] = None,
+    production: Annotated[bool | None, setting("production")] = None,
+    grace: Annotated[str | None, setting("grace", "DURATION")] = None,
+    drain: Annotated[str | None, setting("drain", "DURATION")] = None,
+    log: Annotated[str | None, setting("log", "FORM")] = None,
+    log_level: Annotated[str | None, setting("log_level", "LEVEL")] = None,
+    sample_receiver: Annotated[str | None, setting("sample_receiver", "HOST:PORT")] = None,
+) -> None:
+    """Receive webhooks, and deliver them, until SIGTERM or Ctrl-C.
+
+    SIGHUP reloads the routes file; so does every change to it.
+    """
+    flags = {name: value for name, value in locals().items() if value not in (None, [])}
+    import uvloop
+
+    try:
+        settings = read_settings(flags)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
+    except (ConfigError, SchemaTooNew) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(BAD_CONFIGURATION) from None
+
+
+async def _serve(settings: Settings) -> None:
+    from gateway.logs import set_up_logging
+    from gateway.service import Service
+
+    set_up_logging(settings.log, settings.log_level)
+    service = await Service.open(settings)
+    receiver = None
+    try:
+        if settings.sample_receiver is not None:
+            receiver = await _sample_receiver(service)
+        await service.start()
+    except BaseException:
+        if receiver is not None:
+            await receiver.stop()
+        raise
+    _print_start(service, receiver.url if receiver else None)
+    await _until_told(service)
+    if receiver is not None:
+        await receiver.stop()
+
+
+async def _until_told(service: Any) -> None:
+    """Serve until SIGTERM or SIGINT; a second one hurries the end."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    received: list[signal.Signals] = []
+    reloads: set[asyncio.Task[Any]] = set()
+
+    def end(number: signal.Signals) -> None:
+        received.append(number)
+        if told.is_set():
+            service.hurry()
+        told.set()
+
+    def reload() -> None:
+        task = loop.create_task(service.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, number)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    await told.wait()
+    # A person at the terminal waits for us; a load balancer has to be told first.
+    moment = service.settings.drain if received[0] == signal.SIGTERM else 0
+    await service.stop(moment=moment)
+
+
+async def _sample_receiver(service: Any) -> Any:
+    from gateway.cli.receive import shown
+    from gateway.clock import SystemClock
+    from gateway.receiver import Receiver, keys_of
+    from gateway.web.server import listen as listen_at
+
+    if service.settings.production:
+        what = "a sample receiver answers for nobody"
+        cure = "leave it out in production"
+        flag = "--sample-receiver"
+        raise ConfigError(
+            [Problem(file=flag, line=0, column=0, code="sample-receiver", what=what, cure=cure)]
+        )
+    receiver = Receiver(
+        listen_at(service.settings.sample_receiver, "sample-receiver"),
+        keys_of(service.routes.endpoints.values()),
+        lambda arrived: shown(arrived, whole=False),
+        lambda _arrived: 200,
+        SystemClock().now,
+    )
+    await receiver.start()
+    return receiver
+
+
+def _print_start(service: Any, receiver: str | None) -> None:
+    """What runs where, and the one command to type next."""
+    out = console(to_stderr=True)
+    out.print(f"[bold]rights-gateway {__version__}[/]")
+    for label, text in _facts(service, receiver):
+        out.print(f"  {label:<10} {escape(text)}")
+    if service.new_token:
+        out.print(f"  [bold]{'token':<10} {service.new_token}[/]")
+        out.print(
+            f"  {'':<10} for the admin API; shown this once, kept in {service.settings.admin_token_file}"
+        )
+    if receiver is not None:
+        out.print(
+            f"\nNow send it an event, from another terminal:\n\n  [bold]{_send_command()}[/]\n"
+        )
+
+
+def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
+    settings, routes = service.settings, service.routes
+    facts = [
+        ("webhooks" if i == 0 else "", f"{service.public_url}/in/{name}")
+        for i, name in enumerate(routes.sources)
+    ]
+    facts.append(("admin", service.admin_url))
+    facts.append(("database", str(settings.database)))
+    counts = f"{len(routes.routes)} routes, {len(routes.endpoints)} endpoints, {len(routes.sources)} sources"
+    facts.append(("routes", f"{settings.routes} ({counts})"))
+    if service.made_secrets:
+        facts.append(
+            (
+                "secrets",
+                f"made up for development, kept in {settings.development_secrets} (mode 600):",
+            )
+        )
+        facts.append(("", ", ".join(service.made_secrets)))
+    facts.append(("calls", _calls(settings)))
+    if receiver is not None:
+        facts.append(("receiver", f"{receiver} shows what the endpoints are sent"))
+    return facts
+
+
+def _calls(settings: Settings) -> str:
+    ports = ", ".join(map(str, sorted(settings.egress_port)))
+    text = f"go to public addresses, https on port {ports}"
+    if settings.egress_allow:
+        text += f"; to {', '.join(map(str, settings.egress_allow))}"
+    return text if settings.production else f"{text}; and, in development, to this machine"
+
+
+def _send_command() -> str:
+    """`gateway send`, as it is typed where the user is: in a container, from outside of it."""
+    if os.environ.get("RIGHTS_GATEWAY_IMAGE"):  # the Dockerfile sets it
+        return f"docker exec {socket.gethostname()} gateway send"
+    return f"{own_command()} send"

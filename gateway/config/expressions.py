@@ -1,0 +1,269 @@
+"""CEL, in the two places where routes.yaml has expressions: `when:` and `${…}`.
+
+https://github.com/google/cel-spec/blob/master/doc/langdef.md
+
+A string that is one `${…}` keeps the expression's type; other text around it, or several of them,
+make text. `$${` is a literal `${`. Expressions are compiled and checked when the file is loaded, and
+bounded when they run (iterations, recursion, size). Where one has no value, ExpressionFailed says
+why; an error never passes for a value, although the library shows errors as text.
+
+Plain paths (`body.license.id`, `headers["x-id"]`) are most of what people write, and a Python getter
+is ten times as fast as CEL: those are compiled to getters, and a property test holds them to CEL.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext.ext_optional import ExtOptional
+from cel_expr_python.ext.ext_strings import ExtStrings
+
+from gateway.core.errors import ExpressionFailed
+from gateway.core.model import Json
+from gateway.core.routing import Compute
+
+
+class ExpressionInvalid(Exception):  # becomes a Problem of the file it stands in
+    """An expression cannot be compiled."""
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.cure = cure
+
+
+class Expressions:
+    """Compiles expressions over a fixed set of variables."""
+
+    def __init__(self, variables: Sequence[str]) -> None:
+        self.variables = tuple(variables)
+        self._env = cel.NewEnv(
+            variables=dict.fromkeys(variables, cel.Type.DYN),
+            extensions=[ExtStrings(), ExtOptional()],
+        )
+
+    def template(self, template: Json) -> Compute:
+        """What computes *template*: any JSON value whose strings may hold `${…}`."""
+        if isinstance(template, str):
+            return self._text(template)
+        if isinstance(template, list):
+            items = [self.template(item) for item in template]
+            return lambda variables: [item(variables) for item in items]
+        if isinstance(template, dict):
+            members = {name: self.template(item) for name, item in template.items()}
+            return lambda variables: {name: item(variables) for name, item in members.items()}
+        return lambda _variables: template
+
+    def _text(self, text: str) -> Compute:
+        pieces = _split(text)
+        if len(pieces) == 1 and isinstance(pieces[0], _Expression):
+            return self.expression(pieces[0].source)
+        if all(isinstance(piece, str) for piece in pieces):
+            literal = "".join(piece for piece in pieces if isinstance(piece, str))
+            return lambda _variables: literal
+        parts = [
+            piece if isinstance(piece, str) else (piece.source, self.expression(piece.source))
+            for piece in pieces
+        ]
+        return lambda variables: "".join(
+            part if isinstance(part, str) else _as_text(part[1](variables), part[0])
+            for part in parts
+        )
+
+    def expression(self, source: str) -> Compute:
+        """What computes one expression. Raises ExpressionInvalid."""
+        try:
+            program = self._env.compile(source)
+        except RuntimeError as error:
+            raise _invalid(source, str(error), self.variables) from None
+        steps = _plain_path(source, self.variables)
+        if steps is not None:
+            return _getter(source, steps)
+        return self._evaluated(source, program)
+
+    def _evaluated(self, source: str, program: Any) -> Compute:
+        env = self._env
+
+        def compute(variables: Mapping[str, Json]) -> Json:
+            try:
+                value = program.eval(env.Activation(variables))
+                plain = value.plain_value()
+            except (RuntimeError, TypeError, ValueError) as error:
+                raise ExpressionFailed(f"`{source}`: {_first_line(error)}") from None
+            if value.type() == cel.Type.ERROR:  # its plain value is the error's text
+                raise ExpressionFailed(f"`{source}`: {_first_line(plain)}")
+            return _as_json(plain, source)
+
+        return compute
+
+
+class _Expression:
+    """An expression between pieces of text."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+
+def _split(text: str) -> list[str | _Expression]:
+    """A string in literal pieces and expressions."""
+    pieces: list[str | _Expression] = []
+    position = 0
+    while (start := text.find("${", position)) >= 0:
+        if start > position and text[start - 1] == "$":
+            pieces.append(text[position : start - 1] + "${")
+            position = start + 2
+            continue
+        end = _end_of_expression(text, start + 2)
+        source = text[start + 2 : end].strip()
+        if not source:
+            raise ExpressionInvalid("`${}` holds no expression", "write one, or `$${` for the text")
+        if start > position:
+            pieces.append(text[position:start])
+        pieces.append(_Expression(source))
+        position = end + 1
+    if position < len(text) or not pieces:
+        pieces.append(text[position:])
+    return pieces
+
+
+def _end_of_expression(text: str, position: int) -> int:
+    """Where the `}` stands that ends an expression; braces in its strings and maps are its own."""
+    depth = 0
+    while position < len(text):
+        char = text[position]
+        if char in "\"'":
+            closing = _STRING.match(text, position)
+            if closing is None:
+                break
+            position = closing.end()
+            continue
+        if char == "{":
+            depth += 1
+        elif char == "}":
+            if depth == 0:
+                return position
+            depth -= 1
+        position += 1
+    raise ExpressionInvalid(
+        f"`{text}` has a `${{` without its `}}`", "close it, or write `$${` for the text"
+    )
+
+
+_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+
+_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[\"([^\"\\]*)\"\]|\['([^'\\]*)'\]|\[(\d{1,9})\]")
+
+
+def _plain_path(source: str, variables: Sequence[str]) -> list[str | int] | None:
+    """The steps of a plain path, its variable first; None when the expression is more than that."""
+    root = re.match(r"[A-Za-z_][A-Za-z0-9_]*", source)
+    if root is None or root.group() not in variables:
+        return None
+    steps: list[str | int] = [root.group()]
+    position = root.end()
+    while position < len(source):
+        step = _STEP.match(source, position)
+        if step is None:
+            return None
+        name = step[1] or step[2] or step[3]
+        steps.append(int(step[4]) if step[4] else name or "")
+        position = step.end()
+    return steps
+
+
+def _getter(source: str, steps: Sequence[str | int]) -> Compute:
+    """A path's value: as CEL would give it, without CEL."""
+    root, *rest = steps
+
+    def get(variables: Mapping[str, Json]) -> Json:
+        value = variables[root]  # type: ignore[index]  # the first step is a name
+        for step in rest:
+            if isinstance(value, dict) and isinstance(step, str):
+                if step not in value:
+                    raise ExpressionFailed(f'`{source}`: there is no "{step}"')
+                value = value[step]
+            elif isinstance(value, list) and isinstance(step, int):
+                if step >= len(value):
+                    raise ExpressionFailed(f"`{source}`: there is no element {step}")
+                value = value[step]
+            else:
+                raise ExpressionFailed(f'`{source}`: "{step}" is looked up in {_kind(value)}')
+        return value
+
+    return get
+
+
+def _kind(value: Json) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a truth value"
+        case str():
+            return "text"
+        case int() | float():
+            return "a number"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def _as_text(value: Json, source: str) -> str:
+    """A value as part of a longer text."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case _:
+            raise ExpressionFailed(f"`{source}`: {_kind(value)} cannot stand within text")
+
+
+def _as_json(value: Any, source: str) -> Json:
+    """What CEL computed, as JSON: times as RFC 3339 text, durations as CEL writes them."""
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case timedelta():
+            return f"{value.total_seconds():g}s"
+        case list():
+            return [_as_json(item, source) for item in value]
+        case dict():
+            return {_key(key, source): _as_json(item, source) for key, item in value.items()}
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            raise ExpressionFailed(
+                f"`{source}`: {type(value).__name__} is nothing that JSON can hold"
+            )
+
+
+def _key(key: Any, source: str) -> str:
+    if isinstance(key, str):
+        return key
+    raise ExpressionFailed(f"`{source}`: a key that is no text is nothing that JSON can hold")
+
+
+def _invalid(source: str, message: str, variables: Sequence[str]) -> ExpressionInvalid:
+    """CEL's own message, shortened to what went wrong and where in the expression."""
+    first = message.partition("\n")[0]
+    found = re.search(r"<input>:\d+:(\d+): (.*)$", first)
+    column, what = (int(found[1]), found[2]) if found else (0, first)
+    what = re.sub(r" expecting \{.*", "", what).removesuffix(" (in container '')")
+    where = f" at character {column}" if column else ""
+    if "undeclared reference" in what:
+        cure = f"use one of {', '.join(variables)}"
+    else:
+        cure = "see docs/routes.md, Expressions"
+    return ExpressionInvalid(f"`{source}` is no expression{where}: {what}", cure)
+
+
+def _first_line(error: object) -> str:
+    return str(error).partition("\n")[0][:200]

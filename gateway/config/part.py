@@ -1,0 +1,94 @@
+"""A part of a routes file on its way to a core value: its place, and what is wrong with it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+
+from gateway.config.document import Document, Path, Place
+from gateway.config.expressions import ExpressionInvalid, Expressions
+from gateway.config.secrets import Kind, SecretBook, SecretMissing
+from gateway.config.shapes import SecretReference
+from gateway.core.egress import EgressPolicy
+from gateway.core.errors import Problem
+from gateway.core.model import Json
+from gateway.core.routing import Compute
+from gateway.core.secret import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a routes file is checked against."""
+
+    secrets: SecretBook
+    egress: EgressPolicy
+    find_handler: Callable[[str], str]
+    """Given `module:function`: why there is no such handler, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the file. All parts of a file share one list of problems."""
+
+    document: Document
+    base: FilePath
+    """The folder that relative paths start from."""
+    around: Surroundings
+    path: Path = ()
+    problems: list[Problem] = field(default_factory=list)
+
+    def at(self, *steps: str | int) -> "Part":
+        """The part below."""
+        return replace(self, path=(*self.path, *steps))
+
+    def place(self) -> Place:
+        """Where it stands."""
+        return self.document.place(self.path)
+
+    def fault(self, code: str, what: str, cure: str, *, key: bool = False) -> None:
+        """Note an error with this part (or with its key)."""
+        self.problems.append(self.document.problem(self.path, code, what, cure, key=key))
+
+    def warning(self, code: str, what: str, cure: str) -> None:
+        """Note something that does not keep the file from being used."""
+        problem = self.document.problem(self.path, code, what, cure)
+        self.problems.append(replace(problem, severity="warning"))
+
+    def secret(self, reference: SecretReference, kind: Kind = "text") -> str | None:
+        """The secret that is referred to here; None where it is missing, which is noted."""
+        try:
+            return self.around.secrets.look_up(reference, self.base, kind)
+        except SecretMissing as missing:
+            self.fault(missing.code, missing.what, missing.cure)
+            return None
+
+    def keys(
+        self,
+        references: Sequence[SecretReference],
+        kind: Kind,
+        decode: Callable[[str], bytes],
+        form: str,
+    ) -> tuple[Key, ...]:
+        """The keys that a list of references leads to, decoded; what is wrong with one is noted."""
+        keys = []
+        for i, reference in enumerate(references):
+            part = self.at(i)
+            text = part.secret(reference, kind)
+            if text is None:
+                continue
+            try:
+                material = decode(text)
+            except ValueError as error:
+                part.fault(
+                    "secret-form", f"the secret is no {form}: {error}", f"replace it by a {form}"
+                )
+                continue
+            keys.append(Key(material, reference.until))
+        return tuple(keys)
+
+    def compute(self, template: Json, expressions: Expressions) -> Compute | None:
+        """A compiled `${…}` value; None where it does not compile, which is noted."""
+        try:
+            return expressions.template(template)
+        except ExpressionInvalid as error:
+            self.fault("expression", error.what, error.cure)
+            return None

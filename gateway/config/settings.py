@@ -1,0 +1,157 @@
+"""How the gateway runs: flags, then the environment, then gateway.toml, then defaults.
+
+Each layer says only what was set in it. Every setting is a flag of `gateway serve` (`--egress-allow`),
+a variable (`GATEWAY_EGRESS_ALLOW`) and a key of gateway.toml (`egress_allow`). docs/settings.md lists
+them; a test holds the page to this file.
+"""
+
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from gateway.config.faults import nearest
+from gateway.config.quantities import Duration
+from gateway.core.egress import LOOPBACK, EgressPolicy, Network
+from gateway.core.errors import ConfigError, Problem
+from gateway.core.model import SECOND
+
+FILE = "gateway.toml"
+
+
+def _host_and_port(value: Any) -> tuple[str, int]:
+    """`127.0.0.1:8080` or `[::1]:8080`."""
+    if isinstance(value, tuple):
+        return value
+    host, _, port = str(value).rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{value!r} is no HOST:PORT, such as 127.0.0.1:8080")
+    return host, int(port)
+
+
+def _items(value: Any) -> Any:
+    """A comma-separated text as a list; a single value as a list of one."""
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return [value] if isinstance(value, int) else value
+
+
+def _networks(value: Any) -> tuple[Network, ...]:
+    networks = []
+    for item in _items(value):
+        try:
+            networks.append(ip_network(item, strict=False))
+        except ValueError:
+            raise ValueError(f"{item!r} is no address range, such as 10.1.0.0/16") from None
+    return tuple(networks)
+
+
+HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_host_and_port)]
+Networks = Annotated[tuple[Any, ...], NoDecode, BeforeValidator(_networks)]
+Ports = Annotated[frozenset[int], NoDecode, BeforeValidator(_items)]
+
+
+class Settings(BaseSettings):
+    """The settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GATEWAY_",
+        validate_default=False,
+        toml_file=FILE,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    routes: Path = Path("routes.yaml")
+    """The routes file; handlers are imported from its folder."""
+    database: Path = Path("data/gateway.db")
+    """The SQLite file that holds everything; made where there is none."""
+    listen: HostAndPort = ("127.0.0.1", 8080)
+    """Where webhooks are received."""
+    admin: HostAndPort = ("127.0.0.1", 8081)
+    """Where the admin API listens. Other addresses than loopback need a token."""
+    admin_token_file: Path | None = None
+    """The file with the admin API's token; made, and the token shown once, where there is none."""
+    egress_allow: Networks = ()
+    """Address ranges that calls may go to besides public ones; with http, and any port."""
+    egress_port: Ports = frozenset({443})
+    """Ports that calls to public addresses may go to."""
+    production: bool = False
+    """Make no secrets up, and do not open loopback to calls."""
+    grace: Duration = 25 * SECOND
+    """How long attempts under way may take to finish at the end."""
+    drain: Duration = 1 * SECOND
+    """How long after SIGTERM requests are still answered, with 503, so that load balancers see it."""
+    log: Literal["auto", "json", "console"] = "auto"
+    """The form of log lines; auto: console on a terminal, else json."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severity that is logged."""
+    sample_receiver: HostAndPort | None = None
+    """Start a receiver beside the gateway that shows what arrives: for trying things out."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, file: the first that says something counts."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def egress(self) -> EgressPolicy:
+        """The policy that these settings make; in development loopback is open."""
+        development = () if self.production else LOOPBACK
+        return EgressPolicy(allow=(*self.egress_allow, *development), ports=self.egress_port)
+
+    @property
+    def development_secrets(self) -> Path | None:
+        """Where made-up secrets are kept; None in production."""
+        return None if self.production else self.database.parent / "development-secrets.json"
+
+
+def read_settings(flags: Mapping[str, Any]) -> Settings:
+    """The settings, given the flags that were set. Raises ConfigError with every problem."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigError([_problem(fault, flags) for fault in error.errors()]) from None
+    except ValueError as error:  # gateway.toml is no TOML
+        problem = Problem(
+            file=FILE, line=0, column=0, code="toml", what=str(error), cure="see docs/settings.md"
+        )
+        raise ConfigError([problem]) from None
+
+
+def _problem(fault: Any, flags: Mapping[str, Any]) -> Problem:
+    name = str(fault["loc"][0])
+    flag = "--" + name.replace("_", "-")
+    if fault["type"] == "extra_forbidden":
+        cure = nearest(name, list(Settings.model_fields))
+        return Problem(
+            file=FILE,
+            line=0,
+            column=0,
+            code="unknown-setting",
+            what=f'unknown key "{name}"',
+            cure=cure,
+        )
+    where = flag if flags.get(name) is not None else f"GATEWAY_{name.upper()} or {FILE}"
+    what = str(fault["msg"]).removeprefix("Value error, ")
+    return Problem(
+        file=where, line=0, column=0, code="setting", what=what, cure="see docs/settings.md"
+    )

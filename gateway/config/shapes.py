@@ -1,0 +1,422 @@
+"""What routes.yaml may contain: the shape of each part of it.
+
+`gateway schema` prints the JSON Schema of these, for editors. Whether the parts fit together, and
+what they mean, is `routes.py`.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from gateway.config.quantities import Duration, Rate, Size
+from gateway.core.model import SECOND, Micros
+
+NAME = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+"""Of sources, endpoints and routes: it stands in URLs, metrics and logs."""
+
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+
+
+class Shape(BaseModel):
+    """Base of all: unknown keys are errors, and nothing is coerced."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+
+# A value of several forms is tagged by which of them it is: `<text>` or `<mapping>`. The brackets
+# tell a tag from a key in the location of an error.
+
+
+def _text_or_mapping(value: Any) -> str:
+    return "<mapping>" if isinstance(value, dict) else "<text>"
+
+
+# -- secrets and references ----------------------------------------------------------------------------
+
+
+def _moment(value: Any) -> Micros:
+    """A moment in RFC 3339, as microseconds since the epoch."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise PydanticCustomError(
+            "not-a-moment",
+            "{value} is no moment",
+            {"value": repr(value), "cure": "write date, time and zone: 2026-12-01T00:00:00Z"},
+        )
+    return round(moment.timestamp() * SECOND)
+
+
+Moment = Annotated[
+    Micros,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-12-01T00:00:00Z"]}),
+]
+
+
+class SecretReference(Shape):
+    """Where a secret is kept. Secrets never stand in this file."""
+
+    env: str | None = Field(None, min_length=1, examples=["GETTY_WEBHOOK_SECRET"])
+    """The environment variable that holds it."""
+    file: str | None = Field(None, min_length=1, examples=["secrets/getty"])
+    """The file that holds it; relative to this file."""
+    until: Moment | None = None
+    """From this moment on it is no longer used: for rotation."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_literal(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise PydanticCustomError(
+                "secret-literal",
+                "a secret stands in the file itself",
+                {
+                    "cure": "refer to it as {env: NAME} or {file: PATH}, and replace the secret: it has been seen"
+                },
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "SecretReference":
+        if (self.env is None) == (self.file is None):
+            raise PydanticCustomError(
+                "secret-reference",
+                "a secret's reference has to name one place",
+                {"cure": "write {env: NAME} or {file: PATH}"},
+            )
+        return self
+
+
+Secrets = Annotated[list[SecretReference], Field(min_length=1)]
+
+
+class UrlReference(Shape):
+    """A URL out of the environment."""
+
+    env: str = Field(min_length=1, examples=["CMS_URL"])
+    """The environment variable that holds it."""
+    default: str | None = Field(None, examples=["http://127.0.0.1:8090/cms"])
+    """What it is where the variable is not set."""
+
+
+# -- sources -------------------------------------------------------------------------------------------
+
+
+class PresetVerify(Shape):
+    """Verification as a known sender does it."""
+
+    preset: str = Field(examples=["standard-webhooks"])
+    """The sender's name."""
+    secrets: Secrets
+    """One, or several while they are being rotated: any of them verifies."""
+    tolerance: Duration | None = None
+    """How old a signature's timestamp may be; default: the preset's."""
+
+
+class SignatureShape(Shape):
+    """Where signatures stand, and how they are written."""
+
+    header: HeaderName | None = Field(None, examples=["X-Acme-Signature"])
+    """The header that holds them."""
+    headers: list[HeaderName] | None = Field(None, min_length=1)
+    """Several headers, any of which may hold one."""
+    encoding: Literal["hex", "base64"] = "hex"
+    """How the bytes are written."""
+    prefix: str = Field("", examples=["sha256="])
+    """Text before each signature."""
+    style: Literal["plain", "list", "pairs"] = "plain"
+    """One signature; a list of `version,signature`; or pairs `key=signature`."""
+    sep: str = Field(",", min_length=1)
+    """Between the entries of a list or of pairs."""
+    kv: str = Field("=", min_length=1)
+    """Between version or key and signature."""
+    version: str | None = None
+    """In a list: the version whose signatures count."""
+    key: str | None = None
+    """In pairs: the key whose values are signatures."""
+
+
+class TimestampShape(Shape):
+    """Where the moment of sending stands, and how far from ours it may be."""
+
+    header: HeaderName | None = Field(None, examples=["X-Acme-Time"])
+    """The header that holds it."""
+    pair_key: str | None = Field(None, examples=["t"])
+    """Or the key of the pair that does, in the signature's header."""
+    format: Literal["unix", "unix_ms", "rfc3339"] = "unix"
+    """How it is written."""
+    tolerance: Duration = 300 * SECOND
+    """How old it may be."""
+    future: Duration = 300 * SECOND
+    """How far ahead it may be."""
+
+
+class IdShape(Shape):
+    """Where the sender's own id of a request stands."""
+
+    header: HeaderName = Field(examples=["X-Acme-Delivery"])
+    """The header that holds it."""
+
+
+class HmacVerify(Shape):
+    """An HMAC over a template of the request: for senders that have no preset."""
+
+    scheme: Literal["hmac"]
+    """How requests are verified."""
+    secrets: Secrets
+    """One, or several while they are being rotated."""
+    hash: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
+    """The hash function."""
+    secret_encoding: Literal["utf8", "base64", "hex"] = "utf8"
+    """How the secret's text stands for its bytes."""
+    secret_prefix: str = ""
+    """Text before the secret that is no part of it."""
+    signature: SignatureShape
+    """Where the signatures are."""
+    timestamp: TimestampShape | None = None
+    """Where the timestamp is, if the sender sends one."""
+    id: IdShape | None = None
+    """Where the id is, if the sender sends one."""
+    signed: str = Field("{body}", examples=["{timestamp}.{body}"])
+    """What is signed: text with {body}, {timestamp}, {id}, {method}, {body_sha256_hex}, {header:NAME}."""
+    require: dict[HeaderName, str] = Field(default_factory=dict)
+    """Headers that must have exactly these values."""
+
+
+class TokenVerify(Shape):
+    """A shared token in a header."""
+
+    scheme: Literal["token"]
+    """How requests are verified."""
+    secrets: Secrets
+    """One, or several while they are being rotated."""
+    header: HeaderName = "Authorization"
+    """The header that holds the token."""
+    prefix: str | None = None
+    """The word before it; default: `Bearer ` in Authorization, else nothing."""
+
+
+def _verify_form(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "<text>"
+    if "scheme" not in value:
+        return "<preset>"
+    return "<token>" if value["scheme"] == "token" else "<hmac>"
+
+
+Verify = Annotated[
+    Annotated[Literal["none"], Tag("<text>")]
+    | Annotated[PresetVerify, Tag("<preset>")]
+    | Annotated[TokenVerify, Tag("<token>")]
+    | Annotated[HmacVerify, Tag("<hmac>")],
+    Discriminator(_verify_form),
+]
+
+
+class EventShape(Shape):
+    """How plain JSON becomes an event. `${…}` sees `body` and `headers`."""
+
+    type: str = Field(examples=["license.expiring", "${body.kind}"])
+    """What happened."""
+    id: str | None = Field(None, examples=['${headers["x-delivery-id"]}'])
+    """The sender's id of it: also the idempotency key."""
+    subject: str | None = Field(None, examples=["asset/${body.asset.id}"])
+    """What it happened to."""
+    time: str | None = Field(None, examples=["${body.occurred_at}"])
+    """When it happened (RFC 3339); default: when it was received."""
+    data: Any = Field("${body}", examples=["${body}", {"asset": "${body.asset}"}])
+    """The event's content; default: the body, byte for byte."""
+
+
+class DedupeShape(Shape):
+    """When a second arrival of an event counts as a duplicate."""
+
+    key: str | None = Field(None, examples=["${body.event_id}", "signed-content"])
+    """The idempotency key; `signed-content`: the body itself. Default: the sender's id."""
+    window: Duration = 72 * 3600 * SECOND
+    """For how long after the first."""
+
+
+class SourceShape(Shape):
+    """A named place events come from: POST /in/NAME."""
+
+    verify: Verify
+    """How requests are proven to come from this sender; `none` must be spelled out."""
+    event: EventShape | None = None
+    """How plain JSON becomes an event; CloudEvents need no mapping."""
+    dedupe: DedupeShape = DedupeShape()
+    """When a second arrival counts as a duplicate."""
+    ack: Literal[200, 201, 202, 204] = 202
+    """The status that this sender wants to hear."""
+    max_body: Size = 1024 * 1024
+    """Larger bodies are refused."""
+    rate: Rate | None = None
+    """Faster requests are refused with 429."""
+
+
+# -- endpoints -----------------------------------------------------------------------------------------
+
+
+class SignShape(Shape):
+    """How what is sent is signed: Standard Webhooks, with every secret that is listed."""
+
+    secrets: Secrets
+    """`whsec_…` secrets; `gateway keys new` makes one."""
+
+
+class BasicShape(Shape):
+    """HTTP basic authentication."""
+
+    user: str
+    """The user name."""
+    password: SecretReference
+    """The password."""
+
+
+class HeaderShape(Shape):
+    """A secret in a header of its own."""
+
+    name: HeaderName = Field(examples=["X-Api-Key"])
+    """The header."""
+    value: SecretReference
+    """Its value."""
+
+
+class AuthShape(Shape):
+    """How the gateway identifies itself to an endpoint, beside its signature."""
+
+    basic: BasicShape | None = None
+    """HTTP basic authentication."""
+    bearer: SecretReference | None = None
+    """A bearer token."""
+    header: HeaderShape | None = None
+    """A secret in a header."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "AuthShape":
+        if sum(each is not None for each in (self.basic, self.bearer, self.header)) != 1:
+            raise PydanticCustomError(
+                "auth-forms", "auth takes one form", {"cure": "write one of basic, bearer, header"}
+            )
+        return self
+
+
+class RetryShape(Shape):
+    """When failed attempts are made again."""
+
+    schedule: list[Duration] = Field(examples=[["5s", "5m", "30m", "2h"]])
+    """The delays before the second, third … attempt; after the last the delivery is dead."""
+
+
+Body = Annotated[
+    Annotated[Literal["event", "raw"], Tag("<text>")] | Annotated[dict[str, Any], Tag("<mapping>")],
+    Discriminator(_text_or_mapping),
+]
+
+
+class EndpointShape(Shape):
+    """A named URL to send to."""
+
+    url: Annotated[
+        Annotated[str, Tag("<text>")] | Annotated[UrlReference, Tag("<mapping>")],
+        Discriminator(_text_or_mapping),
+    ] = Field(examples=["https://cms.example.com/hooks/rights"])
+    """Where to post; for a handler, the base of its calls."""
+    sign: (
+        Annotated[
+            Annotated[Literal["none"], Tag("<text>")] | Annotated[SignShape, Tag("<mapping>")],
+            Discriminator(_text_or_mapping),
+        ]
+        | None
+    ) = None
+    """Standard Webhooks signatures. Posts must be signed, or `none` spelled out."""
+    auth: AuthShape | None = None
+    """How the gateway identifies itself."""
+    handler: str | None = Field(
+        None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", examples=["handlers.cms:unpublish"]
+    )
+    """A coroutine that speaks this endpoint's own API; without one, the event is posted."""
+    secrets: dict[str, SecretReference] = Field(
+        default_factory=dict, examples=[{"routing_key": {"env": "PAGERDUTY_ROUTING_KEY"}}]
+    )
+    """Secrets that the handler asks for by name, for APIs that want them in a body."""
+    body: Body = "event"
+    """What is posted: `event` (CloudEvents JSON), `raw` (as received), or a template with `${…}`."""
+    timeout: Duration = 20 * SECOND
+    """For a whole attempt."""
+    retry: RetryShape | None = None
+    """Default: Standard Webhooks' schedule, ten attempts over three days."""
+    concurrency: int = Field(8, ge=1, le=1000)
+    """Attempts at the same time."""
+    owner: str | None = None
+    """Who to ask about it."""
+
+
+# -- routes --------------------------------------------------------------------------------------------
+
+
+class TargetShape(Shape):
+    """One place that a route sends to."""
+
+    endpoint: str = Field(min_length=1)
+    """The endpoint's name."""
+
+
+Target = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[TargetShape, Tag("<mapping>")],
+    Discriminator(_text_or_mapping),
+]
+
+
+class RouteShape(Shape):
+    """A rule: which events, and where they go."""
+
+    name: Name
+    """Its name."""
+    owner: str | None = None
+    """Who to ask about it."""
+    match: dict[str, Any] = Field(examples=[{"type": "license.expiring"}])
+    """Which events: an EventBridge event pattern. `{}` matches all."""
+    to: list[Target] = Field(min_length=1, examples=[["cms"]])
+    """Where they go: names of endpoints."""
+
+
+class RoutesFile(Shape):
+    """routes.yaml: where events come from, where they go, and which go where."""
+
+    version: Literal[1]
+    """Of this language."""
+    sources: dict[Name, SourceShape] = Field(default_factory=dict)
+    """Where events come from."""
+    endpoints: dict[Name, EndpointShape] = Field(default_factory=dict)
+    """Where they go."""
+    routes: list[RouteShape] = Field(default_factory=list)
+    """Which go where."""
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of routes.yaml."""
+    schema = RoutesFile.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "routes.yaml, version 1",
+        **{key: value for key, value in schema.items() if key != "title"},
+    }

@@ -1,0 +1,264 @@
+"""Every exception of the gateway, drawn as a tree by what its reader must do next.
+
+GatewayError
+├── ConfigError              fix a file: holds every problem found in it
+├── RequestRefused           the caller is at fault
+│   ├── UnknownSource        ├── PathUnknown
+│   ├── MethodNotAllowed     ├── VerificationFailed
+│   ├── BodyTooLarge         ├── BodyEmpty
+│   ├── BodyMalformed        ├── MediaTypeUnsupported
+│   ├── EncodingUnsupported  ├── RateLimited
+│   └── ParameterInvalid     └── Unauthorised
+├── NotFound                 the operator asked for what is not there
+├── Conflict                 the operator asked for what cannot be done now
+├── StoreUnavailable         try again later; nothing was kept
+│   └── StoreInUse           another process has the database
+├── Draining                 try again on another node, or in a moment
+├── SchemaTooNew             run the newer gateway that wrote the database
+├── BodyCorrupt              restore a backup: stored bytes have changed
+├── LeaseLost                throw the result away: someone else owns the delivery
+└── ExpressionFailed         a `${…}` of routes.yaml cannot be computed for this event
+
+HandlerSignal                what a handler raises to end its delivery its own way
+├── Undeliverable            dead at once
+├── RetryLater               again, after a while
+├── Skip                     done, with nothing to do
+└── Unanswered               a call of its got no answer; raised by the endpoint client
+
+Each error has a stable `code` (docs/errors.md lists them all) and a message of three parts: what
+happened, to what, what to do. HTTP status codes are chosen in `web/errors.py`, exit codes in `cli`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+
+class GatewayError(Exception):
+    """Base of all; never raised itself."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, what: str, *, cure: str = "") -> None:
+        super().__init__(f"{what}; {cure}" if cure else what)
+        self.what = what
+        self.cure = cure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with a configuration file, and what to do about it.
+
+    `line` and `column` count from 1; 0 means that the problem is with the file as a whole.
+    """
+
+    file: str
+    line: int
+    column: int
+    code: str
+    what: str
+    cure: str
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        label = "warning: " if self.severity == "warning" else ""
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {label}{self.code}: {self.what}; {self.cure}"
+
+
+class ConfigError(GatewayError):
+    """A configuration cannot be used; `problems` has every reason, in the order of the file."""
+
+    code = "config-invalid"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class RequestRefused(GatewayError):
+    """The request cannot be accepted as it is; sending the same again changes nothing."""
+
+    code = "refused"
+
+
+class UnknownSource(RequestRefused):
+    """No source of that name is configured."""
+
+    code = "unknown-source"
+
+
+class PathUnknown(RequestRefused):
+    """Nothing lives at that path."""
+
+    code = "not-found"
+
+
+class MethodNotAllowed(RequestRefused):
+    """The path exists; the method does not fit it."""
+
+    code = "method-not-allowed"
+
+    def __init__(self, what: str, *, allow: str) -> None:
+        super().__init__(what, cure=f"use {allow}")
+        self.allow = allow
+
+
+class VerificationFailed(RequestRefused):
+    """The request does not prove who sent it.
+
+    `outcome` says exactly why, for logs and metrics; the sender only hears that it failed.
+    """
+
+    code = "verification-failed"
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(
+            "the request could not be verified",
+            cure="sign it with this source's secret; the gateway's log has the exact reason",
+        )
+        self.outcome = outcome
+
+
+class BodyTooLarge(RequestRefused):
+    """The body exceeds the limit of its source."""
+
+    code = "body-too-large"
+
+
+class BodyEmpty(RequestRefused):
+    """There is no body where an event is expected."""
+
+    code = "empty-body"
+
+
+class BodyMalformed(RequestRefused):
+    """The body cannot be read as an event; `code` says what is wrong with it."""
+
+    code = "body-unreadable"
+
+    def __init__(self, what: str, *, cure: str, code: str = "body-unreadable") -> None:
+        super().__init__(what, cure=cure)
+        self.code = code  # type: ignore[misc]  # one class, a few codes: readers treat them alike
+
+
+class MediaTypeUnsupported(RequestRefused):
+    """The source does not read this content type."""
+
+    code = "media-type-unsupported"
+
+
+class EncodingUnsupported(RequestRefused):
+    """The body is compressed; signatures are checked over the bytes as sent."""
+
+    code = "content-encoding-unsupported"
+
+
+class RateLimited(RequestRefused):
+    """The source sends faster than its `rate`."""
+
+    code = "rate-limited"
+
+    def __init__(self, what: str, *, retry_after_seconds: int) -> None:
+        super().__init__(what, cure=f"wait {retry_after_seconds} s and send again")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ParameterInvalid(RequestRefused):
+    """A parameter of an API call has a value that it cannot have."""
+
+    code = "parameter-invalid"
+
+
+class Unauthorised(RequestRefused):
+    """The admin API wants a token that this call does not carry."""
+
+    code = "unauthorised"
+
+
+class NotFound(GatewayError):
+    """There is no such event, delivery, route, endpoint or source."""
+
+    code = "not-found"
+
+
+class Conflict(GatewayError):
+    """The thing exists, but its present state does not allow what was asked."""
+
+    code = "conflict"
+
+
+class StoreUnavailable(GatewayError):
+    """The database cannot commit now: nothing of this call was kept."""
+
+    code = "storage-unavailable"
+
+
+class StoreInUse(StoreUnavailable):
+    """Another process serves this database."""
+
+    code = "storage-in-use"
+
+
+class SchemaTooNew(GatewayError):
+    """The database was written by a newer gateway."""
+
+    code = "schema-too-new"
+
+
+class Draining(GatewayError):
+    """The gateway is shutting down and takes nothing new."""
+
+    code = "draining"
+
+
+class BodyCorrupt(GatewayError):
+    """The stored bytes of an event are not those that came."""
+
+    code = "body-corrupt"
+
+
+class LeaseLost(GatewayError):
+    """The lease ran out first and someone else owns the delivery: write nothing."""
+
+    code = "lease-lost"
+
+
+class ExpressionFailed(GatewayError):
+    """An expression of routes.yaml has no value for this event."""
+
+    code = "expression-failed"
+
+
+class HandlerSignal(Exception):
+    """Base of what a handler raises to say how its delivery ends."""
+
+
+class Undeliverable(HandlerSignal):
+    """This delivery can never succeed: it becomes a dead letter now."""
+
+
+class RetryLater(HandlerSignal):
+    """Not yet: attempt again after *after* seconds (the retry schedule's next delay if None).
+
+    The attempt counts, so a delivery that is put off for ever ends as a dead letter.
+    """
+
+    def __init__(
+        self, reason: str = "the handler asked to try later", *, after: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class Skip(HandlerSignal):
+    """There is nothing to do: the delivery is finished, with this reason."""
+
+
+class Unanswered(HandlerSignal):
+    """No answer came to a handler's call. Not caught, it makes the attempt unreachable."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

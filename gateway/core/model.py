@@ -1,0 +1,409 @@
+"""The gateway's nouns as values: events, deliveries, leases, attempts and their outcomes.
+
+Every `…_at` and `…_until` here and in the store is an integer: microseconds since the Unix epoch.
+Every duration in code is one of microseconds too; `SECOND` converts.
+
+Values that are made per event are slotted, not frozen, and never copied: tens of thousands are made
+each second. Nothing changes an `Event` after it was read.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, NewType, TypeAlias
+
+Json: TypeAlias = Any
+"""A decoded JSON value; the one place where a type is left open."""
+
+Micros: TypeAlias = int
+"""Microseconds: since the epoch for a moment, plain for a duration."""
+
+SECOND: Micros = 1_000_000
+
+EventId = NewType("EventId", str)
+DeliveryId = NewType("DeliveryId", str)
+
+
+def rfc3339(moment: Micros) -> str:
+    """A moment as RFC 3339 writes it, in UTC, to the millisecond."""
+    seconds, micros = divmod(moment, SECOND)
+    text = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{micros // 1000:03d}Z"
+
+
+def event_id(now: Micros, serial: int) -> EventId:
+    """A name that sorts by time: the millisecond, then *serial*, which the caller counts up.
+
+    The caller starts its count at a random place, so that processes do not meet.
+    """
+    return EventId(f"evt_{now // 1000:012x}{serial & 0xFFFF_FFFF_FFFF:012x}")
+
+
+def delivery_id(event: EventId, n: int) -> DeliveryId:
+    """The name of the *n*-th delivery of an event; it is the `webhook-id` that its endpoint sees."""
+    return DeliveryId(f"dlv_{event[4:]}_{n}")
+
+
+def parse_delivery_id(text: str) -> tuple[EventId, int] | None:
+    """The event and number that a delivery's name stands for, or None when it is no such name."""
+    prefix, _, rest = text.partition("_")
+    event, _, n = rest.partition("_")
+    if prefix != "dlv" or not event or not (n.isascii() and n.isdigit()) or len(n) > 9:
+        return None
+    return EventId(f"evt_{event}"), int(n)
+
+
+class Event:
+    """One accepted request, in CloudEvents 1.0 terms; stored once, never changed.
+
+    `id` is the sender's, `event_id` the gateway's own. `source` is the gateway source it came in by,
+    which is proven; `origin` is what a CloudEvents sender says of itself. `data` is the decoded body.
+    """
+
+    __slots__ = (
+        "_data",
+        "_envelope",
+        "_fields",
+        "attributes",
+        "body",
+        "content_type",
+        "event_id",
+        "head",
+        "key",
+        "received_at",
+        "source",
+        "splice",
+    )
+
+    def __init__(  # noqa: PLR0913  # a record of ten facts
+        self,
+        *,
+        event_id: EventId,
+        source: str,
+        attributes: dict[str, Json],
+        head: bytes,
+        splice: bytes,
+        body: bytes,
+        content_type: str,
+        received_at: Micros,
+        key: str | None = None,
+        data: Json = None,
+    ) -> None:
+        self.event_id = event_id
+        self.source = source
+        self.attributes = attributes
+        """The CloudEvents context attributes as they go out."""
+        self.head = head
+        """The envelope up to where the data stands."""
+        self.splice = splice
+        """The data as it stands in the envelope, byte for byte; empty when there is none."""
+        self.body = body
+        """The request's body as received."""
+        self.content_type = content_type
+        self.received_at = received_at
+        self.key = key
+        """The idempotency key, unique within the source."""
+        self._data = data
+        self._envelope: bytes | None = None
+        self._fields: dict[str, Json] | None = None
+
+    @property
+    def id(self) -> str:
+        """The sender's id of the event (the gateway's own where it sent none)."""
+        return str(self.attributes["id"])
+
+    @property
+    def type(self) -> str:
+        """What happened, such as `license.expiring`."""
+        return str(self.attributes["type"])
+
+    @property
+    def subject(self) -> str | None:
+        """What it happened to, such as `asset/847116840`."""
+        return self.attributes.get("subject")
+
+    @property
+    def time(self) -> str | None:
+        """When it happened (RFC 3339), as the sender says."""
+        return self.attributes.get("time")
+
+    @property
+    def origin(self) -> str | None:
+        """What a CloudEvents sender calls itself; None for other senders."""
+        outward: str = self.attributes["source"]
+        return None if outward == default_origin(self.source) else outward
+
+    @property
+    def data(self) -> Json:
+        """The event's content, decoded."""
+        return self._data
+
+    @property
+    def extensions(self) -> dict[str, Json]:
+        """CloudEvents extension attributes."""
+        return {
+            name: value for name, value in self.attributes.items() if name not in CORE_ATTRIBUTES
+        }
+
+    @property
+    def fields(self) -> dict[str, Json]:
+        """What `match`, `when` and `${event…}` see."""
+        if self._fields is None:
+            fields = {
+                name: value
+                for name, value in self.attributes.items()
+                if name not in {"specversion", "datacontenttype"}
+            }
+            origin = fields["source"]
+            fields["source"] = self.source
+            if origin != default_origin(self.source):
+                fields["origin"] = origin
+            if self.splice:
+                fields["data"] = self._data
+            self._fields = fields
+        return self._fields
+
+    @property
+    def envelope(self) -> bytes:
+        """The event as structured CloudEvents JSON, the data byte for byte as it came."""
+        if self._envelope is None:
+            self._envelope = self.head + self.splice + b"}"
+        return self._envelope
+
+    def digest(self) -> bytes:
+        """The sha256 of everything that is kept of the event's bytes."""
+        return content_digest(self.body, self.head, self.splice)
+
+    def __repr__(self) -> str:
+        return f"Event({self.event_id}, {self.type} from {self.source})"
+
+
+CORE_ATTRIBUTES = frozenset(
+    {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema"}
+)
+
+
+def default_origin(source: str) -> str:
+    """The CloudEvents `source` of events whose sender names none."""
+    return f"/in/{source}"
+
+
+def content_digest(body: bytes, head: bytes, splice: bytes) -> bytes:
+    """The digest that is stored beside an event's bytes and checked whenever they are read back."""
+    digest = sha256(body)
+    digest.update(head)
+    digest.update(splice)
+    return digest.digest()
+
+
+class BodyForm(StrEnum):
+    """What a delivery's body is made of."""
+
+    EVENT = "event"
+    """The event as structured CloudEvents JSON."""
+    RAW = "raw"
+    """The bytes that came in."""
+    OWN = "own"
+    """Bytes rendered for this delivery when its event was routed, kept with it."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """The promise of one event to one endpoint by one route, as a worker holds it."""
+
+    event: Event
+    n: int
+    route: str
+    endpoint: str
+    form: BodyForm = BodyForm.EVENT
+    body: bytes | None = None
+    attempts: int = 0
+    """Attempts made so far, over all rounds."""
+    round_from: int = 0
+    """How many of them were made before it was last put back on schedule by a person."""
+    lease: "Lease | None" = None
+
+    @property
+    def id(self) -> DeliveryId:
+        """Its name, and the `webhook-id` that its endpoint sees."""
+        return delivery_id(self.event.event_id, self.n)
+
+    def content(self) -> tuple[str, bytes]:
+        """The content type and the exact bytes to post: the same on every attempt."""
+        match self.form:
+            case BodyForm.EVENT:
+                return "application/cloudevents+json", self.event.envelope
+            case BodyForm.RAW:
+                return self.event.content_type, self.event.body
+            case BodyForm.OWN:
+                return "application/json", self.body or b""
+
+
+@dataclass(slots=True, frozen=True)
+class Lease:
+    """One worker's right to the next attempt, until a moment; every write about it shows `token`."""
+
+    token: int
+    until: Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What an endpoint answered: at most 64 KiB of its body."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By lower-case name; of a repeated header, the last."""
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8 text, with what is not replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Json:
+        """The body, decoded. Raises ValueError when it is no JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One HTTP request on its way to an endpoint."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    timeout: Micros
+    """For the whole exchange, connecting included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The endpoint took it."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The endpoint answered, but not with success."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No answer came; `reason` is a stable code, `detail` what the network said."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A handler found nothing to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hopeless:
+    """A handler, or the event's content, says that it can never succeed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A handler asks to try again, after a while of its own choosing or by the schedule (None)."""
+
+    reason: str
+    after: Micros | None
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A handler failed; `detail` is its traceback, for the operator."""
+
+    reason: str
+    detail: str
+
+
+Outcome: TypeAlias = Accepted | Refused | Unreachable | Skipped | Hopeless | Postponed | Raised
+"""What one attempt learned."""
+
+
+@dataclass(slots=True, kw_only=True)
+class CallRecord:
+    """One request that a handler made, kept under its attempt."""
+
+    method: str
+    url: str
+    status: int | None
+    reason: str | None
+    duration: Micros
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """One try at a delivery, as it is written down."""
+
+    number: int
+    started_at: Micros
+    duration: Micros
+    outcome: str
+    """`accepted`, `refused`, `unreachable`, `skipped`, `hopeless`, `postponed` or `raised`."""
+    status: int | None = None
+    reason: str | None = None
+    excerpt: str | None = None
+    """The start of the answer's body, or of the traceback: at most 16 KiB."""
+    calls: list[CallRecord] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Arrival:
+    """An event on its way into the store, with all that it was routed to."""
+
+    event: Event
+    deliveries: list[Delivery]
+    since: Micros
+    """An earlier event with the same source and key makes this one a duplicate if it is not older."""
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    """Expressions that failed for it, as (code, detail): each is kept in the inbox."""
+
+
+@dataclass(slots=True, frozen=True)
+class Receipt:
+    """What became of an arrival: the id that names it, which is an older one for a duplicate."""
+
+    event_id: EventId
+    duplicate: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class InboxEntry:
+    """A request that made no event, kept for a person to look at."""
+
+    id: str
+    source: str
+    code: str
+    detail: str
+    received_at: Micros
+    content_type: str
+    body: bytes
+    event_id: EventId | None = None
+
+
+def basic_authorization(user: str, password: str) -> str:
+    """The `Authorization` header's value for HTTP basic authentication (RFC 7617, UTF-8)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")

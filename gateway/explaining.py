@@ -1,0 +1,80 @@
+"""What the routes make of an event, and why: the engine that delivers, asked instead of run."""
+
+from gateway.core.errors import NotFound
+from gateway.core.model import Delivery, Event, EventId, Json
+from gateway.core.routing import Routes, Source, plan
+from gateway.core.verifying import Inbound
+from gateway.flows.deliver import signed_post
+from gateway.flows.reading import STRUCTURED, read
+
+EVENT_ID = EventId("evt_000000000000000000000000")
+"""Stands where a kept event would have its own."""
+
+
+def explained(routes: Routes, source_name: str | None, body: bytes) -> dict[str, Json]:
+    """Which routes match the event in *body*, where the others failed, and what would be sent.
+
+    *body* is what the source would post, as plain JSON or as a CloudEvent. Raises what reading it
+    raises.
+    """
+    event = read_sample(_source(routes, source_name), body)
+    deliveries, failures = plan(event, routes)
+    return {
+        "event": event.fields,
+        "routes": [
+            {
+                "name": route.name,
+                "matches": not (misses := route.pattern.misses(event.fields)),
+                "to": [target.endpoint for target in route.to],
+                "misses": [
+                    {"field": miss.path, "wanted": miss.wanted, "seen": miss.seen}
+                    for miss in misses
+                ],
+            }
+            for route in routes.routes
+        ],
+        "requests": [_request(routes, delivery) for delivery in deliveries],
+        "failures": [detail for _, detail in failures],
+    }
+
+
+def read_sample(source: Source, body: bytes) -> Event:
+    """The first event that *source* would read in *body*."""
+    content_type = STRUCTURED if looks_like_cloudevent(body) else "application/json"
+    request = Inbound("POST", {b"content-type": content_type.encode()}, frozenset(), body, 0)
+    return read(source, request, None, lambda: EVENT_ID)[0]
+
+
+def looks_like_cloudevent(body: bytes) -> bool:
+    """Whether a body is meant as structured CloudEvents JSON."""
+    return b'"specversion"' in body
+
+
+def _source(routes: Routes, name: str | None) -> Source:
+    names = list(routes.sources)
+    found = routes.sources.get(name or (names[0] if names else ""))
+    if found is None:
+        raise NotFound(f"there is no source {name}", cure=f"known: {', '.join(names) or '(none)'}")
+    return found
+
+
+def _request(routes: Routes, delivery: Delivery) -> dict[str, Json]:
+    """The request that a delivery would begin with, its secrets hidden."""
+    endpoint = routes.endpoints[delivery.endpoint]
+    if endpoint.handler is not None:
+        return {
+            "endpoint": endpoint.name,
+            "route": delivery.route,
+            "handler": endpoint.handler,
+            "url": endpoint.url,
+        }
+    call = signed_post(endpoint, delivery, 0)
+    hidden = {"webhook-signature", *endpoint.headers}
+    return {
+        "endpoint": endpoint.name,
+        "route": delivery.route,
+        "method": call.method,
+        "url": call.url,
+        "headers": {n: "(hidden)" if n in hidden else v for n, v in call.headers.items()},
+        "body": call.body.decode("utf-8", "replace"),
+    }

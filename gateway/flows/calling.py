@@ -1,0 +1,165 @@
+"""Handlers: the client that they are given, and what their ways of ending mean."""
+
+import asyncio
+import json as jsonlib
+import traceback
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from gateway.core.errors import RetryLater, Skip, Unanswered, Undeliverable
+from gateway.core.model import (
+    SECOND,
+    Accepted,
+    Call,
+    CallRecord,
+    Delivery,
+    Hopeless,
+    Json,
+    Outcome,
+    Postponed,
+    Raised,
+    Refused,
+    Response,
+    Skipped,
+    Unreachable,
+)
+from gateway.core.routing import EndpointConfig
+from gateway.core.signing import sign
+from gateway.ports import Clock, Handler, Sender
+
+
+class BoundEndpoint:
+    """An HTTP client for one delivery's handler; see `ports.Endpoint`."""
+
+    def __init__(
+        self, endpoint: EndpointConfig, delivery: Delivery, sender: Sender, clock: Clock
+    ) -> None:
+        self._endpoint = endpoint
+        self._delivery = delivery
+        self._sender = sender
+        self._clock = clock
+        self.calls: list[CallRecord] = []
+        """Every request made, in order."""
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name in routes.yaml."""
+        return self._endpoint.name
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same on each attempt at this delivery."""
+        return self._delivery.id
+
+    def secret(self, name: str) -> str:
+        """A secret of this endpoint. Raises Undeliverable where routes.yaml has none so named."""
+        try:
+            return self._endpoint.secrets[name]
+        except KeyError:
+            raise Undeliverable(
+                f"the handler wants a secret {name}: add it under `secrets:` of {self.name}"
+            ) from None
+
+    async def request(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        json: Json = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Response:
+        """The endpoint's answer, whatever its status. Raises Unanswered where none came."""
+        sent = dict(self._endpoint.headers)
+        sent["idempotency-key"] = self.idempotency_key
+        if json is not None:
+            body = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
+            sent["content-type"] = "application/json"
+        content = body or b""
+        now, began = self._clock.now(), self._clock.monotonic()
+        if self._endpoint.keys:
+            sent.update(sign(self.idempotency_key, now, content, self._endpoint.keys))
+        sent.update({name.lower(): value for name, value in (headers or {}).items()})
+        url = self._url(path, query)
+        outcome = await self._sender.send(
+            Call(method=method, url=url, headers=sent, body=content, timeout=self._endpoint.timeout)
+        )
+        answered = isinstance(outcome, (Accepted, Refused))
+        self.calls.append(
+            CallRecord(
+                method=method,
+                url=url,
+                status=outcome.response.status
+                if isinstance(outcome, (Accepted, Refused))
+                else None,
+                reason=None if answered else getattr(outcome, "reason", None),
+                duration=self._clock.monotonic() - began,
+            )
+        )
+        if isinstance(outcome, (Accepted, Refused)):
+            return outcome.response
+        assert isinstance(outcome, Unreachable)  # noqa: S101  # a Sender knows no other
+        raise Unanswered(outcome.reason, outcome.detail)
+
+    async def get(self, path: str = "", *, query: Mapping[str, str] | None = None) -> Response:
+        """`request` with GET."""
+        return await self.request("GET", path, query=query)
+
+    async def post(self, path: str = "", *, json: Json = None) -> Response:
+        """`request` with POST."""
+        return await self.request("POST", path, json=json)
+
+    async def put(self, path: str = "", *, json: Json = None) -> Response:
+        """`request` with PUT."""
+        return await self.request("PUT", path, json=json)
+
+    async def patch(self, path: str = "", *, json: Json = None) -> Response:
+        """`request` with PATCH."""
+        return await self.request("PATCH", path, json=json)
+
+    async def delete(self, path: str = "") -> Response:
+        """`request` with DELETE."""
+        return await self.request("DELETE", path)
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
+        """The endpoint's URL with *path* appended: never another host, whatever *path* holds."""
+        url = self._endpoint.url
+        if path:
+            url = url.rstrip("/") + "/" + path.lstrip("/")
+        if query:
+            url += ("&" if "?" in url else "?") + urlencode(query)
+        return url
+
+
+async def handle(
+    handler: Handler, delivery: Delivery, endpoint: BoundEndpoint, seconds: float
+) -> Outcome:
+    """What came of running *handler*, which has *seconds* for all of its calls together."""
+    try:
+        async with asyncio.timeout(seconds):
+            answer = await handler(delivery.event, endpoint)
+    except Undeliverable as signal:
+        return Hopeless(str(signal))
+    except RetryLater as signal:
+        after = None if signal.after is None else round(signal.after * SECOND)
+        return Postponed(str(signal), after)
+    except Skip as signal:
+        return Skipped(str(signal) or "the handler found nothing to do")
+    except Unanswered as signal:
+        return Unreachable(signal.reason, signal.detail)
+    except TimeoutError:
+        return Unreachable("timeout", f"the handler took longer than {seconds:g} s")
+    except Exception as error:  # noqa: BLE001  # a handler is anyone's code
+        return Raised(_summary(error), "".join(traceback.format_exception(error)))
+    if not isinstance(answer, Response):
+        return Raised(
+            "handler-returned-no-response",
+            f"it returned {type(answer).__name__}: return the Response of its last call, or raise Skip",
+        )
+    return Accepted(answer) if answer.ok else Refused(answer)
+
+
+def _summary(error: Exception) -> str:
+    first = str(error).partition("\n")[0][:200]
+    return f"handler-raised: {type(error).__name__}: {first}"

@@ -1,0 +1,70 @@
+"""Taking leases on deliveries that are due: retries, backlog, and what expired leases gave back."""
+
+import asyncio
+
+from gateway.core.model import Micros
+from gateway.flows.deliver import Deliver
+from gateway.flows.lanes import Lane, Lanes
+from gateway.flows.loop import Loop
+from gateway.ports import Clock, LeaseStore
+from gateway.telemetry import Telemetry
+
+
+class Claim:
+    """Fills lanes from the store, each as far as it has places, all in one commit."""
+
+    def __init__(
+        self,
+        *,
+        lanes: Lanes,
+        store: LeaseStore,
+        deliver: Deliver,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._lanes = lanes
+        self._store = store
+        self._deliver = deliver
+        self._clock = clock
+        self.loop = Loop("claim", self._step, clock, telemetry)
+        lanes.wake = self.loop.wake
+
+    async def refresh(self) -> None:
+        """Learn from the store when each lane's next delivery is due."""
+        for endpoint, due_at in (await self._store.next_due()).items():
+            self._lanes.note_due(endpoint, due_at)
+
+    async def _step(self) -> Micros | None:
+        if self._lanes.held_by:
+            return None  # whoever holds them lets go, and wakes us
+        self._deliver.resume()
+        now = self._clock.now()
+        claimable = [lane for lane in self._lanes if lane.claimable(now)]
+        exhausted = await asyncio.gather(*(self._claim(lane, now) for lane in claimable))
+        if any(exhausted):
+            await self.refresh()
+        now = self._clock.now()
+        if any(lane.claimable(now) for lane in self._lanes):
+            return now
+        # A lane that is due but full is not waited for: it wakes us when it has places.
+        later = [lane.due_at for lane in self._lanes if lane.is_open and lane.due_at is not None]
+        return min((due_at for due_at in later if due_at > now), default=None)
+
+    async def _claim(self, lane: Lane, now: Micros) -> bool:
+        """Claim what the lane has places for; whether nothing more was due."""
+        wanted = lane.claimable(now)
+        lane.reserved += wanted
+        leases = [lane.lease(self._lanes.next_token(), now) for _ in range(wanted)]
+        due_at, lane.due_at = lane.due_at, None
+        try:
+            deliveries = await self._store.claim(lane.endpoint.name, leases, now)
+        except BaseException:
+            lane.reserved -= wanted
+            lane.due_at = due_at
+            raise
+        lane.reserved -= wanted - len(deliveries)
+        self._deliver.begin(deliveries, now)
+        if len(deliveries) == wanted:  # there may be more
+            self._lanes.note_due(lane.endpoint.name, now)
+            return False
+        return True

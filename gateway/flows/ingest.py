@@ -1,0 +1,166 @@
+"""The way in: verify, read, route, keep; and only then is it acknowledged."""
+
+from dataclasses import dataclass, field
+
+from gateway.core.errors import (
+    BodyEmpty,
+    BodyMalformed,
+    ExpressionFailed,
+    RateLimited,
+    StoreUnavailable,
+    VerificationFailed,
+)
+from gateway.core.model import SECOND, Arrival, Event, EventId, InboxEntry, Receipt, event_id
+from gateway.core.rate import TokenBucket
+from gateway.core.routing import Routes, Source, plan
+from gateway.core.verifying import Inbound
+from gateway.flows.deliver import Deliver
+from gateway.flows.lanes import Lanes
+from gateway.flows.reading import read
+from gateway.ports import AppendStore, Clock
+from gateway.telemetry import Telemetry
+
+
+@dataclass(slots=True)
+class Received:
+    """What became of one request."""
+
+    receipts: list[Receipt]
+    several: bool = False
+    """Whether the request was a batch."""
+
+
+@dataclass(slots=True)
+class _InForce:
+    """The routes, with what ingest keeps beside them for as long as they are in force."""
+
+    routes: Routes
+    buckets: dict[str, TokenBucket] = field(default_factory=dict)
+
+
+class Ingest:
+    """Takes requests in; the routes that it goes by can be swapped between two of them."""
+
+    def __init__(
+        self,
+        *,
+        routes: Routes,
+        store: AppendStore,
+        lanes: Lanes,
+        deliver: Deliver,
+        clock: Clock,
+        telemetry: Telemetry,
+        first_serial: int,
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._deliver = deliver
+        self._clock = clock
+        self._telemetry = telemetry
+        self._serial = first_serial
+        self.use(routes)
+
+    def use(self, routes: Routes) -> None:
+        """Go by these routes from the next request on."""
+        self._in_force = _InForce(
+            routes,
+            {s.name: TokenBucket(*s.rate) for s in routes.sources.values() if s.rate is not None},
+        )
+
+    def source(self, name: str) -> Source | None:
+        """The source of that name."""
+        return self._in_force.routes.sources.get(name)
+
+    def now(self) -> int:
+        """The moment that a request arriving now is stamped with."""
+        return self._clock.now()
+
+    async def receive(self, source: Source, request: Inbound) -> Received:
+        """Keep the request's events with all their deliveries, then begin delivering.
+
+        When this returns, they are committed and synced. Raises a RequestRefused or StoreUnavailable;
+        then nothing of the request was kept.
+        """
+        self._check_rate(source)
+        if not request.body and b"ce-specversion" not in request.headers:
+            raise BodyEmpty("the request has no body", cure="send the event as its body")
+        verdict = source.verifier.verify(request)
+        if not verdict.ok:
+            self._telemetry.emit(
+                "event.refused",
+                source=source.name,
+                code="verification-failed",
+                outcome=verdict.outcome,
+            )
+            raise VerificationFailed(verdict.outcome)
+        try:
+            events = read(source, request, verdict.id, self._new_id)
+        except (BodyMalformed, ExpressionFailed) as error:
+            return await self._unreadable(source, request, error)
+        return Received(await self._keep(source, events), several=len(events) > 1)
+
+    async def _keep(self, source: Source, events: list[Event]) -> list[Receipt]:
+        routes, now = self._in_force.routes, events[0].received_at
+        arrivals = []
+        for event in events:
+            deliveries, failures = plan(event, routes)
+            self._lanes.reserve(deliveries, now)
+            since = now - source.dedupe_window
+            arrivals.append(
+                Arrival(event=event, deliveries=deliveries, since=since, failures=failures)
+            )
+        try:
+            receipts = await self._store.append(arrivals)
+        except BaseException:
+            for arrival in arrivals:
+                self._lanes.give_back(arrival.deliveries)
+            self._telemetry.emit("event.refused", source=source.name, code=StoreUnavailable.code)
+            raise
+        for arrival, receipt in zip(arrivals, receipts, strict=True):
+            if receipt.duplicate:
+                self._lanes.give_back(arrival.deliveries)
+            else:
+                self._deliver.begin(arrival.deliveries, now)
+        self._telemetry.emit(
+            "events.kept", source=source.name, arrivals=arrivals, receipts=receipts
+        )
+        return receipts
+
+    async def _unreadable(
+        self, source: Source, request: Inbound, error: BodyMalformed | ExpressionFailed
+    ) -> Received:
+        """Put into the inbox what is proven but unreadable; refuse what is not proven either."""
+        if not source.verified:
+            if isinstance(error, BodyMalformed):
+                raise error
+            raise BodyMalformed(
+                str(error), cure="send what this source's mapping expects"
+            ) from error
+        name = "inb_" + self._new_id()[4:]
+        content_type = request.headers.get(b"content-type", b"").decode("latin-1")
+        await self._store.keep(
+            InboxEntry(
+                id=name,
+                source=source.name,
+                code=error.code,
+                detail=str(error),
+                received_at=request.received_at,
+                content_type=content_type,
+                body=request.body,
+            )
+        )
+        self._telemetry.emit("event.unreadable", source=source.name, code=error.code, entry=name)
+        return Received([Receipt(EventId(name), duplicate=False)])
+
+    def _check_rate(self, source: Source) -> None:
+        bucket = self._in_force.buckets.get(source.name)
+        wait = bucket.take(self._clock.monotonic()) if bucket else 0
+        if wait:
+            self._telemetry.emit("event.refused", source=source.name, code=RateLimited.code)
+            raise RateLimited(
+                "this source sends faster than it may", retry_after_seconds=-(-wait // SECOND)
+            )
+
+    def _new_id(self) -> EventId:
+        self._serial += 1
+        return event_id(self._clock.now(), self._serial)

@@ -1,0 +1,70 @@
+"""The one background loop: do a step, then wait until there is something to do."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from gateway.core.model import SECOND, Micros
+from gateway.ports import Clock
+from gateway.telemetry import Telemetry
+
+LONGEST_WAIT = 30 * SECOND
+"""A step is taken at least this often: whatever was missed, or however a clock jumped, ends then."""
+
+AFTER_FAILURE = SECOND
+
+
+class Loop:
+    """Runs *step* again and again: at the moment that it returns, when woken, and now and then.
+
+    A step that fails is reported and tried again a second later.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[Micros | None]],
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._name = name
+        self._step = step
+        self._clock = clock
+        self._telemetry = telemetry
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        clock.on_jump(self.wake)
+
+    def start(self) -> None:
+        """Begin, with a step at once."""
+        self._task = asyncio.create_task(self._run(), name=f"loop {self._name}")
+
+    def wake(self) -> None:
+        """Have the next step taken now."""
+        self._woken.set()
+
+    async def stop(self) -> None:
+        """End, without waiting for a step under way to finish."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                due_at = await self._step()
+            except Exception as error:
+                logging.getLogger(__name__).exception("the loop %s failed", self._name)
+                self._telemetry.emit("loop.failed", loop=self._name, error=repr(error))
+                due_at = self._clock.now() + AFTER_FAILURE
+            await self._wait(due_at)
+
+    async def _wait(self, due_at: Micros | None) -> None:
+        wait = LONGEST_WAIT if due_at is None else min(due_at - self._clock.now(), LONGEST_WAIT)
+        try:
+            async with asyncio.timeout(max(0, wait) / SECOND):
+                await self._woken.wait()
+        except TimeoutError:
+            pass

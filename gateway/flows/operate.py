@@ -1,0 +1,145 @@
+"""What an operator asks for: again, not at all, from the start, not now."""
+
+from collections.abc import Callable
+
+from gateway.core.errors import Conflict, NotFound
+from gateway.core.model import DeliveryId, EventId, Json, delivery_id, parse_delivery_id
+from gateway.core.routing import Routes, plan
+from gateway.core.state import State, may_come_from
+from gateway.flows.deliver import Deliver
+from gateway.flows.lanes import Lane, Lanes
+from gateway.ports import Clock, LookUpStore, OperateStore
+from gateway.telemetry import Telemetry
+
+REDELIVERABLE = may_come_from(State.SCHEDULED) - {State.LEASED}
+
+
+class Operate:
+    """Changes what is stored and what the lanes do, in that order."""
+
+    def __init__(
+        self,
+        *,
+        store: OperateStore,
+        look_up: LookUpStore,
+        lanes: Lanes,
+        deliver: Deliver,
+        routes: Callable[[], Routes],
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._look_up = look_up
+        self._lanes = lanes
+        self._deliver = deliver
+        self._routes = routes
+        self._clock = clock
+        self._telemetry = telemetry
+
+    async def redeliver(self, name: str) -> None:
+        """Put a dead or cancelled delivery back on schedule, due now, its retries before it."""
+        event_id, n = _parsed(name)
+        now = self._clock.now()
+        state = await self._store.redeliver(event_id, n, now)
+        if state is None:
+            raise _no_delivery(name)
+        if State(state) not in REDELIVERABLE:
+            cure = (
+                "replay its event instead" if state == State.DELIVERED else "it is still to be sent"
+            )
+            raise Conflict(f"the delivery {name} is {state}", cure=cure)
+        for row in await self._look_up.deliveries({"event": event_id, "n": n}):
+            self._lanes.note_due(row["endpoint"], now)
+        self._telemetry.emit("delivery.redelivered", delivery=name)
+
+    async def cancel(self, name: str, reason: str) -> None:
+        """Cancel a delivery that is scheduled."""
+        event_id, n = _parsed(name)
+        state = await self._store.cancel(event_id, n, self._clock.now(), reason)
+        if state is None:
+            raise _no_delivery(name)
+        if State(state) not in may_come_from(State.CANCELLED):
+            raise Conflict(
+                f"the delivery {name} is {state}", cure="only what is scheduled can be cancelled"
+            )
+        self._telemetry.emit("delivery.cancelled", delivery=name)
+
+    async def replay(self, name: str) -> tuple[list[DeliveryId], list[str]]:
+        """Route a stored event again, by the routes in force: its new deliveries, and what failed."""
+        event_id = EventId(name)
+        event = await self._look_up.event(event_id)
+        if event is None:
+            raise NotFound(f"there is no event {name}", cure="see `gateway events`")
+        deliveries, failures = plan(event, self._routes())
+        now = self._clock.now()
+        first = await self._store.replay(event_id, deliveries, now)
+        for delivery in deliveries:
+            self._lanes.note_due(delivery.endpoint, now)
+        self._telemetry.emit("event.replayed", event=name, deliveries=len(deliveries))
+        names = [delivery_id(event_id, first + i) for i in range(len(deliveries))]
+        return names, [detail for _, detail in failures]
+
+    async def pause(self, name: str) -> None:
+        """Begin no attempt at this endpoint until it is resumed; its work waits."""
+        lane = self._lane(name)
+        reason = "paused by an operator"
+        await self._store.set_endpoint(name, "paused", reason, self._clock.now())
+        self._deliver.close_lane(lane, "paused", reason)
+
+    async def resume(self, name: str) -> None:
+        """Let attempts at this endpoint begin again, whatever had stopped them."""
+        lane = self._lane(name)
+        if lane.state == "gone":
+            raise Conflict(f"the endpoint {name} is not in routes.yaml", cure="add it there first")
+        await self._store.set_endpoint(name, "open", "", self._clock.now())
+        lane.state, lane.reason = "open", ""
+        self._telemetry.emit("endpoint.opened", endpoint=name)
+        self._lanes.wake()
+
+    async def restore_lanes(self) -> None:
+        """Close the lanes that were closed when the gateway last ran."""
+        for name, closed in (await self._look_up.endpoint_states()).items():
+            lane = self._lanes.get(name)
+            if lane is not None and lane.is_open:
+                lane.state, lane.reason = closed["state"], closed["reason"]
+        await self.reopen_blocked()
+
+    async def reopen_blocked(self) -> None:
+        """Try endpoints again that the egress policy had blocked: it, or the URL, may have changed."""
+        for lane in self._lanes:
+            if lane.state == "blocked":
+                await self.resume(lane.endpoint.name)
+
+    def endpoints(self) -> list[dict[str, Json]]:
+        """Every lane, as the API shows it."""
+        return [
+            {
+                "name": lane.endpoint.name,
+                "url": lane.endpoint.url,
+                "handler": lane.endpoint.handler,
+                "owner": lane.endpoint.owner,
+                "state": lane.state,
+                "reason": lane.reason,
+                "concurrency": lane.endpoint.concurrency,
+                "running": lane.running,
+                "waiting_in_memory": len(lane.waiting),
+            }
+            for lane in self._lanes
+        ]
+
+    def _lane(self, name: str) -> Lane:
+        lane = self._lanes.get(name)
+        if lane is None:
+            raise NotFound(f"there is no endpoint {name}", cure="see `gateway status`")
+        return lane
+
+
+def _parsed(name: str) -> tuple[EventId, int]:
+    parsed = parse_delivery_id(name)
+    if parsed is None:
+        raise _no_delivery(name)
+    return parsed
+
+
+def _no_delivery(name: str) -> NotFound:
+    return NotFound(f"there is no delivery {name}", cure="see `gateway deliveries`")

@@ -1,0 +1,326 @@
+"""From a verified request to events: CloudEvents in its three forms, or plain JSON by a mapping.
+
+The data's bytes are found, not re-made: what goes out is what came in, byte for byte. Only a mapped
+`data` is serialised, once, here.
+
+CloudEvents 1.0.2: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md, with the JSON
+format (§3) and the HTTP binding (§3.1 binary, §3.2 structured, §3.3 batched).
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from urllib.parse import unquote
+
+import msgspec
+import orjson
+
+from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
+from gateway.core.model import Event, EventId, Json, default_origin, rfc3339
+from gateway.core.routing import EventMapping, Source
+from gateway.core.verifying import Inbound
+
+STRUCTURED = "application/cloudevents+json"
+BATCHED = "application/cloudevents-batch+json"
+
+
+class _Data(msgspec.Struct):
+    """Where the data stands in a JSON body, as the bytes between its neighbours."""
+
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    data_base64: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_data_of = msgspec.json.Decoder(_Data).decode
+_elements_of = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_ATTRIBUTE = re.compile(r"[a-z0-9]+")
+
+
+def read(
+    source: Source, request: Inbound, verified_id: str | None, new_id: Callable[[], EventId]
+) -> list[Event]:
+    """The events in a request: one, but for a CloudEvents batch.
+
+    Raises BodyMalformed or ExpressionFailed where the body cannot be read, MediaTypeUnsupported
+    where it is not of a kind that a source reads.
+    """
+    content_type = request.headers.get(b"content-type", b"").decode("latin-1")
+    media_type = content_type.partition(";")[0].strip().lower()
+    reading = _Reading(source, request, verified_id, new_id, content_type or "application/json")
+    if media_type == STRUCTURED:
+        return [reading.structured(request.body)]
+    if media_type == BATCHED:
+        return reading.batch()
+    if b"ce-specversion" in request.headers:
+        return [reading.binary(media_type)]
+    if media_type and not _is_json(media_type):
+        raise MediaTypeUnsupported(
+            f"this source does not read {media_type}", cure="send application/json, or CloudEvents"
+        )
+    return [reading.plain()]
+
+
+class _Reading:
+    """One request being read."""
+
+    __slots__ = ("content_type", "new_id", "request", "source", "verified_id")
+
+    def __init__(
+        self,
+        source: Source,
+        request: Inbound,
+        verified_id: str | None,
+        new_id: Callable[[], EventId],
+        content_type: str,
+    ) -> None:
+        self.source = source
+        self.request = request
+        self.verified_id = verified_id
+        self.new_id = new_id
+        self.content_type = content_type
+
+    def structured(self, body: bytes) -> Event:
+        """A CloudEvent that is the body, or one element of a batch."""
+        fields = _decoded(body)
+        if not isinstance(fields, dict):
+            raise _invalid("a CloudEvent is a JSON object")
+        return self._structured(fields, body)
+
+    def batch(self) -> list[Event]:
+        """The CloudEvents in an array."""
+        if not isinstance(_decoded(self.request.body), list):
+            raise _invalid("a CloudEvents batch is a JSON array")
+        elements = [bytes(element) for element in _elements_of(self.request.body)]
+        if not elements:
+            raise _invalid("the batch is empty")
+        return [self.structured(element) for element in elements]
+
+    def _structured(self, fields: dict[str, Json], body: bytes) -> Event:
+        data = fields.pop("data", None)
+        spans = _data_of(body)
+        fields.pop("data_base64", None)
+        attributes = _attributes(fields)
+        if spans.data is not msgspec.UNSET:
+            if spans.data_base64 is not msgspec.UNSET:
+                raise _invalid("it has both data and data_base64")
+            return self._cloud_event(attributes, body, b'"data":', bytes(spans.data), data)
+        if spans.data_base64 is not msgspec.UNSET:
+            splice = bytes(spans.data_base64)
+            if splice[:1] != b'"':
+                raise _invalid("data_base64 is not text")
+            return self._cloud_event(attributes, body, b'"data_base64":', splice, None)
+        return self._cloud_event(attributes, body, b"", b"", None)
+
+    def binary(self, media_type: str) -> Event:
+        """A CloudEvent whose attributes are headers and whose data is the body."""
+        fields: dict[str, Json] = {}
+        for name, value in self.request.headers.items():
+            if name.startswith(b"ce-"):
+                fields[name[3:].decode("latin-1")] = _header_text(name, value)
+        fields.pop("datacontenttype", None)
+        if media_type:
+            fields["datacontenttype"] = self.content_type
+        attributes, body = _attributes(fields), self.request.body
+        if not body:
+            return self._cloud_event(attributes, body, b"", b"", None)
+        if not media_type or _is_json(media_type):
+            return self._cloud_event(attributes, body, b'"data":', body, _decoded(body))
+        splice = b'"' + base64.b64encode(body) + b'"'
+        return self._cloud_event(attributes, body, b'"data_base64":', splice, None)
+
+    def _cloud_event(
+        self, attributes: dict[str, Json], body: bytes, name: bytes, splice: bytes, data: Json
+    ) -> Event:
+        origin_and_id = f"{attributes['source']} {attributes['id']}"
+        return self._event(attributes, body, name, splice, data, origin_and_id)
+
+    def plain(self) -> Event:
+        """Plain JSON: by the source's mapping, else by what it looks like."""
+        body = self.request.body
+        decoded = _decoded(body)
+        mapping = self.source.mapping
+        if mapping is not None:
+            return self._mapped(mapping, decoded)
+        if isinstance(decoded, dict) and "specversion" in decoded:
+            return self._structured(decoded, body)
+        return self._recommended(decoded)
+
+    def _recommended(self, decoded: Json) -> Event:
+        """The body that Standard Webhooks recommends: `type`, `timestamp`, `data`."""
+        if not isinstance(decoded, dict) or not isinstance(decoded.get("type"), str):
+            raise BodyMalformed(
+                "the body names no event type",
+                cure="give the source an `event:` mapping, or send CloudEvents",
+                code="event-unmapped",
+            )
+        body, time = self.request.body, decoded.get("timestamp")
+        if not isinstance(time, str) or not _RFC3339.fullmatch(time):
+            time = None
+        attributes = self._attributes(
+            decoded["type"], self.verified_id, decoded.get("subject"), time
+        )
+        raw = _data_of(body).data
+        if raw is msgspec.UNSET:
+            return self._event(attributes, body, b'"data":', body, decoded, self.verified_id)
+        return self._event(
+            attributes, body, b'"data":', bytes(raw), decoded["data"], self.verified_id
+        )
+
+    def _mapped(self, mapping: EventMapping, decoded: Json) -> Event:
+        variables = {"body": decoded, "headers": _header_texts(self.request)}
+        mapped_id = _text(mapping.id(variables), "id") if mapping.id else None
+        own_id = mapped_id or self.verified_id
+        attributes = self._attributes(
+            mapping.type(variables),
+            own_id,
+            mapping.subject(variables) if mapping.subject else None,
+            mapping.time(variables) if mapping.time else None,
+        )
+        body = self.request.body
+        if mapping.data == "body":
+            return self._event(attributes, body, b'"data":', body, decoded, own_id)
+        data = mapping.data(variables)
+        return self._event(attributes, body, b'"data":', _encoded(data), data, own_id)
+
+    def _attributes(
+        self, event_type: Json, own_id: str | None, subject: Json, time: Json
+    ) -> dict[str, Json]:
+        """The attributes of an event whose sender does not speak CloudEvents."""
+        named = _text(event_type, "type")
+        if not named:
+            raise ExpressionFailed("`event.type` is empty")
+        attributes: dict[str, Json] = {
+            "specversion": "1.0",
+            "id": own_id or "",
+            "source": default_origin(self.source.name),
+            "type": named,
+        }
+        if subject is not None:
+            attributes["subject"] = _text(subject, "subject")
+        attributes["time"] = rfc3339(self.request.received_at) if time is None else _time(time)
+        attributes["datacontenttype"] = "application/json"
+        return attributes
+
+    def _event(
+        self,
+        attributes: dict[str, Json],
+        body: bytes,
+        name: bytes,
+        splice: bytes,
+        data: Json,
+        key: str | None,
+    ) -> Event:
+        event_id = self.new_id()
+        if not attributes["id"]:
+            attributes["id"] = event_id
+        head = orjson.dumps(attributes)[:-1]
+        return Event(
+            event_id=event_id,
+            source=self.source.name,
+            attributes=attributes,
+            head=head + b"," + name if name else head,
+            splice=splice,
+            body=body,
+            content_type=self.content_type,
+            received_at=self.request.received_at,
+            key=self._key(key),
+            data=data,
+        )
+
+    def _key(self, key: str | None) -> str | None:
+        """The idempotency key: what the source says it is, else the sender's own id."""
+        if self.source.signed_content_key:
+            return sha256(self.request.body).hexdigest()
+        if self.source.dedupe_key is None:
+            return key
+        variables = {
+            "body": _decoded(self.request.body),
+            "headers": _header_texts(self.request),
+        }
+        return _text(self.source.dedupe_key(variables), "dedupe.key")
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type in {"application/json", "text/json"} or media_type.endswith("+json")
+
+
+def _decoded(body: bytes) -> Json:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BodyMalformed(
+            f"the body is no JSON: {error}", cure="send UTF-8 JSON (RFC 8259)", code="invalid-json"
+        ) from None
+
+
+def _encoded(data: Json) -> bytes:
+    try:
+        return orjson.dumps(data)
+    except TypeError as error:
+        raise ExpressionFailed(f"`event.data` is nothing that JSON can hold: {error}") from None
+
+
+def _attributes(fields: dict[str, Json]) -> dict[str, Json]:
+    """The context attributes of a CloudEvent, checked, in the order in which they go out."""
+    if fields.get("specversion") != "1.0":
+        raise _invalid(f'its specversion is {fields.get("specversion")!r}, not "1.0"')
+    for name in ("id", "source", "type"):
+        if not isinstance(fields.get(name), str) or not fields[name]:
+            raise _invalid(f"it has no {name}")
+    attributes = {name: fields.pop(name) for name in ("specversion", "id", "source", "type")}
+    for name in ("subject", "time", "datacontenttype", "dataschema"):
+        value = fields.pop(name, None)
+        if value is not None:
+            if not isinstance(value, str) or not value:
+                raise _invalid(f"its {name} is not text")
+            attributes[name] = value
+    if "time" in attributes and not _RFC3339.fullmatch(attributes["time"]):
+        raise _invalid(f"its time is no RFC 3339 date and time: {attributes['time'][:40]}")
+    for name, value in fields.items():
+        if value is None:  # as good as absent (JSON format, §2.2)
+            continue
+        if not _ATTRIBUTE.fullmatch(name):
+            raise _invalid(f"{name[:40]!r} is no attribute name (a-z, 0-9)")
+        if not isinstance(value, (str, bool, int)):
+            raise _invalid(f"the attribute {name} is neither text, nor a number, nor a truth value")
+        attributes[name] = value
+    return attributes
+
+
+def _header_text(name: bytes, value: bytes) -> str:
+    """A header's value, its percent-encoding undone (HTTP binding, §3.1.3.2)."""
+    try:
+        return unquote(value.decode("utf-8"), errors="strict")
+    except UnicodeDecodeError:
+        raise _invalid(f"the header {name.decode('latin-1')} is not UTF-8") from None
+
+
+def _header_texts(request: Inbound) -> Mapping[str, str]:
+    return {n.decode("latin-1"): v.decode("latin-1") for n, v in request.headers.items()}
+
+
+def _text(value: Json, name: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise ExpressionFailed(f"`event.{name}` is not text: {type(value).__name__}")
+
+
+def _time(value: Json) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    text = _text(value, "time")
+    if not _RFC3339.fullmatch(text):
+        raise ExpressionFailed(f"`event.time` is no RFC 3339 date and time: {text[:40]}")
+    return text
+
+
+def _invalid(what: str) -> BodyMalformed:
+    return BodyMalformed(
+        f"this is no CloudEvent: {what}", cure="send CloudEvents 1.0", code="cloudevent-invalid"
+    )

@@ -1,0 +1,34 @@
+"""Putting deliveries whose lease ran out back on schedule."""
+
+from gateway.core.model import SECOND, Micros
+from gateway.flows.claim import Claim
+from gateway.flows.lanes import Lanes
+from gateway.flows.loop import Loop
+from gateway.ports import Clock, LeaseStore
+from gateway.telemetry import Telemetry
+
+EVERY = 10 * SECOND
+
+
+class Reclaim:
+    """Looks for expired leases now and then."""
+
+    def __init__(
+        self, *, store: LeaseStore, lanes: Lanes, claim: Claim, clock: Clock, telemetry: Telemetry
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._claim = claim
+        self._clock = clock
+        self._telemetry = telemetry
+        self.loop = Loop("reclaim", self._step, clock, telemetry)
+
+    async def _step(self) -> Micros | None:
+        now = self._clock.now()
+        # While outcomes wait to be written, leases must not be taken from under them.
+        if "store" not in self._lanes.held_by:
+            reclaimed = await self._store.reclaim(now)
+            if reclaimed:
+                self._telemetry.emit("leases.reclaimed", count=reclaimed)
+                await self._claim.refresh()
+        return now + EVERY

@@ -1,0 +1,132 @@
+"""Log lines: what telemetry reports, and what libraries say, in one form.
+
+JSON, one object a line, or coloured text on a terminal. Control characters are escaped in both.
+Refusals are capped per source: someone who hammers the door does not fill the disk.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, Literal
+
+import structlog
+
+from gateway.core.model import Attempt, Delivery
+from gateway.core.rate import TokenBucket
+from gateway.core.retry import Decision, Finish, GiveUp, Park, RetryAt
+
+Form = Literal["auto", "json", "console"]
+
+
+def set_up_logging(form: Form, level: str) -> None:
+    """Send everything that is logged, by whomever, to standard error in one form."""
+    console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: list[Any] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if console
+        else [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("uvicorn.access").disabled = True
+    for noisy in ("asyncio", "uvicorn.error", "watchfiles.main"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class LogListener:
+    """Turns what telemetry reports into log lines."""
+
+    def __init__(self, monotonic: Callable[[], int]) -> None:
+        self._log = logging.getLogger("gateway")
+        self._monotonic = monotonic
+        self._refusals: dict[str, TokenBucket] = {}
+
+    def __call__(self, name: str, fields: dict[str, Any]) -> None:
+        """Log one report, if it is one to log."""
+        if name == "attempt.recorded":
+            self._attempt(**fields)
+        elif name == "event.refused":
+            self._refused(fields)
+        elif name in LEVELS:
+            level, text = LEVELS[name]
+            self._log.log(level, text, extra=fields)
+
+    def _attempt(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> None:
+        level, text = _of_decision(decision)
+        if self._log.isEnabledFor(level):
+            self._log.log(
+                level,
+                text,
+                extra={
+                    "delivery": delivery.id,
+                    "event_type": delivery.event.type,
+                    "route": delivery.route,
+                    "endpoint": delivery.endpoint,
+                    "attempt": attempt.number,
+                    "outcome": attempt.outcome,
+                    "status": attempt.status,
+                    "reason": getattr(decision, "reason", None),
+                    "duration_ms": round(attempt.duration / 1000, 1),
+                },
+            )
+
+    def _refused(self, fields: dict[str, Any]) -> None:
+        bucket = self._refusals.setdefault(fields["source"], TokenBucket(5))
+        if bucket.take(self._monotonic()) == 0:
+            self._log.warning("a request was refused", extra=fields)
+
+
+def _of_decision(decision: Decision) -> tuple[int, str]:
+    match decision:
+        case Finish():
+            return logging.DEBUG, "delivered"
+        case RetryAt():
+            return logging.INFO, "an attempt failed and will be made again"
+        case GiveUp():
+            return logging.WARNING, "a delivery is dead: see `gateway dead`"
+        case Park():
+            return logging.WARNING, "the endpoint stops, and its work waits"
+
+
+LEVELS: dict[str, tuple[int, str]] = {
+    "event.unreadable": (logging.WARNING, "a verified request is unreadable: see `gateway inbox`"),
+    "store.unavailable": (
+        logging.ERROR,
+        "the store cannot be written: nothing is sent until it can",
+    ),
+    "store.recovered": (logging.WARNING, "the store can be written again"),
+    "release.failed": (logging.WARNING, "leases could not be returned: they will run out"),
+    "lease.lost": (logging.WARNING, "a lease ran out before its outcome was recorded"),
+    "leases.reclaimed": (logging.WARNING, "deliveries whose lease ran out are back on schedule"),
+    "endpoint.closed": (
+        logging.WARNING,
+        "an endpoint takes nothing more: `gateway resume` opens it",
+    ),
+    "endpoint.opened": (logging.INFO, "an endpoint is open again"),
+    "routes.reloaded": (logging.INFO, "new routes are in force"),
+    "routes.rejected": (logging.ERROR, "the routes file is faulty: the former one stays in force"),
+    "routes.warning": (logging.WARNING, "the routes file has a weakness"),
+    "handler.blocking": (logging.WARNING, "a handler blocks the event loop: use its async client"),
+    "loop.blocked": (logging.WARNING, "the event loop was blocked"),
+    "delivery.redelivered": (logging.INFO, "a delivery is back on schedule"),
+    "delivery.cancelled": (logging.INFO, "a delivery was cancelled"),
+    "event.replayed": (logging.INFO, "an event was routed again"),
+    "gateway.draining": (logging.INFO, "shutting down: finishing what is under way"),
+    "gateway.stopped": (logging.INFO, "stopped"),
+}

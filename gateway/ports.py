@@ -1,0 +1,197 @@
+"""What the flows need of the world, as Protocols.
+
+The store is five small ones; `Store` is their sum, for the composition root. All of its verbs are
+atomic: what one promises is committed and synced when it returns, or nothing of it is.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from gateway.core.model import (
+    Arrival,
+    Attempt,
+    Call,
+    Delivery,
+    Event,
+    EventId,
+    InboxEntry,
+    Json,
+    Lease,
+    Micros,
+    Outcome,
+    Receipt,
+    Response,
+)
+from gateway.core.retry import Decision
+
+
+class Clock(Protocol):
+    """Time and chance."""
+
+    def now(self) -> Micros:
+        """The wall clock: for what is stored, signed and shown."""
+
+    def monotonic(self) -> Micros:
+        """A clock that never jumps: for durations and rates."""
+
+    def chance(self) -> float:
+        """A number in [-1, 1], for jitter."""
+
+    def on_jump(self, wake: Callable[[], None]) -> None:
+        """Have *wake* called whenever the wall clock is set anew, so that nobody sleeps past it."""
+
+
+class AppendStore(Protocol):
+    """Where events come to rest."""
+
+    def append(self, arrivals: Sequence[Arrival]) -> Awaitable[list[Receipt]]:
+        """Keep the events with all their deliveries, in one commit, and say which were duplicates.
+
+        Deliveries that hold a lease are leased, the others scheduled for now. A duplicate keeps
+        neither event nor deliveries; with another body than the first, it goes to the inbox.
+        Raises StoreUnavailable: then nothing of it is kept.
+        """
+
+    async def keep(self, entry: InboxEntry) -> None:
+        """Put a request that made no event into the inbox."""
+
+
+class LeaseStore(Protocol):
+    """Who may attempt what, until when."""
+
+    async def claim(self, endpoint: str, leases: Sequence[Lease], now: Micros) -> list[Delivery]:
+        """Give the leases to the endpoint's deliveries that are due, the longest due first."""
+
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        """Return leases without an attempt; deliveries whose lease was lost are left alone."""
+
+    async def reclaim(self, now: Micros) -> int:
+        """Put every delivery whose lease ended before *now* back on schedule; how many there were."""
+
+    async def next_due(self) -> dict[str, Micros]:
+        """For each endpoint with scheduled deliveries, when the first of them is due."""
+
+
+class RecordStore(Protocol):
+    """What came of attempts."""
+
+    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[None]:
+        """Add *attempt* and move its delivery on: both in one commit, or neither.
+
+        Raises LeaseLost when the lease ran out first. Someone else owns the delivery by then, so the
+        caller drops the outcome and writes nothing.
+        """
+
+
+class LookUpStore(Protocol):
+    """Reading, for people and their tools. Rows are decoded JSON, as the admin API shows them."""
+
+    async def event(self, event_id: EventId) -> Event | None:
+        """The event with that id, its digest checked. Raises BodyCorrupt."""
+
+    async def shown_event(self, event_id: EventId) -> dict[str, Json] | None:
+        """The same for a person to read: its columns, its attributes, its data, its body as text."""
+
+    async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Events, newest first, by the filters of the API."""
+
+    async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Deliveries, newest first, by the filters of the API."""
+
+    async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
+        """The attempts of one delivery, in order."""
+
+    async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """What was unreadable or unmatched, newest first."""
+
+    async def stats(self) -> dict[str, Json]:
+        """How much is waiting and dead per endpoint, and how much is in the inbox."""
+
+    async def endpoint_states(self) -> dict[str, dict[str, Json]]:
+        """`state`, `reason` and `changed_at` of each endpoint that is not open."""
+
+
+class OperateStore(Protocol):
+    """What operators change."""
+
+    async def redeliver(self, event_id: EventId, n: int, now: Micros) -> str | None:
+        """Put a dead or cancelled delivery back on schedule, with its whole retry schedule before it.
+
+        Returns the state that it was in, whether or not that allowed the move; None: there is none.
+        """
+
+    async def cancel(self, event_id: EventId, n: int, now: Micros, reason: str) -> str | None:
+        """Cancel a scheduled delivery; returns as `redeliver` does."""
+
+    async def replay(self, event_id: EventId, deliveries: Sequence[Delivery], now: Micros) -> int:
+        """Add new deliveries to a stored event; the number of the first of them."""
+
+    async def set_endpoint(self, name: str, state: str, reason: str, now: Micros) -> None:
+        """Write down that an endpoint is `open`, `paused`, `disabled` or `blocked`."""
+
+
+class Store(AppendStore, LeaseStore, RecordStore, LookUpStore, OperateStore, Protocol):
+    """All of it, and its end."""
+
+    async def close(self) -> None:
+        """Finish what was begun, and let go of the database."""
+
+
+class Sender(Protocol):
+    """One HTTP exchange."""
+
+    async def send(self, call: Call) -> Outcome:
+        """What came of *call*: Accepted, Refused or Unreachable. Follows no redirect, raises nothing."""
+
+    async def close(self) -> None:
+        """Close idle connections."""
+
+
+class Endpoint(Protocol):
+    """A small HTTP client for handlers, bound to one endpoint.
+
+    Base URL, authentication, signature, timeouts, egress policy, size limits and the delivery's
+    idempotency key come with it. Each call is recorded under the attempt. *path* is appended to the
+    endpoint's URL. Raises `HandlerSignal`s of its own where an answer never came.
+    """
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same on each attempt at this delivery; sent as `idempotency-key` with every call."""
+
+    def secret(self, name: str) -> str:
+        """The secret that routes.yaml names so under `secrets:` of this endpoint."""
+
+    async def request(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        json: Json = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Response:
+        """The endpoint's answer, whatever its status."""
+
+    async def get(self, path: str = "", *, query: Mapping[str, str] | None = None) -> Response:
+        """`request` with GET."""
+
+    async def post(self, path: str = "", *, json: Json = None) -> Response:
+        """`request` with POST."""
+
+    async def put(self, path: str = "", *, json: Json = None) -> Response:
+        """`request` with PUT."""
+
+    async def patch(self, path: str = "", *, json: Json = None) -> Response:
+        """`request` with PATCH."""
+
+    async def delete(self, path: str = "") -> Response:
+        """`request` with DELETE."""
+
+
+class Handler(Protocol):
+    """A coroutine function of handlers/ that speaks an endpoint's own API."""
+
+    async def __call__(self, event: Event, endpoint: Endpoint) -> Response | None:
+        """Do it. The response is the outcome; None counts as done."""

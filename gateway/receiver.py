@@ -1,0 +1,108 @@
+"""A small HTTP server that shows what arrives, and whether its signature is right.
+
+`gateway listen`, `gateway serve --sample-receiver` and `gateway demo` stand one beside the gateway, so
+that a delivery can be seen arriving without any other system.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.config.sources import standard_webhooks
+from gateway.core.model import Micros
+from gateway.core.routing import EndpointConfig
+from gateway.core.secret import Key
+from gateway.core.verifying import Inbound
+from gateway.web.server import Server, url
+
+Reply = Callable[["Arrived"], int]
+"""The status to answer with."""
+
+
+@dataclass(slots=True)
+class Arrived:
+    """A request that came in."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    verdict: str
+    """`ok`, another outcome of verification, or `unsigned`."""
+    status: int = 0
+    """What it was answered."""
+
+
+class Receiver:
+    """Listens on *sock*; *keys* are those that signatures may be made with."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        keys: Iterable[Key],
+        show: Callable[[Arrived], None],
+        reply: Reply,
+        now: Callable[[], Micros],
+    ) -> None:
+        self.url = url(sock)
+        self._sock = sock
+        self._verifier = standard_webhooks(tuple(keys))
+        self._show = show
+        self._reply = reply
+        self._now = now
+        self._server = Server(self._app)
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._sock]))
+        await self._server.listening.wait()
+
+    async def stop(self) -> None:
+        """Close the listener."""
+        self._server.should_exit = True
+        if self._serving is not None:
+            await asyncio.gather(self._serving, return_exceptions=True)
+
+    async def _app(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        chunks = []
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            chunks.append(message.get("body", b""))
+            if not message.get("more_body"):
+                break
+        body, raw = b"".join(chunks), dict(scope["headers"])
+        verdict = "unsigned"
+        if b"webhook-signature" in raw:
+            request = Inbound(scope["method"], raw, frozenset(), body, self._now())
+            verdict = self._verifier.verify(request).outcome
+        headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in raw.items()}
+        arrived = Arrived(scope["method"], scope["path"], headers, body, verdict)
+        arrived.status = self._reply(arrived)
+        self._show(arrived)
+        answer = b'{"received":true}' if arrived.status < 300 else b'{"received":false}'
+        await send(
+            {
+                "type": "http.response.start",
+                "status": arrived.status,
+                "headers": [
+                    (b"content-type", b"application/json"),
+                    (b"content-length", b"%d" % len(answer)),
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": answer})
+
+
+def keys_of(endpoints: Iterable[EndpointConfig]) -> list[Key]:
+    """The keys that the deliveries of these endpoints are signed with."""
+    return [key for endpoint in endpoints for key in endpoint.keys]

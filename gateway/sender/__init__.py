@@ -1,0 +1,1 @@
+"""One attempt: a request out, an outcome back."""

@@ -1,0 +1,143 @@
+"""The sender that can do everything, on aiohttp.
+
+No redirects, no cookies, no proxy from the environment, no decompression. The egress policy is asked
+at the socket: about every address that is really dialled, whether it came from a name, a literal, or
+one of several candidates. A resolver would not do: aiohttp does not call it for address literals.
+"""
+
+import asyncio
+import errno
+import socket
+from contextvars import ContextVar
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from gateway.core.egress import EgressPolicy
+from gateway.core.model import SECOND, Accepted, Call, Outcome, Refused, Response, Unreachable
+from gateway.core.retry import EGRESS_DENIED
+
+CONNECT_SECONDS = 5
+LONGEST_RESPONSE = 64 * 1024
+"""More of an answer's body is not read."""
+
+IDLE_SECONDS = 4
+"""How long a connection is kept for the next request: less than common servers (5 s) keep theirs."""
+
+
+class EgressDenied(OSError):
+    """The policy does not allow the address."""
+
+
+_denials: ContextVar[list[str]] = ContextVar("denials")
+"""What the policy denied to the request of this task; where several addresses were tried, aiohttp
+would report but a summary."""
+
+
+class AiohttpSender:
+    """A session for https and one for http: the policy asks which it is."""
+
+    def __init__(self, policy: EgressPolicy, *, user_agent: str) -> None:
+        self._policy = policy
+        self._secure = self._session(user_agent, secure=True)
+        self._plain = self._session(user_agent, secure=False)
+
+    async def send(self, call: Call) -> Outcome:
+        """What came of *call*; raises nothing but CancelledError."""
+        denials: list[str] = []
+        _denials.set(denials)
+        session = self._secure if call.url.startswith("https:") else self._plain
+        try:
+            async with session.request(
+                call.method,
+                URL(call.url, encoded=True),
+                headers=call.headers,
+                data=call.body,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=call.timeout / SECOND, connect=CONNECT_SECONDS),
+            ) as answer:
+                body = await _start_of_body(answer)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            if denials:
+                return Unreachable(EGRESS_DENIED, denials[0])
+            return _unreachable(error)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        response = Response(status=answer.status, headers=headers, body=body)
+        return Accepted(response) if response.ok else Refused(response)
+
+    async def close(self) -> None:
+        """Close idle connections."""
+        await self._secure.close()
+        await self._plain.close()
+
+    def _session(self, user_agent: str, *, secure: bool) -> aiohttp.ClientSession:
+        def open_socket(address: Any) -> socket.socket:
+            family, kind, protocol, _, (host, port, *_) = address
+            reason = self._policy.refusal(host, port, secure=secure)
+            if reason:
+                cure = self._policy.cure(host, port, secure=secure)
+                detail = f"{host} port {port} ({reason})"
+                _denials.get().append(f"{detail}; allow it with {cure}" if cure else detail)
+                raise EgressDenied(errno.EACCES, detail)
+            return socket.socket(family, kind, protocol)
+
+        connector = aiohttp.TCPConnector(
+            limit=0,  # lanes bound what is under way
+            ttl_dns_cache=10,
+            keepalive_timeout=IDLE_SECONDS,
+            socket_factory=open_socket,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"user-agent": user_agent},
+            skip_auto_headers=("Accept-Encoding",),
+            auto_decompress=False,
+            trust_env=False,
+            raise_for_status=False,
+        )
+
+
+async def _start_of_body(answer: aiohttp.ClientResponse) -> bytes:
+    """The body, or the start of one that is too long; the connection of which is then closed."""
+    body = await answer.content.read(LONGEST_RESPONSE)
+    if answer.content.at_eof():
+        return body
+    chunks, length = [body], len(body)
+    while length < LONGEST_RESPONSE and (
+        chunk := await answer.content.read(LONGEST_RESPONSE - length)
+    ):
+        chunks.append(chunk)
+        length += len(chunk)
+    if not answer.content.at_eof():
+        answer.close()
+    return b"".join(chunks)
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, "tls-certificate"),
+    (aiohttp.ClientSSLError, "tls-failed"),
+    (aiohttp.ClientConnectorDNSError, "dns-failed"),
+    (aiohttp.ConnectionTimeoutError, "connect-timeout"),
+    (asyncio.TimeoutError, "timeout"),
+    (aiohttp.ClientConnectorError, "connect-failed"),
+    (aiohttp.ServerDisconnectedError, "connection-lost"),
+    (aiohttp.ClientOSError, "connection-lost"),
+    (aiohttp.ClientPayloadError, "response-broken"),
+    (aiohttp.ClientResponseError, "response-malformed"),
+    (aiohttp.InvalidURL, "url-invalid"),
+    (OSError, "connect-failed"),
+)
+
+
+def _unreachable(error: Exception) -> Unreachable:
+    """The one place where aiohttp's errors become ours: the first row that fits."""
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(
+        error.os_error, ConnectionRefusedError
+    ):
+        return Unreachable("connection-refused", str(error))
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return Unreachable(reason, str(error) or reason)
+    return Unreachable("failed", f"{type(error).__name__}: {error}")

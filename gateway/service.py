@@ -1,0 +1,282 @@
+"""The composition root: from settings to a gateway that runs, and back.
+
+Opened, started, stopped. It owns the sockets; whoever runs it owns the signals.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from gateway import __version__
+from gateway.clock import SystemClock
+from gateway.config.private import write_private
+from gateway.config.settings import Settings
+from gateway.core.errors import ConfigError, Problem
+from gateway.core.model import SECOND, Json, Micros
+from gateway.core.routing import Routes
+from gateway.flows.claim import Claim
+from gateway.flows.deliver import Deliver
+from gateway.flows.ingest import Ingest
+from gateway.flows.lanes import Lanes
+from gateway.flows.operate import Operate
+from gateway.flows.reclaim import Reclaim
+from gateway.flows.record import Recorder
+from gateway.loading import Checked, check
+from gateway.logs import LogListener
+from gateway.metrics import Metrics
+from gateway.ports import Clock
+from gateway.sender.aiohttp import AiohttpSender
+from gateway.store.sqlite import SqliteStore
+from gateway.telemetry import Telemetry
+from gateway.watchdog import Watchdog
+from gateway.watcher import Watcher
+from gateway.web.api import Surroundings, admin_app
+from gateway.web.ingest import PublicApp
+from gateway.web.server import Server, listen, url
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep Python's global lock while another waits for it. The default, 5 ms,
+is what each step of the writer thread would wait for a busy event loop."""
+
+FOREVER: Micros = 1 << 62
+
+
+class Service:
+    """One gateway, in one process.
+
+    `open`, then `start`; when it is to end, `stop`. Raises ConfigError or StoreUnavailable where it
+    cannot start, and then leaves nothing behind.
+    """
+
+    def __init__(
+        self, settings: Settings, checked: Checked, store: SqliteStore, clock: Clock
+    ) -> None:
+        assert checked.routes is not None  # noqa: S101  # `open` saw to it
+        self.settings = settings
+        self.routes: Routes = checked.routes
+        self.made_secrets = checked.made_secrets
+        self.new_token: str | None = None
+        """The admin token, if it was made just now: to be shown, once."""
+        self.public_url = ""
+        self.admin_url = ""
+        self._environment: Mapping[str, str] = os.environ
+        self._handlers = checked.handlers
+        self._store = store
+        self._clock = clock
+        self._started = False
+        self._servers: list[Server] = []
+        self._serving: list[asyncio.Task[None]] = []
+        self._hurried = asyncio.Event()
+        self.telemetry = Telemetry()
+        self._assemble()
+
+    @classmethod
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        clock: Clock | None = None,
+    ) -> "Service":
+        """Check the routes file, and open the database."""
+        checked = check(settings, environment)
+        if checked.routes is None:
+            raise ConfigError(checked.problems)
+        service = cls(
+            settings, checked, await SqliteStore.open(settings.database), clock or SystemClock()
+        )
+        service._environment = environment
+        for problem in checked.problems:
+            service.telemetry.emit("routes.warning", problem=str(problem))
+        return service
+
+    def _assemble(self) -> None:
+        """Make the flows and join them."""
+        clock, telemetry, store = self._clock, self.telemetry, self._store
+        self._lanes = lanes = Lanes(secrets.randbits(30) << 32)
+        lanes.configure(self.routes.endpoints)
+        self._sender = AiohttpSender(
+            self.settings.egress, user_agent=f"rights-gateway/{__version__}"
+        )
+        self._recorder = Recorder(store, lanes, clock, telemetry)
+        self._deliver = Deliver(
+            lanes=lanes,
+            leases=store,
+            recorder=self._recorder,
+            sender=self._sender,
+            handler=lambda name: self._handlers.get(name),  # noqa: PLW0108  # those in force then
+            clock=clock,
+            telemetry=telemetry,
+        )
+        self._claim = Claim(
+            lanes=lanes, store=store, deliver=self._deliver, clock=clock, telemetry=telemetry
+        )
+        self._reclaim = Reclaim(
+            store=store, lanes=lanes, claim=self._claim, clock=clock, telemetry=telemetry
+        )
+        self._ingest = Ingest(
+            routes=self.routes,
+            store=store,
+            lanes=lanes,
+            deliver=self._deliver,
+            clock=clock,
+            telemetry=telemetry,
+            first_serial=secrets.randbits(48),
+        )
+        self._operate = Operate(
+            store=store,
+            look_up=store,
+            lanes=lanes,
+            deliver=self._deliver,
+            routes=lambda: self.routes,
+            clock=clock,
+            telemetry=telemetry,
+        )
+        self._metrics = Metrics(self._operate.endpoints)
+        telemetry.listen(LogListener(clock.monotonic))
+        telemetry.listen(self._metrics)
+        self._watchdog = Watchdog(telemetry, self.settings.routes.parent.absolute())
+        self._watcher = Watcher(self.settings.routes, self._handler_packages, self.reload)
+        self._public = PublicApp(self._ingest, self._ready)
+
+    # -- life --------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take over what an earlier run left, listen, and deliver."""
+        sys.setswitchinterval(SWITCH_SECONDS)
+        try:
+            token = self._admin_token()
+            sockets = [listen(self.settings.listen, "listen"), listen(self.settings.admin, "admin")]
+        except BaseException:
+            await self._close()
+            raise
+        await self._operate.restore_lanes()
+        await self._store.reclaim(FOREVER)  # one process: no lease can be another's
+        await self._claim.refresh()
+        around = Surroundings(
+            look_up=self._store,
+            operate=self._operate,
+            status=self.status,
+            metrics=self._metrics.exposition,
+            token=token,
+        )
+        self._servers = [Server(self._public), Server(admin_app(around))]
+        for loop in (self._recorder.loop, self._claim.loop, self._reclaim.loop):
+            loop.start()
+        for server, sock in zip(self._servers, sockets, strict=True):
+            self._serving.append(asyncio.create_task(server.serve(sockets=[sock])))
+            await server.listening.wait()
+        self.public_url, self.admin_url = map(url, sockets)
+        self._watcher.start()
+        self._watchdog.start()
+        self._store.lock.note(
+            public=self.public_url,
+            admin=self.admin_url,
+            token_file=None if token is None else str(self.settings.admin_token_file),
+        )
+        self._started = True
+
+    async def stop(self, *, moment: Micros = 0) -> None:
+        """Answer 503 for a *moment*, stop listening, finish what is under way, return the rest."""
+        self.telemetry.emit("gateway.draining", grace_seconds=self.settings.grace / SECOND)
+        self._public.draining = True
+        await self._watcher.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(moment / SECOND):
+                await self._hurried.wait()
+        for server in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        await self._claim.loop.stop()
+        await self._deliver.drain(0 if self._hurried.is_set() else self.settings.grace)
+        await self._close()
+        self.telemetry.emit("gateway.stopped")
+
+    def hurry(self) -> None:
+        """Have `stop` wait for nothing any more: attempts under way go back on schedule."""
+        self._hurried.set()
+        self._deliver.abandon()
+
+    async def _close(self) -> None:
+        for loop in (self._claim.loop, self._reclaim.loop, self._recorder.loop):
+            await loop.stop()
+        self._watchdog.stop()
+        await self._sender.close()
+        await self._store.close()
+
+    def _admin_token(self) -> str | None:
+        """The token that the admin API wants; made, and shown once, where its file is not there."""
+        path, (host, _) = self.settings.admin_token_file, self.settings.admin
+        if path is None:
+            if not _is_loopback(host):
+                problem = Problem(
+                    file="--admin",
+                    line=0,
+                    column=0,
+                    code="admin-token",
+                    what=f"the admin API would be open to everyone who reaches {host}",
+                    cure="add --admin-token-file FILE (it is made if it is not there), or listen on 127.0.0.1",
+                )
+                raise ConfigError([problem])
+            return None
+        if not path.exists():
+            self.new_token = secrets.token_urlsafe(32)
+            write_private(path, f"{self.new_token}\n".encode())
+        return path.read_text(encoding="utf-8").strip()
+
+    # -- routes ------------------------------------------------------------------------------------
+
+    async def reload(self) -> Checked:
+        """Put the routes file in force as it is now; a bad or absent one changes nothing."""
+        checked = check(self.settings, self._environment)
+        if checked.routes is None:
+            self.telemetry.emit(
+                "routes.rejected",
+                problems=[str(problem) for problem in checked.problems],
+                in_force=self.routes.fingerprint,
+            )
+            return checked
+        self.routes, self._handlers = checked.routes, checked.handlers
+        self._lanes.configure(checked.routes.endpoints)
+        self._deliver.empty_closed_lanes()
+        self._ingest.use(checked.routes)
+        await self._operate.reopen_blocked()
+        self._lanes.wake()
+        self.telemetry.emit("routes.reloaded", fingerprint=checked.routes.fingerprint)
+        return checked
+
+    def _handler_packages(self) -> set[str]:
+        """The top folders that the handlers in force come from."""
+        endpoints = self.routes.endpoints.values()
+        return {e.handler.partition(":")[0].partition(".")[0] for e in endpoints if e.handler}
+
+    # -- state -------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Json]:
+        """What /readyz tells an operator."""
+        return {
+            "ready": self._ready(),
+            "version": __version__,
+            "routes": {
+                "file": str(self.settings.routes),
+                "fingerprint": self.routes.fingerprint,
+                "sources": len(self.routes.sources),
+                "endpoints": len(self.routes.endpoints),
+                "routes": len(self.routes.routes),
+            },
+            "held_by": sorted(self._lanes.held_by),
+        }
+
+    def _ready(self) -> bool:
+        return self._started and not self._public.draining and "store" not in self._lanes.held_by
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,141 @@
+"""Rows and values: the translation that every engine shares."""
+
+from typing import NamedTuple
+
+import orjson
+
+from gateway.core.model import (
+    Attempt,
+    BodyForm,
+    Delivery,
+    Event,
+    EventId,
+    Json,
+    Lease,
+    Micros,
+    content_digest,
+)
+from gateway.core.retry import Decision, Finish, GiveUp, Park, RetryAt
+from gateway.core.state import State
+
+
+class EventRow(NamedTuple):
+    """The columns that make an event, in the order in which every statement names them."""
+
+    id: str
+    source: str
+    key: str | None
+    received_at: Micros
+    content_type: str
+    body: bytes
+    head: bytes
+    data: bytes | None
+    data_start: int | None
+    data_end: int | None
+    sha256: bytes
+
+
+def event_of(row: EventRow) -> Event | None:
+    """The event that a row holds; None when its bytes are not those that were stored."""
+    splice = row.data if row.data is not None else row.body[row.data_start : row.data_end]
+    if content_digest(row.body, row.head, splice) != row.sha256:
+        return None
+    attributes, data = open_envelope(row.head, splice)
+    return Event(
+        event_id=EventId(row.id),
+        source=row.source,
+        key=row.key,
+        received_at=row.received_at,
+        content_type=row.content_type,
+        body=row.body,
+        head=row.head,
+        splice=splice,
+        attributes=attributes,
+        data=data,
+    )
+
+
+def open_envelope(head: bytes, splice: bytes) -> tuple[dict[str, Json], Json]:
+    """The attributes and the data that an envelope carries."""
+    envelope: dict[str, Json] = orjson.loads(head + splice + b"}")
+    data = envelope.pop("data", None)
+    envelope.pop("data_base64", None)
+    return envelope, data
+
+
+def data_columns(event: Event) -> tuple[bytes | None, int | None, int | None]:
+    """Where an event's data is kept: as a part of its body where it is one, else on its own."""
+    start = event.body.find(event.splice)
+    if start < 0:
+        return event.splice, None, None
+    return None, start, start + len(event.splice)
+
+
+class DeliveryRow(NamedTuple):
+    """The columns that make a leased delivery."""
+
+    n: int
+    route: str
+    endpoint: str
+    form: str
+    body: bytes | None
+    sha256: bytes | None
+    attempts: int
+    round_from: int
+    lease: int
+    lease_until: Micros
+
+
+def delivery_of(row: DeliveryRow, event: Event) -> Delivery:
+    """The leased delivery that a row holds."""
+    return Delivery(
+        event,
+        row.n,
+        row.route,
+        row.endpoint,
+        BodyForm(row.form),
+        row.body,
+        row.attempts,
+        row.round_from,
+        Lease(row.lease, row.lease_until),
+    )
+
+
+class Moved(NamedTuple):
+    """What a decision writes into a delivery's row."""
+
+    state: str
+    due_at: Micros
+    finished_at: Micros | None
+    reason: str | None
+
+
+def moved_by(decision: Decision, ended_at: Micros) -> Moved:
+    """Where a decision, taken at *ended_at*, puts a delivery."""
+    match decision:
+        case Finish(reason):
+            return Moved(State.DELIVERED, ended_at, ended_at, reason)
+        case RetryAt(due_at, reason):
+            return Moved(State.SCHEDULED, due_at, None, reason)
+        case GiveUp(reason):
+            return Moved(State.DEAD, ended_at, ended_at, reason)
+        case Park(_, reason):
+            return Moved(State.SCHEDULED, ended_at, None, reason)
+
+
+def calls_of(attempt: Attempt) -> str | None:
+    """The requests that a handler made, as they are stored."""
+    if not attempt.calls:
+        return None
+    return orjson.dumps(
+        [
+            {
+                "method": call.method,
+                "url": call.url,
+                "status": call.status,
+                "reason": call.reason,
+                "duration_ms": call.duration / 1000,
+            }
+            for call in attempt.calls
+        ]
+    ).decode()

@@ -1,0 +1,176 @@
+"""Events come to rest: deduplicated, kept with all their deliveries."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from gateway.core.model import Arrival, Delivery, Event, EventId, InboxEntry, Micros, Receipt
+from gateway.core.state import State
+from gateway.store.rows import data_columns
+from gateway.store.sqlite.database import insert_many, powers_of_two, statement
+
+FIND_DUPLICATES = statement("find_duplicates")
+APPEND_EVENTS = statement("append_events")
+APPEND_DELIVERIES = statement("append_deliveries")
+KEEP_IN_INBOX = statement("keep_in_inbox")
+READ_BODY = statement("read_body")
+
+
+@dataclass(slots=True)
+class Append:
+    """Keep the events of one request with all their deliveries."""
+
+    arrivals: Sequence[Arrival]
+
+
+def append(cursor: sqlite3.Cursor, appends: Sequence[Append]) -> list[list[Receipt]]:
+    """Do them all, in the order in which they came."""
+    first = _first_by_key(cursor, [arrival for each in appends for arrival in each.arrivals])
+    fresh: list[Arrival] = []
+    noted: list[InboxEntry] = []
+    receipts = []
+    for each in appends:
+        kept = []
+        for arrival in each.arrivals:
+            event = arrival.event
+            earlier = first.get((event.source, event.key)) if event.key is not None else None
+            if earlier is None or earlier[1] < arrival.since:
+                first[event.source, event.key] = (event.event_id, event.received_at, event.body)
+                fresh.append(arrival)
+                noted += _failures(arrival)
+                kept.append(Receipt(event.event_id, duplicate=False))
+            else:
+                if _body(cursor, earlier) != event.body:
+                    noted.append(_differs(event, earlier[0]))
+                kept.append(Receipt(earlier[0], duplicate=True))
+        receipts.append(kept)
+    insert_many(cursor, APPEND_EVENTS, [_event_row(arrival) for arrival in fresh])
+    append_deliveries(
+        cursor,
+        (
+            (delivery, arrival.event.received_at)
+            for arrival in fresh
+            for delivery in arrival.deliveries
+        ),
+    )
+    insert_many(cursor, KEEP_IN_INBOX, [inbox_row(entry) for entry in noted])
+    return receipts
+
+
+def append_deliveries(
+    cursor: sqlite3.Cursor, deliveries: Iterable[tuple[Delivery, Micros]]
+) -> None:
+    """Add deliveries, each with the moment at which it was promised and first is due."""
+    insert_many(cursor, APPEND_DELIVERIES, [_delivery_row(*each) for each in deliveries])
+
+
+_Earlier = tuple[EventId, Micros, bytes | None]
+
+
+def _first_by_key(
+    cursor: sqlite3.Cursor, arrivals: Sequence[Arrival]
+) -> dict[tuple[str, str | None], _Earlier]:
+    """The latest stored event of each idempotency key among the arrivals."""
+    keys = [(a.event.source, a.event.key) for a in arrivals if a.event.key is not None]
+    found: dict[tuple[str, str | None], _Earlier] = {}
+    for start, size in powers_of_two(len(keys)):
+        text = FIND_DUPLICATES.replace("(?, ?)", ",".join(["(?, ?)"] * size))
+        cursor.execute(text, [part for key in keys[start : start + size] for part in key])
+        for source, key, event_id, received_at in cursor.fetchall():
+            if received_at >= found.get((source, key), ("", 0, None))[1]:
+                found[source, key] = (event_id, received_at, None)
+    return found
+
+
+def _body(cursor: sqlite3.Cursor, earlier: _Earlier) -> bytes:
+    event_id, _, body = earlier
+    if body is None:
+        (body,) = cursor.execute(READ_BODY, (event_id,)).fetchone()
+    return body
+
+
+def _differs(event: Event, first: EventId) -> InboxEntry:
+    return InboxEntry(
+        id=inbox_id(event.event_id),
+        source=event.source,
+        code="duplicate-differs",
+        detail=f"it has the idempotency key of {first}, but another body: {event.key}",
+        received_at=event.received_at,
+        content_type=event.content_type,
+        body=event.body,
+        event_id=first,
+    )
+
+
+def _failures(arrival: Arrival) -> list[InboxEntry]:
+    event = arrival.event
+    return [
+        InboxEntry(
+            id=f"{inbox_id(event.event_id)}_{i}",
+            source=event.source,
+            code=code,
+            detail=detail,
+            received_at=event.received_at,
+            content_type=event.content_type,
+            body=b"",  # the event has it
+            event_id=event.event_id,
+        )
+        for i, (code, detail) in enumerate(arrival.failures)
+    ]
+
+
+def inbox_id(event_id: EventId) -> str:
+    """The name of an inbox entry about an event."""
+    return "inb_" + event_id[4:]
+
+
+def _event_row(arrival: Arrival) -> tuple[Any, ...]:
+    event = arrival.event
+    return (
+        event.event_id,
+        event.source,
+        event.key,
+        event.type,
+        event.subject,
+        event.received_at,
+        event.content_type,
+        event.body,
+        event.head,
+        *data_columns(event),
+        event.digest(),
+        len(arrival.deliveries),
+    )
+
+
+def _delivery_row(delivery: Delivery, promised_at: Micros) -> tuple[Any, ...]:
+    lease = delivery.lease
+    return (
+        delivery.event.event_id,
+        delivery.n,
+        delivery.route,
+        delivery.endpoint,
+        State.SCHEDULED.value if lease is None else State.LEASED.value,
+        delivery.form.value,
+        delivery.body,
+        None if delivery.body is None else sha256(delivery.body).digest(),
+        promised_at,
+        None if lease is None else lease.token,
+        None if lease is None else lease.until,
+        promised_at,
+    )
+
+
+def inbox_row(entry: InboxEntry) -> tuple[Any, ...]:
+    """An inbox entry's columns, in the order of keep_in_inbox.sql."""
+    return (
+        entry.id,
+        entry.source,
+        entry.code,
+        entry.detail,
+        entry.received_at,
+        entry.content_type,
+        entry.body,
+        entry.event_id,
+    )

@@ -1,0 +1,182 @@
+"""Opening the database file: its lock, its settings, its migrations.
+
+One process owns a database. It holds an exclusive lock on `<database>.lock` for as long as it runs
+and writes into that file how it can be reached, so that the other commands find it.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import orjson
+
+from gateway.core.errors import SchemaTooNew, StoreInUse, StoreUnavailable
+from gateway.core.model import Json
+
+OLDEST_SQLITE = (3, 38, 0)
+"""STRICT tables (3.37), UPDATE FROM (3.33) and the ->> operator (3.38) are needed."""
+
+SETTINGS = (
+    "PRAGMA auto_vacuum = INCREMENTAL",  # takes effect only before the first table
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # with NORMAL, a power cut loses what was acknowledged
+    "PRAGMA wal_autocheckpoint = 0",  # the writer checkpoints between batches
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA mmap_size = 0",
+    "PRAGMA cache_size = -16384",
+)
+
+
+def statement(name: str) -> str:
+    """The SQL statement of that name."""
+    return (files(__package__) / "sql" / f"{name}.sql").read_text(encoding="utf-8").strip()
+
+
+def insert_many(cursor: sqlite3.Cursor, insert: str, rows: Sequence[Sequence[object]]) -> None:
+    """Run an INSERT of one row for many, in as few statements as can be prepared once and kept."""
+    head, values, row = insert.rpartition("VALUES")
+    for start, size in powers_of_two(len(rows)):
+        chunk = rows[start : start + size]
+        text = f"{head}{values}{','.join([row] * size)}"
+        cursor.execute(text, [value for row in chunk for value in row])
+
+
+def powers_of_two(total: int, largest: int = 256) -> Iterator[tuple[int, int]]:
+    """Cover *total* items with (start, size) chunks whose sizes are few: powers of two."""
+    start, size = 0, largest
+    while start < total:
+        while size > total - start:
+            size //= 2
+        yield start, size
+        start += size
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raise StoreUnavailable where SQLite cannot do its work; what is wrong with *our* work passes."""
+    try:
+        yield
+    except (
+        sqlite3.DataError,
+        sqlite3.IntegrityError,
+        sqlite3.InterfaceError,
+        sqlite3.ProgrammingError,
+    ):
+        raise
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorname", None) or type(error).__name__
+        raise StoreUnavailable(f"{what}: {error} ({code})", cure=CURES.get(code, "")) from error
+
+
+CURES = {
+    "SQLITE_FULL": "the disk is full: free some space; the gateway goes on by itself",
+    "SQLITE_READONLY": "make the database and its folder writable",
+    "SQLITE_CANTOPEN": "make sure that its folder exists and is writable",
+    "SQLITE_CORRUPT": "stop the gateway, keep the file, and restore a backup",
+    "SQLITE_NOTADB": "name another file with --database",
+    "SQLITE_BUSY": "another program holds the database: close it",
+}
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The one connection that writes. Raises StoreUnavailable, with the cure."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreUnavailable(
+            f"Python was built with SQLite {sqlite3.sqlite_version}",
+            cure=f"use a Python with SQLite {'.'.join(map(str, OLDEST_SQLITE))} or newer",
+        )
+    path.touch(mode=0o600)  # it holds what senders sent: nobody else reads it
+    with translated(f"cannot open the database {path}"):
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            for setting in SETTINGS:
+                connection.execute(setting)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date, one numbered file after the other, each in a transaction."""
+    steps = sorted(
+        (
+            step
+            for step in (files(__package__) / "migrations").iterdir()
+            if step.name.endswith(".sql")
+        ),
+        key=lambda step: step.name,
+    )
+    with translated("cannot migrate the database"):
+        (present,) = connection.execute("PRAGMA user_version").fetchone()
+        if present > len(steps):
+            raise SchemaTooNew(
+                f"the database has schema {present}, this gateway knows {len(steps)}",
+                cure="run the newer gateway that wrote it, or restore an older backup",
+            )
+        for number, step in enumerate(steps, start=1):
+            if number > present:
+                connection.executescript(
+                    "BEGIN IMMEDIATE;\n"
+                    + step.read_text(encoding="utf-8")
+                    + f"\nPRAGMA user_version = {number};\nCOMMIT;"
+                )
+
+
+class Lock:
+    """The exclusive right to a database, and the note beside it that says who has it."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = lock_path(database)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            holder = read_note(database) or {}
+            raise StoreInUse(
+                f"the database {database} is in use by process {holder.get('pid', '(unknown)')}",
+                cure="stop that one first, or name another file with --database",
+            ) from None
+
+    def note(self, **facts: Json) -> None:
+        """Write down how the holder can be reached."""
+        text = orjson.dumps({"pid": os.getpid(), **facts}, option=orjson.OPT_APPEND_NEWLINE)
+        os.pwrite(self._file, text, 0)
+        os.ftruncate(self._file, len(text))
+
+    def release(self) -> None:
+        """Let go. The file stays: to unlink it would let two processes hold one name each."""
+        os.ftruncate(self._file, 0)
+        os.close(self._file)
+
+
+def lock_path(database: Path) -> Path:
+    """The lock file of a database."""
+    return database.with_name(database.name + ".lock")
+
+
+def read_note(database: Path) -> dict[str, Json] | None:
+    """What the process that serves *database* wrote beside it; None when none does."""
+    try:
+        file = os.open(lock_path(database), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        text = os.read(file, 4096)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note: dict[str, Json] = orjson.loads(text) if text else {}
+            return note
+        return None
+    finally:
+        os.close(file)

@@ -1,0 +1,78 @@
+"""Who may attempt what, until when."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import orjson
+
+from gateway.core.model import Delivery, Lease, Micros
+from gateway.store.rows import DeliveryRow, EventRow, delivery_of, event_of
+from gateway.store.sqlite.database import statement
+
+SELECT_DUE = statement("select_due")
+LEASE_DUE = statement("lease_due")
+READ_LEASED = statement("read_leased")
+BURY_CORRUPT = statement("bury_corrupt")
+RELEASE_LEASES = statement("release_leases")
+RECLAIM_LEASES = statement("reclaim_leases")
+
+BODY_CORRUPT = "body-corrupt: the stored bytes are not those that came"
+LONG_AGO: Micros = 1 << 62
+
+
+@dataclass(slots=True)
+class Claim:
+    """Lease what is due at an endpoint, one delivery for each of the leases."""
+
+    endpoint: str
+    leases: Sequence[Lease]
+    now: Micros
+
+
+def claim(cursor: sqlite3.Cursor, claims: Sequence[Claim]) -> list[list[Delivery]]:
+    """Do them all."""
+    return [_claim_one(cursor, each) for each in claims]
+
+
+def _claim_one(cursor: sqlite3.Cursor, each: Claim) -> list[Delivery]:
+    due = cursor.execute(SELECT_DUE, (each.endpoint, each.now, len(each.leases))).fetchall()
+    if not due:
+        return []
+    leased = orjson.dumps(
+        [
+            (event_id, n, lease.token, lease.until)
+            for (event_id, n), lease in zip(due, each.leases, strict=False)
+        ]
+    ).decode()
+    cursor.execute(LEASE_DUE, (leased,))
+    deliveries = []
+    split = len(DeliveryRow._fields)
+    for row in cursor.execute(READ_LEASED, (leased,)).fetchall():
+        delivery_row, event_row = DeliveryRow(*row[:split]), EventRow(*row[split:])
+        event = event_of(event_row)
+        if event is None or not _intact(delivery_row):
+            cursor.execute(BURY_CORRUPT, (each.now, BODY_CORRUPT, event_row.id, delivery_row.n))
+        else:
+            deliveries.append(delivery_of(delivery_row, event))
+    return deliveries
+
+
+def _intact(row: DeliveryRow) -> bool:
+    return row.body is None or sha256(row.body).digest() == row.sha256
+
+
+def release(cursor: sqlite3.Cursor, deliveries: Sequence[Delivery]) -> None:
+    """Put leased deliveries back on schedule without an attempt, where the lease is still theirs."""
+    released = [
+        (delivery.event.event_id, delivery.n, delivery.lease.token)
+        for delivery in deliveries
+        if delivery.lease is not None
+    ]
+    cursor.execute(RELEASE_LEASES, (orjson.dumps(released).decode(),))
+
+
+def reclaim(cursor: sqlite3.Cursor, now: Micros) -> int:
+    """Put deliveries whose lease has ended back on schedule; how many there were."""
+    return cursor.execute(RECLAIM_LEASES, (now,)).rowcount

@@ -1,0 +1,181 @@
+"""Reading, for people and their tools: on connections of its own that cannot write.
+
+Reads are short and paged: an open read keeps checkpoints from finishing, and the log grows.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import orjson
+
+from gateway.core.model import EventId, Json, Micros, delivery_id, rfc3339
+from gateway.store.rows import EventRow, open_envelope
+from gateway.store.sqlite.database import statement, translated
+
+READ_EVENT = statement("read_event")
+ATTEMPTS_OF = statement("attempts_of")
+NEXT_DUE = statement("next_due")
+ENDPOINT_STATES = statement("endpoint_states")
+STATS = statement("stats")
+
+DEFAULT_LIMIT, LARGEST_LIMIT = 50, 500
+
+Filters = Mapping[str, str]
+EVENT_FILTERS: Filters = {
+    "id": "id = ?",
+    "source": "source = ?",
+    "type": "type = ?",
+    "subject": "subject = ?",
+    "since": "received_at >= ?",
+    "until": "received_at < ?",
+    "cursor": "id < ?",
+    "unmatched": "(deliveries = 0) = ?",
+    "state": "EXISTS (SELECT 1 FROM deliveries WHERE event_id = events.id AND state = ?)",
+}
+DELIVERY_FILTERS: Filters = {
+    "event": "event_id = ?",
+    "n": "n = ?",
+    "state": "state = ?",
+    "endpoint": "endpoint = ?",
+    "route": "route = ?",
+    "since": "created_at >= ?",
+    "until": "created_at < ?",
+    "cursor": "(event_id, n) < (?, ?)",
+}
+INBOX_FILTERS: Filters = {
+    "source": "source = ?",
+    "code": "code = ?",
+    "since": "received_at >= ?",
+    "until": "received_at < ?",
+    "cursor": "id < ?",
+}
+
+EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries FROM events"
+DELIVERIES = (
+    "SELECT event_id, n, route, endpoint, state, attempts, due_at, created_at, finished_at, reason"
+    " FROM deliveries"
+)
+INBOX = "SELECT id, source, code, detail, received_at, content_type, body, event_id FROM inbox"
+
+TIMES = frozenset(
+    {"received_at", "due_at", "created_at", "finished_at", "started_at", "changed_at"}
+)
+
+
+class Reader:
+    """A read-only connection, opened at the first question."""
+
+    def __init__(self, path: Path) -> None:
+        self._uri = f"{path.absolute().as_uri()}?mode=ro"
+        self._connection: aiosqlite.Connection | None = None
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a statement that reads. Raises StoreUnavailable."""
+        with translated("cannot read"):
+            if self._connection is None:
+                self._connection = await aiosqlite.connect(self._uri, uri=True)
+            return [tuple(row) for row in await self._connection.execute_fetchall(sql, parameters)]
+
+    async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Events, newest first."""
+        return await self._listed(EVENTS, EVENT_FILTERS, "id DESC", query)
+
+    async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Deliveries, newest first; those of one event in their own order."""
+        found = await self._listed(DELIVERIES, DELIVERY_FILTERS, "event_id DESC, n DESC", query)
+        return [{"id": delivery_id(EventId(row["event_id"]), row.pop("n")), **row} for row in found]
+
+    async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """What made no event, or only part of what it should, newest first; bodies as text."""
+        found = await self._listed(INBOX, INBOX_FILTERS, "id DESC", query)
+        return [{**row, "body": row["body"].decode("utf-8", "replace")} for row in found]
+
+    async def event_row(self, event_id: EventId) -> EventRow | None:
+        """The stored bytes of an event."""
+        for row in await self.rows(READ_EVENT, (event_id,)):
+            return EventRow(*row)
+        return None
+
+    async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
+        """The attempts of one delivery, in order."""
+        names = (
+            "number", "started_at", "duration", "outcome", "status", "reason", "excerpt", "calls",
+        )  # fmt: skip
+        found = []
+        for row in await self.rows(ATTEMPTS_OF, (event_id, n)):
+            shown = _shown(dict(zip(names, row, strict=True)))
+            shown["duration_ms"] = shown.pop("duration") / 1000
+            shown["calls"] = orjson.loads(shown["calls"] or "[]")
+            found.append(shown)
+        return found
+
+    async def next_due(self) -> dict[str, Micros]:
+        """For each endpoint with scheduled deliveries, when the first is due."""
+        return {str(endpoint): int(due_at) for endpoint, due_at in await self.rows(NEXT_DUE)}
+
+    async def endpoint_states(self) -> dict[str, dict[str, Json]]:
+        """The state, reason and moment of change of each endpoint that is not open."""
+        return {
+            name: {"state": state, "reason": reason, "changed_at": rfc3339(changed_at)}
+            for name, state, reason, changed_at in await self.rows(ENDPOINT_STATES)
+        }
+
+    async def stats(self) -> dict[str, Json]:
+        """What waits, what is dead, what is in the inbox."""
+        stats: dict[str, Json] = {"scheduled": {}, "dead": {}, "unmatched": 0, "inbox": 0}
+        for what, endpoint, count, first_at in await self.rows(STATS):
+            if endpoint:
+                stats[what][endpoint] = {"count": count, "first_at": rfc3339(first_at)}
+            else:
+                stats[what] = count
+        return stats
+
+    async def _listed(
+        self, select: str, filters: Filters, order: str, query: Mapping[str, Any]
+    ) -> list[dict[str, Json]]:
+        """Rows of a listing, its WHERE composed from *filters* by the keys of *query*."""
+        conditions: list[str] = []
+        parameters: list[Any] = []
+        for name, value in query.items():
+            if name != "limit":
+                conditions.append(filters[name])
+                parameters += value if isinstance(value, tuple) else (value,)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
+        sql = f"{select}{where} ORDER BY {order} LIMIT {limit}"
+        names = [name.strip() for name in select[7:].partition(" FROM ")[0].split(",")]
+        return [
+            _shown(dict(zip(names, row, strict=True)))
+            for row in await self.rows(sql, tuple(parameters))
+        ]
+
+
+def shown_event(row: EventRow) -> dict[str, Json]:
+    """An event with all that it carries, as the API shows it."""
+    splice = row.data if row.data is not None else row.body[row.data_start : row.data_end]
+    attributes, data = open_envelope(row.head, splice)
+    return {
+        "id": row.id,
+        "source": row.source,
+        "key": row.key,
+        "received_at": rfc3339(row.received_at),
+        "content_type": row.content_type,
+        "attributes": attributes,
+        "data": data,
+        "body": row.body.decode("utf-8", "replace"),
+    }
+
+
+def _shown(row: dict[str, Json]) -> dict[str, Json]:
+    for name in TIMES & row.keys():
+        if row[name] is not None:
+            row[name] = rfc3339(row[name])
+    return row

@@ -1,0 +1,85 @@
+"""What came of attempts: both the attempt and where it moved its delivery, or neither."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.core.errors import LeaseLost
+from gateway.core.model import Attempt, Delivery
+from gateway.core.retry import Decision, Park
+from gateway.store.rows import calls_of, moved_by
+from gateway.store.sqlite.database import insert_many, statement
+
+RECORD_OUTCOMES = statement("record_outcomes")
+APPEND_ATTEMPTS = statement("append_attempts")
+CLOSE_ENDPOINT = statement("close_endpoint")
+
+
+@dataclass(slots=True)
+class Record:
+    """Write down an attempt, and what was decided upon it."""
+
+    delivery: Delivery
+    attempt: Attempt
+    decision: Decision
+
+
+def record(cursor: sqlite3.Cursor, records: Sequence[Record]) -> list[LeaseLost | None]:
+    """Do them all; LeaseLost for those whose lease is no longer theirs, of which nothing is written."""
+    cursor.execute("SAVEPOINT outcomes")
+    moves = [_move(each) for each in records]
+    lost: list[LeaseLost | None] = [None] * len(records)
+    if _write(cursor, moves) != len(moves):
+        cursor.execute("ROLLBACK TO outcomes")  # find out who lost it: one at a time
+        for i, move in enumerate(moves):
+            if _write(cursor, [move]) == 0:
+                lost[i] = LeaseLost(f"the lease on {records[i].delivery.id} ran out")
+    cursor.execute("RELEASE outcomes")
+    held = [each for each, gone in zip(records, lost, strict=True) if gone is None]
+    insert_many(cursor, APPEND_ATTEMPTS, [_attempt_row(each) for each in held])
+    for each in held:
+        if isinstance(each.decision, Park):
+            ended_at = each.attempt.started_at + each.attempt.duration
+            park = each.decision
+            cursor.execute(
+                CLOSE_ENDPOINT, (each.delivery.endpoint, park.state, park.reason, ended_at)
+            )
+    return lost
+
+
+def _write(cursor: sqlite3.Cursor, moves: Sequence[tuple[Any, ...]]) -> int:
+    return cursor.execute(RECORD_OUTCOMES, (orjson.dumps(moves).decode(),)).rowcount
+
+
+def _move(each: Record) -> tuple[Any, ...]:
+    delivery, attempt = each.delivery, each.attempt
+    moved = moved_by(each.decision, attempt.started_at + attempt.duration)
+    return (
+        delivery.event.event_id,
+        delivery.n,
+        delivery.lease.token if delivery.lease else None,
+        moved.state,
+        attempt.number,
+        moved.due_at,
+        moved.finished_at,
+        moved.reason,
+    )
+
+
+def _attempt_row(each: Record) -> tuple[Any, ...]:
+    attempt = each.attempt
+    return (
+        each.delivery.event.event_id,
+        each.delivery.n,
+        attempt.number,
+        attempt.started_at,
+        attempt.duration,
+        attempt.outcome,
+        attempt.status,
+        attempt.reason,
+        attempt.excerpt,
+        calls_of(attempt),
+    )

@@ -1,0 +1,2 @@
+INSERT INTO attempts (event_id, n, number, started_at, duration, outcome, status, reason, excerpt, calls)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

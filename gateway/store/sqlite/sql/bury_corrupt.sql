@@ -1,0 +1,3 @@
+UPDATE deliveries
+SET state = 'dead', lease = NULL, lease_until = NULL, finished_at = ?, reason = ?
+WHERE event_id = ? AND n = ? AND state = 'leased'

@@ -1,0 +1,1 @@
+SELECT name, state, reason, changed_at FROM endpoints

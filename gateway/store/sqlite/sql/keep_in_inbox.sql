@@ -1,0 +1,2 @@
+INSERT INTO inbox (id, source, code, detail, received_at, content_type, body, event_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)

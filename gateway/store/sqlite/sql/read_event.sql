@@ -1,0 +1,4 @@
+SELECT id, source, key, received_at, content_type,
+       body, head, data, data_start, data_end, sha256
+FROM events
+WHERE id = ?

@@ -1,0 +1,1 @@
+SELECT state FROM deliveries WHERE event_id = ? AND n = ?

@@ -1,0 +1,3 @@
+UPDATE deliveries
+SET state = 'scheduled', lease = NULL, lease_until = NULL
+WHERE state = 'leased' AND lease_until < ?

@@ -1,0 +1,5 @@
+SELECT event_id, n
+FROM deliveries
+WHERE endpoint = ? AND state = 'scheduled' AND due_at <= ?
+ORDER BY due_at
+LIMIT ?

@@ -1,0 +1,16 @@
+SELECT 'scheduled', endpoint, count(*), min(due_at)
+FROM deliveries
+WHERE state = 'scheduled'
+GROUP BY endpoint
+UNION ALL
+SELECT 'dead', endpoint, count(*), min(finished_at)
+FROM deliveries
+WHERE state = 'dead'
+GROUP BY endpoint
+UNION ALL
+SELECT 'unmatched', '', count(*), NULL
+FROM events
+WHERE deliveries = 0
+UNION ALL
+SELECT 'inbox', '', count(*), NULL
+FROM inbox

@@ -1,0 +1,169 @@
+"""The store on SQLite: every verb of `ports.Store`, most of them one operation for the writer."""
+
+from collections.abc import Awaitable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.core.errors import BodyCorrupt, StoreUnavailable
+from gateway.core.model import (
+    Arrival,
+    Attempt,
+    Delivery,
+    Event,
+    EventId,
+    InboxEntry,
+    Json,
+    Lease,
+    Micros,
+    Receipt,
+)
+from gateway.core.retry import Decision
+from gateway.store.group_commit import GroupCommit
+from gateway.store.rows import event_of
+from gateway.store.sqlite import change, lease
+from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
+from gateway.store.sqlite.database import Lock, insert_many
+from gateway.store.sqlite.lease import Claim
+from gateway.store.sqlite.read import Reader, shown_event
+from gateway.store.sqlite.record import Record
+from gateway.store.sqlite.writer import Change, Operation, Writer
+
+
+class SqliteStore:
+    """Owns the database file for as long as it is open."""
+
+    def __init__(self, path: Path, lock: Lock, writer: Writer) -> None:
+        self.path = path
+        self.lock = lock
+        self._writer = writer
+        self._commits: GroupCommit[Operation] = GroupCommit(writer.commit, name="store-writer")
+        self._reader = Reader(path)
+
+    @classmethod
+    async def open(cls, path: Path) -> "SqliteStore":
+        """Lock, open and migrate the database; it is made where there is none.
+
+        Raises StoreInUse, StoreUnavailable or SchemaTooNew.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = Lock(path)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"cannot use {path.parent} for the database: {error.strerror}",
+                cure="make the folder writable, or name another with --database",
+            ) from error
+        try:
+            return cls(path, lock, Writer(path))
+        except BaseException:
+            lock.release()
+            raise
+
+    async def close(self) -> None:
+        """Commit what was submitted, fold the log into the file, and let go of it."""
+        await self._commits.close()
+        await self._reader.close()
+        self._writer.close()
+        self.lock.release()
+
+    async def _change(self, do: Any, *arguments: Any) -> Any:
+        return await self._commits.submit(Change(lambda cursor: do(cursor, *arguments)))
+
+    # -- append ------------------------------------------------------------------------------------
+
+    def append(self, arrivals: Sequence[Arrival]) -> Awaitable[list[Receipt]]:
+        """See `AppendStore.append`."""
+        return self._commits.submit(Append(arrivals))
+
+    async def keep(self, entry: InboxEntry) -> None:
+        """See `AppendStore.keep`."""
+        await self._change(insert_many, KEEP_IN_INBOX, [inbox_row(entry)])
+
+    # -- lease -------------------------------------------------------------------------------------
+
+    async def claim(self, endpoint: str, leases: Sequence[Lease], now: Micros) -> list[Delivery]:
+        """See `LeaseStore.claim`."""
+        claimed: list[Delivery] = await self._commits.submit(Claim(endpoint, leases, now))
+        return claimed
+
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        """See `LeaseStore.release`."""
+        await self._change(lease.release, deliveries)
+
+    async def reclaim(self, now: Micros) -> int:
+        """See `LeaseStore.reclaim`."""
+        return int(await self._change(lease.reclaim, now))
+
+    async def next_due(self) -> dict[str, Micros]:
+        """See `LeaseStore.next_due`."""
+        return await self._reader.next_due()
+
+    # -- record ------------------------------------------------------------------------------------
+
+    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[None]:
+        """See `RecordStore.record`."""
+        return self._commits.submit(Record(delivery, attempt, decision))
+
+    # -- look up -----------------------------------------------------------------------------------
+
+    async def event(self, event_id: EventId) -> Event | None:
+        """See `LookUpStore.event`."""
+        row = await self._reader.event_row(event_id)
+        if row is None:
+            return None
+        event = event_of(row)
+        if event is None:
+            raise BodyCorrupt(
+                f"the stored bytes of {event_id} are not those that came",
+                cure="restore the database from a backup, and check the disk",
+            )
+        return event
+
+    async def shown_event(self, event_id: EventId) -> dict[str, Json] | None:
+        """See `LookUpStore.shown_event`."""
+        row = await self._reader.event_row(event_id)
+        return None if row is None else shown_event(row)
+
+    async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.events`."""
+        return await self._reader.events(query)
+
+    async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.deliveries`."""
+        return await self._reader.deliveries(query)
+
+    async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
+        """See `LookUpStore.attempts`."""
+        return await self._reader.attempts(event_id, n)
+
+    async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.inbox`."""
+        return await self._reader.inbox(query)
+
+    async def stats(self) -> dict[str, Json]:
+        """See `LookUpStore.stats`."""
+        return await self._reader.stats()
+
+    # -- operate -----------------------------------------------------------------------------------
+
+    async def redeliver(self, event_id: EventId, n: int, now: Micros) -> str | None:
+        """See `OperateStore.redeliver`."""
+        state: str | None = await self._change(change.redeliver, event_id, n, now)
+        return state
+
+    async def cancel(self, event_id: EventId, n: int, now: Micros, reason: str) -> str | None:
+        """See `OperateStore.cancel`."""
+        state: str | None = await self._change(change.cancel, event_id, n, now, reason)
+        return state
+
+    async def replay(self, event_id: EventId, deliveries: Sequence[Delivery], now: Micros) -> int:
+        """See `OperateStore.replay`."""
+        return int(await self._change(change.replay, event_id, deliveries, now))
+
+    async def set_endpoint(self, name: str, state: str, reason: str, now: Micros) -> None:
+        """See `OperateStore.set_endpoint`."""
+        await self._change(change.set_endpoint, name, state, reason, now)
+
+    async def endpoint_states(self) -> dict[str, dict[str, Json]]:
+        """See `OperateStore.endpoint_states`."""
+        return await self._reader.endpoint_states()

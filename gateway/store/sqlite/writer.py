@@ -1,0 +1,129 @@
+"""The writer: batches of operations, one transaction each, and the checkpoints between them.
+
+Runs in the one writer thread. The statements of operations of one kind take many rows each, because
+every statement lets go of Python's global lock and must win it back from the event loop.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from gateway.core.errors import StoreUnavailable
+from gateway.store.sqlite.append import Append, append
+from gateway.store.sqlite.database import connect, migrate, translated
+from gateway.store.sqlite.lease import Claim, claim
+from gateway.store.sqlite.record import Record, record
+
+CHECKPOINT_BYTES = 4 * 1024 * 1024
+"""About a thousand pages."""
+BYTES_PER_ROW = 1024
+"""What a small row costs the log: itself and its share of the pages and indexes it touches."""
+
+
+@dataclass(slots=True)
+class Change:
+    """An operation too rare to be done many at once."""
+
+    apply: Callable[[sqlite3.Cursor], Any]
+
+
+Operation: TypeAlias = Record | Change | Append | Claim
+
+
+def _change(cursor: sqlite3.Cursor, changes: Sequence[Change]) -> list[Any]:
+    return [change.apply(cursor) for change in changes]
+
+
+KINDS: tuple[tuple[type, Callable[[sqlite3.Cursor, Sequence[Any]], list[Any]]], ...] = (
+    (Record, record),
+    (Change, _change),
+    (Append, append),
+    (Claim, claim),
+)
+"""The order within a batch: claims come last and see all the rest."""
+
+
+class Writer:
+    """The connection that writes; used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path)
+        try:
+            migrate(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._changes = self._connection.total_changes
+        self._written_bytes = 0
+
+    def commit(self, operations: Sequence[Operation]) -> list[Any]:
+        """Do all operations in one transaction; one result each, an exception where one failed.
+
+        When SQLite cannot commit, all of them failed. When one operation cannot be done, the others
+        are done without it.
+        """
+        try:
+            with translated("cannot commit"):
+                results = self._transact(operations)
+        except StoreUnavailable as error:
+            self._roll_back()
+            return [error] * len(operations)
+        except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
+            self._roll_back()
+            if len(operations) == 1:
+                return [error]
+            return [result for operation in operations for result in self.commit([operation])]
+        self._checkpoint()
+        return results
+
+    def close(self) -> None:
+        """Put everything into the database file itself, and close it."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:  # what is in the log stays there, and is read at the next start
+            logging.getLogger(__name__).debug("no checkpoint at the end", exc_info=True)
+        self._connection.close()
+
+    def _transact(self, operations: Sequence[Operation]) -> list[Any]:
+        results: list[Any] = [None] * len(operations)
+        self._written_bytes += sum(
+            len(arrival.event.body)
+            for operation in operations
+            if type(operation) is Append
+            for arrival in operation.arrivals
+        )
+        cursor = self._connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        for kind, do in KINDS:
+            chosen = [i for i, operation in enumerate(operations) if type(operation) is kind]
+            if chosen:
+                outcomes = do(cursor, [operations[i] for i in chosen])
+                for i, outcome in zip(chosen, outcomes, strict=True):
+                    results[i] = outcome
+        cursor.execute("COMMIT")
+        return results
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            with translated("cannot roll back"):
+                self._connection.execute("ROLLBACK")
+
+    def _checkpoint(self) -> None:
+        """Copy the log back into the database file, once enough has been written to it.
+
+        A passive checkpoint waits for no reader. That this connection alone makes them, and never
+        while it writes, also keeps clear of the WAL-reset fault of SQLite before 3.51.3.
+        """
+        changes = self._connection.total_changes
+        self._written_bytes += (changes - self._changes) * BYTES_PER_ROW
+        self._changes = changes
+        if self._written_bytes < CHECKPOINT_BYTES:
+            return
+        self._written_bytes = 0
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error:  # the log grows until one succeeds; nothing is lost
+            logging.getLogger(__name__).debug("no checkpoint", exc_info=True)

@@ -1,0 +1,1 @@
+"""ASGI: the public listener and the admin listener."""

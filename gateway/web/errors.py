@@ -1,0 +1,102 @@
+"""Errors as HTTP answers: the only place that picks status codes (RFC 9457 problem details).
+
+Nothing of the request, no secret, no path of this machine and no version goes into an answer.
+"""
+
+import logging
+from uuid import uuid4
+
+import orjson
+
+from gateway.core.errors import (
+    BodyEmpty,
+    BodyMalformed,
+    BodyTooLarge,
+    Conflict,
+    Draining,
+    EncodingUnsupported,
+    GatewayError,
+    MediaTypeUnsupported,
+    MethodNotAllowed,
+    NotFound,
+    ParameterInvalid,
+    PathUnknown,
+    RateLimited,
+    StoreUnavailable,
+    Unauthorised,
+    UnknownSource,
+    VerificationFailed,
+)
+
+STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
+    (UnknownSource, 404, "Unknown source"),
+    (PathUnknown, 404, "Not found"),
+    (MethodNotAllowed, 405, "Method not allowed"),
+    (VerificationFailed, 401, "Verification failed"),
+    (Unauthorised, 401, "Unauthorised"),
+    (BodyTooLarge, 413, "Body too large"),
+    (BodyEmpty, 400, "Empty body"),
+    (BodyMalformed, 400, "Body unreadable"),
+    (MediaTypeUnsupported, 415, "Media type not supported"),
+    (EncodingUnsupported, 415, "Content encoding not supported"),
+    (RateLimited, 429, "Too many requests"),
+    (ParameterInvalid, 400, "Parameter invalid"),
+    (NotFound, 404, "Not found"),
+    (Conflict, 409, "Conflict"),
+    (Draining, 503, "Shutting down"),
+    (StoreUnavailable, 503, "Storage unavailable"),
+)
+"""The first row whose class fits."""
+
+SECONDS_UNTIL_STORED_AGAIN = 30
+TYPE = "urn:rights-gateway:problem:"
+"""docs/errors.md says what each means."""
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def answer(error: Exception) -> tuple[int, Headers, bytes]:
+    """Status, headers and body that tell a caller of *error*."""
+    for kind, status, title in STATUS:
+        if isinstance(error, kind):
+            # The store's own words name files and disks: they are for the log.
+            detail = title if status >= 500 else str(error)
+            return status, _headers(error), _problem(status, error.code, title, detail)
+    logging.getLogger(__name__).error("an unexpected error", exc_info=error)
+    title = "Internal error"
+    return 500, [], _problem(500, "internal-error", title, "the gateway's log has the details")
+
+
+def _problem(status: int, code: str, title: str, detail: str) -> bytes:
+    return orjson.dumps(
+        {
+            "type": TYPE + code,
+            "title": title,
+            "status": status,
+            "detail": detail,
+            "instance": f"urn:uuid:{uuid4()}",
+            "code": code,
+        }
+    )
+
+
+def _headers(error: GatewayError) -> Headers:
+    match error:
+        case MethodNotAllowed(allow=allow):
+            return [(b"allow", allow.encode())]
+        case VerificationFailed():
+            return [(b"www-authenticate", b'Signature realm="webhooks"')]
+        case Unauthorised():
+            return [(b"www-authenticate", b'Bearer realm="admin"')]
+        case EncodingUnsupported():
+            return [(b"accept-encoding", b"identity")]
+        case BodyTooLarge():
+            return [(b"connection", b"close")]
+        case RateLimited(retry_after_seconds=seconds):
+            return [(b"retry-after", str(seconds).encode())]
+        case Draining():
+            return [(b"retry-after", b"1"), (b"connection", b"close")]
+        case StoreUnavailable():
+            return [(b"retry-after", str(SECONDS_UNTIL_STORED_AGAIN).encode())]
+        case _:
+            return []

@@ -1,0 +1,143 @@
+"""The public listener: `POST /in/{source}` as a raw ASGI callable, and the two health checks.
+
+Raw, because the hot path is here: a Starlette route costs as much again as all of it.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from gateway.core.errors import (
+    BodyTooLarge,
+    Draining,
+    EncodingUnsupported,
+    GatewayError,
+    MethodNotAllowed,
+    PathUnknown,
+    UnknownSource,
+)
+from gateway.core.routing import Source
+from gateway.core.verifying import Inbound
+from gateway.flows.ingest import Ingest, Received
+from gateway.web.errors import Headers, answer
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+JSON = (b"content-type", b"application/json")
+PROBLEM = (b"content-type", b"application/problem+json")
+NO_REPEATS: frozenset[bytes] = frozenset()
+
+
+class Disconnected(Exception):
+    """The sender went away before its request was whole: there is nobody to answer."""
+
+
+class PublicApp:
+    """Receives webhooks; *ready* says whether the gateway can keep what it is given."""
+
+    def __init__(self, ingest: Ingest, ready: Callable[[], bool]) -> None:
+        self._ingest = ingest
+        self._ready = ready
+        self.draining = False
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        headers: Headers
+        try:
+            status, headers, body = await self._answer(scope, receive)
+        except Disconnected:
+            return
+        except Exception as error:  # noqa: BLE001  # web/errors.py knows what to make of it
+            status, headers, body = answer(error)
+            headers = [PROBLEM, *headers]
+        if status == 204:
+            body = b""
+        else:
+            headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Message, receive: Receive) -> tuple[int, Headers, bytes]:
+        path: bytes = scope["raw_path"]
+        if path.startswith(b"/in/"):
+            return await self._receive(path[4:], scope, receive)
+        if path in (b"/livez", b"/readyz"):
+            if scope["method"] not in ("GET", "HEAD"):
+                raise MethodNotAllowed("this is a health check", allow="GET, HEAD")
+            ready = path == b"/livez" or (self._ready() and not self.draining)
+            return (
+                200 if ready else 503,
+                [JSON],
+                b'{"status":"ok"}' if ready else b'{"status":"unavailable"}',
+            )
+        raise PathUnknown("there is nothing at this path", cure="post to /in/{source}")
+
+    async def _receive(
+        self, name: bytes, scope: Message, receive: Receive
+    ) -> tuple[int, Headers, bytes]:
+        if self.draining:
+            raise Draining("the gateway is shutting down", cure="send it again")
+        source = self._ingest.source(name.decode("latin-1"))
+        if source is None:
+            raise UnknownSource("there is no such source", cure="check the last part of the URL")
+        if scope["method"] != "POST":
+            raise MethodNotAllowed("webhooks are posted", allow="POST")
+        pairs = scope["headers"]
+        headers = dict(pairs)
+        repeated = NO_REPEATS if len(headers) == len(pairs) else _repeated(pairs)
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            raise EncodingUnsupported("the body is compressed", cure="send it as it is")
+        body = await _read_body(receive, source, headers.get(b"content-length"))
+        request = Inbound(scope["method"], headers, repeated, body, self._ingest.now())
+        received = await self._ingest.receive(source, request)
+        return source.ack, [JSON], _acknowledgement(received)
+
+
+def _repeated(pairs: list[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    names = [name for name, _ in pairs]
+    return frozenset(name for name in names if names.count(name) > 1)
+
+
+async def _read_body(receive: Receive, source: Source, announced: bytes | None) -> bytes:
+    """The body, as long as it is not longer than its source allows: the rest is not read."""
+    limit = source.body_bytes
+    if announced is not None and int(announced) > limit:  # the parser saw to it that it is a number
+        raise _too_large(limit)
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        body = await _read_rest(receive, body, limit)
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+async def _read_rest(receive: Receive, first: bytes, limit: int) -> bytes:
+    chunks, length, more = [first], len(first), True
+    while more and length <= limit:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunks.append(message.get("body", b""))
+        length += len(chunks[-1])
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> GatewayError:
+    return BodyTooLarge(f"the body is larger than {limit} bytes", cure="send less at once")
+
+
+def _acknowledgement(received: Received) -> bytes:
+    """What the sender hears: ids are ours and need no escaping."""
+    entries = [
+        b'{"id":"%b","duplicate":%b}'
+        % (receipt.event_id.encode(), b"true" if receipt.duplicate else b"false")
+        for receipt in received.receipts
+    ]
+    return b'{"events":[%b]}' % b",".join(entries) if received.several else entries[0]
