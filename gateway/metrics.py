@@ -23,7 +23,7 @@ class Metrics:
     """Listens to telemetry; *lanes* is asked at each scrape."""
 
     def __init__(self, lanes: Callable[[], list[dict[str, Any]]]) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._events = Counter(
             "gateway_events_received",

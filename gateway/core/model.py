@@ -127,9 +127,9 @@ class Event:
         return self.attributes.get("subject")
 
     @property
-    def time(self) -> str | None:
-        """When it happened (RFC 3339), as the sender says."""
-        return self.attributes.get("time")
+    def time(self) -> str:
+        """When it happened (RFC 3339), as the sender says; when it was received where it does not."""
+        return str(self.attributes["time"])
 
     @property
     def origin(self) -> str | None:

@@ -18,7 +18,7 @@ import msgspec
 import orjson
 
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
-from gateway.core.model import Event, EventId, Json, default_origin, rfc3339
+from gateway.core.model import Event, EventId, Json, Micros, default_origin, rfc3339
 from gateway.core.routing import EventMapping, Source
 from gateway.core.verifying import Inbound
 
@@ -37,6 +37,8 @@ _data_of = msgspec.json.Decoder(_Data).decode
 _elements_of = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_CORE_TEXTS = ("id", "source", "type", "subject", "time", "datacontenttype", "dataschema")
+_REQUIRED = frozenset({"id", "source", "type"})
 _ATTRIBUTE = re.compile(r"[a-z0-9]+")
 
 
@@ -103,7 +105,7 @@ class _Reading:
         data = fields.pop("data", None)
         spans = _data_of(body)
         fields.pop("data_base64", None)
-        attributes = _attributes(fields)
+        attributes = _cloud_attributes(fields, self.request.received_at)
         if spans.data is not msgspec.UNSET:
             if spans.data_base64 is not msgspec.UNSET:
                 raise _invalid("it has both data and data_base64")
@@ -124,7 +126,8 @@ class _Reading:
         fields.pop("datacontenttype", None)
         if media_type:
             fields["datacontenttype"] = self.content_type
-        attributes, body = _attributes(fields), self.request.body
+        attributes = _cloud_attributes(fields, self.request.received_at)
+        body = self.request.body
         if not body:
             return self._cloud_event(attributes, body, b"", b"", None)
         if not media_type or _is_json(media_type):
@@ -264,31 +267,37 @@ def _encoded(data: Json) -> bytes:
         raise ExpressionFailed(f"`event.data` is nothing that JSON can hold: {error}") from None
 
 
-def _attributes(fields: dict[str, Json]) -> dict[str, Json]:
-    """The context attributes of a CloudEvent, checked, in the order in which they go out."""
+def _cloud_attributes(fields: dict[str, Json], received_at: Micros) -> dict[str, Json]:
+    """The context attributes of a CloudEvent, checked, in the order in which they go out.
+
+    An event without a time gets that of its receipt.
+    """
     if fields.get("specversion") != "1.0":
         raise _invalid(f'its specversion is {fields.get("specversion")!r}, not "1.0"')
-    for name in ("id", "source", "type"):
-        if not isinstance(fields.get(name), str) or not fields[name]:
-            raise _invalid(f"it has no {name}")
-    attributes = {name: fields.pop(name) for name in ("specversion", "id", "source", "type")}
-    for name in ("subject", "time", "datacontenttype", "dataschema"):
+    if fields.get("time") is None:
+        fields["time"] = rfc3339(received_at)
+    attributes: dict[str, Json] = {"specversion": fields.pop("specversion")}
+    for name in _CORE_TEXTS:
         value = fields.pop(name, None)
-        if value is not None:
-            if not isinstance(value, str) or not value:
-                raise _invalid(f"its {name} is not text")
-            attributes[name] = value
-    if "time" in attributes and not _RFC3339.fullmatch(attributes["time"]):
-        raise _invalid(f"its time is no RFC 3339 date and time: {attributes['time'][:40]}")
-    for name, value in fields.items():
-        if value is None:  # as good as absent (JSON format, §2.2)
+        if value is None and name not in _REQUIRED:
             continue
+        if not isinstance(value, str) or not value:
+            raise _invalid(f"it has no {name}" if value is None else f"its {name} is not text")
+        attributes[name] = value
+    if not _RFC3339.fullmatch(attributes["time"]):
+        raise _invalid(f"its time is no RFC 3339 date and time: {attributes['time'][:40]}")
+    return attributes | _extensions(fields)
+
+
+def _extensions(fields: dict[str, Json]) -> dict[str, Json]:
+    """The other attributes; null is as good as absent (JSON format, §2.2)."""
+    extensions = {name: value for name, value in fields.items() if value is not None}
+    for name, value in extensions.items():
         if not _ATTRIBUTE.fullmatch(name):
             raise _invalid(f"{name[:40]!r} is no attribute name (a-z, 0-9)")
         if not isinstance(value, (str, bool, int)):
             raise _invalid(f"the attribute {name} is neither text, nor a number, nor a truth value")
-        attributes[name] = value
-    return attributes
+    return extensions
 
 
 def _header_text(name: bytes, value: bytes) -> str:
