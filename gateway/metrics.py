@@ -1,57 +1,40 @@
-"""Counts and durations for Prometheus. Labels come from configuration only, never from events."""
+"""Counts and durations for Prometheus. Labels come from configuration only, never from events.
 
+Counting is adding to a number in a dict; all the rest happens when Prometheus asks.
+"""
+
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector, CollectorRegistry
 
-from gateway.core.model import SECOND, Arrival, Attempt, Delivery, Receipt
+from gateway.core.model import SECOND, Arrival, Attempt, Delivery, Micros, Receipt
 from gateway.core.retry import Decision, Finish, GiveUp
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+BOUNDS: tuple[Micros, ...] = tuple(
+    round(seconds * SECOND)
+    for seconds in (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+)
 
 
-class Metrics:
+class Metrics(Collector):
     """Listens to telemetry; *lanes* is asked at each scrape."""
 
     def __init__(self, lanes: Callable[[], list[dict[str, Any]]]) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._lanes = lanes
+        self._events: Counter[tuple[str, str]] = Counter()
+        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._ended: Counter[tuple[str, str]] = Counter()
+        self._durations: dict[str, list[int]] = {}
+        """For each endpoint, how many attempts took at most each of BOUNDS, and longer."""
+        self._seconds: Counter[str] = Counter()
         self._registry = CollectorRegistry()
-        self._events = Counter(
-            "gateway_events_received",
-            "Requests by what became of them; unmatched ones are accepted too.",
-            ("source", "outcome"),
-            registry=self._registry,
-        )
-        self._deliveries = Counter(
-            "gateway_attempts",
-            "Attempts by outcome.",
-            ("endpoint", "outcome"),
-            registry=self._registry,
-        )
-        self._ended = Counter(
-            "gateway_deliveries_ended",
-            "Deliveries by how they ended.",
-            ("endpoint", "state"),
-            registry=self._registry,
-        )
-        self._durations = Histogram(
-            "gateway_attempt_duration_seconds",
-            "How long attempts took.",
-            ("endpoint",),
-            buckets=SECONDS,
-            registry=self._registry,
-        )
-        self._registry.register(_LaneGauges(lanes))
-        self._bound: dict[tuple[Any, ...], Any] = {}
+        self._registry.register(self)
 
     def exposition(self) -> bytes:
         """The metrics in Prometheus' text format."""
@@ -63,9 +46,10 @@ class Metrics:
             self._attempt(**fields)
         elif name == "events.kept":
             self._kept(**fields)
-        elif name in {"event.refused", "event.unreadable"}:
-            outcome = "unreadable" if name == "event.unreadable" else fields["code"]
-            self._child(self._events, fields["source"], outcome).inc()
+        elif name == "event.refused":
+            self._events[fields["source"], fields["code"]] += 1
+        elif name == "event.unreadable":
+            self._events[fields["source"], "unreadable"] += 1
 
     def _kept(self, source: str, arrivals: list[Arrival], receipts: list[Receipt]) -> None:
         for arrival, receipt in zip(arrivals, receipts, strict=True):
@@ -73,32 +57,39 @@ class Metrics:
                 outcome = "duplicate"
             else:
                 outcome = "accepted" if arrival.deliveries else "unmatched"
-            self._child(self._events, source, outcome).inc()
+            self._events[source, outcome] += 1
 
     def _attempt(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> None:
         endpoint = delivery.endpoint
-        self._child(self._deliveries, endpoint, attempt.outcome).inc()
-        self._child(self._durations, endpoint).observe(attempt.duration / SECOND)
-        if isinstance(decision, (Finish, GiveUp)):
-            state = "delivered" if isinstance(decision, Finish) else "dead"
-            self._child(self._ended, endpoint, state).inc()
+        self._attempts[endpoint, attempt.outcome] += 1
+        counts = self._durations.get(endpoint)
+        if counts is None:
+            counts = self._durations[endpoint] = [0] * (len(BOUNDS) + 1)
+        counts[bisect_left(BOUNDS, attempt.duration)] += 1
+        self._seconds[endpoint] += attempt.duration
+        if isinstance(decision, Finish):
+            self._ended[endpoint, "delivered"] += 1
+        elif isinstance(decision, GiveUp):
+            self._ended[endpoint, "dead"] += 1
 
-    def _child(self, metric: Any, *labels: str) -> Any:
-        """The metric with these labels, looked up once."""
-        key = (metric, *labels)
-        bound = self._bound.get(key)
-        if bound is None:
-            bound = self._bound[key] = metric.labels(*labels)
-        return bound
-
-
-class _LaneGauges(Collector):
-    """What lanes are like at the moment of the scrape."""
-
-    def __init__(self, lanes: Callable[[], list[dict[str, Any]]]) -> None:
-        self._lanes = lanes
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
+        """Everything, as it is now."""
+        yield _counter(
+            "gateway_events_received",
+            "Requests by what became of them.",
+            ("source", "outcome"),
+            self._events,
+        )
+        yield _counter(
+            "gateway_attempts", "Attempts by outcome.", ("endpoint", "outcome"), self._attempts
+        )
+        yield _counter(
+            "gateway_deliveries_ended",
+            "Deliveries by how they ended.",
+            ("endpoint", "state"),
+            self._ended,
+        )
+        yield self._histogram()
         running = GaugeMetricFamily(
             "gateway_attempts_running", "Attempts under way.", labels=["endpoint"]
         )
@@ -110,3 +101,24 @@ class _LaneGauges(Collector):
             is_open.add_metric([lane["name"]], lane["state"] == "open")
         yield running
         yield is_open
+
+    def _histogram(self) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(
+            "gateway_attempt_duration_seconds", "How long attempts took.", labels=["endpoint"]
+        )
+        for endpoint, counts in self._durations.items():
+            total, buckets = 0, []
+            for bound, count in zip((*BOUNDS, None), counts, strict=True):
+                total += count
+                buckets.append(("+Inf" if bound is None else str(bound / SECOND), total))
+            family.add_metric([endpoint], buckets, self._seconds[endpoint] / SECOND)
+        return family
+
+
+def _counter(
+    name: str, text: str, labels: tuple[str, ...], counts: Counter[tuple[str, str]]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any, NewType, TypeAlias
 
 Json: TypeAlias = Any
@@ -174,10 +173,6 @@ class Event:
             self._envelope = self.head + self.splice + b"}"
         return self._envelope
 
-    def digest(self) -> bytes:
-        """The sha256 of everything that is kept of the event's bytes."""
-        return content_digest(self.body, self.head, self.splice)
-
     def __repr__(self) -> str:
         return f"Event({self.event_id}, {self.type} from {self.source})"
 
@@ -190,14 +185,6 @@ CORE_ATTRIBUTES = frozenset(
 def default_origin(source: str) -> str:
     """The CloudEvents `source` of events whose sender names none."""
     return f"/in/{source}"
-
-
-def content_digest(body: bytes, head: bytes, splice: bytes) -> bytes:
-    """The digest that is stored beside an event's bytes and checked whenever they are read back."""
-    digest = sha256(body)
-    digest.update(head)
-    digest.update(splice)
-    return digest.digest()
 
 
 class BodyForm(StrEnum):

@@ -48,32 +48,63 @@ class Test:
     text: str
     accepts: Callable[[Sequence[Scalar]], bool]
     """Given the leaves that the field has in the event (none: it is absent)."""
+    literal: str | None = None
+    """Set where it is nothing but this text."""
 
 
-@dataclass(frozen=True, slots=True)
 class Leaf:
     """What one field must satisfy: of each list of alternatives, one."""
 
-    choices: tuple[tuple[Test, ...], ...]
+    __slots__ = ("choices", "matches")
 
-    def matches(self, value: Json) -> bool:
+    def __init__(self, choices: tuple[tuple[Test, ...], ...]) -> None:
+        self.choices = choices
+        self.matches: Callable[[Json], bool] = _leaf_matcher(choices)
         """Whether the field's value (MISSING: it has none) satisfies every list."""
-        leaves = _leaves(value)
-        return all(any(test.accepts(leaves) for test in tests) for tests in self.choices)
 
 
-@dataclass(frozen=True, slots=True)
 class Fields:
     """Fields that one object must satisfy, all of them."""
 
-    nodes: Mapping[str, "Leaf | Fields"]
+    __slots__ = ("_matchers", "nodes")
+
+    def __init__(self, nodes: Mapping[str, "Leaf | Fields"]) -> None:
+        self.nodes = nodes
+        self._matchers = [(name, node.matches) for name, node in nodes.items()]
 
     def matches(self, value: Json) -> bool:
         """Whether the object, or one element of the array, satisfies every field."""
-        return any(
-            all(node.matches(candidate.get(name, MISSING)) for name, node in self.nodes.items())
-            for candidate in _objects(value)
+        for candidate in _objects(value):
+            for name, matches in self._matchers:
+                if not matches(candidate.get(name, MISSING)):
+                    break
+            else:
+                return True
+        return False
+
+
+def _leaf_matcher(choices: tuple[tuple[Test, ...], ...]) -> Callable[[Json], bool]:
+    """`Leaf.matches`; most fields are a word or a choice of words, and those are looked up."""
+    literals = [test.literal for tests in choices for test in tests]
+    if len(choices) == 1 and None not in literals:
+        words = frozenset(literals)
+        return lambda value: (
+            value in words
+            if value.__class__ is str
+            else value.__class__ is list and any(leaf in words for leaf in _leaves(value))
         )
+
+    def matches(value: Json) -> bool:
+        leaves = _leaves(value)
+        for tests in choices:
+            for test in tests:
+                if test.accepts(leaves):
+                    break
+            else:
+                return False
+        return True
+
+    return matches
 
 
 class _Missing:
@@ -100,7 +131,10 @@ class Pattern:
 
     def matches(self, fields: Mapping[str, Json]) -> bool:
         """Whether an event with these fields satisfies the pattern."""
-        return any(rule.matches(fields) for rule in self.rules)
+        for rule in self.rules:  # noqa: SIM110  # any() would cost as much as the match
+            if rule.matches(fields):
+                return True
+        return False
 
     def misses(self, fields: Mapping[str, Json]) -> list[Miss]:
         """The fields that kept the nearest sub-rule from matching; empty when the pattern matches."""
@@ -117,9 +151,9 @@ def _objects(value: Json) -> Sequence[Mapping[str, Json]]:
 
 
 def _leaves(value: Json) -> Sequence[Scalar]:
-    if isinstance(value, list):
+    if value.__class__ is list:
         return [element for element in _crushed(value) if not isinstance(element, dict)]
-    if value is MISSING or isinstance(value, dict):
+    if value is MISSING or value.__class__ is dict:
         return ()
     return (value,)
 
@@ -352,7 +386,8 @@ def _truth(argument: Json, path: Path) -> bool:
 
 def _literal(value: Json, path: Path) -> Test:
     accepts = _equal(_checked(value, path))
-    return Test(_text(value), lambda leaves: any(map(accepts, leaves)))
+    literal = value if isinstance(value, str) else None
+    return Test(_text(value), lambda leaves: any(map(accepts, leaves)), literal)
 
 
 # -- operators: each turns its argument into a predicate on one leaf -----------------------------------

@@ -56,7 +56,7 @@ class Inbound:
     received_at: Micros
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
     """What verification found: an outcome of OUTCOMES, and the id that the scheme carries, if any."""
 
@@ -161,12 +161,20 @@ class HmacVerifier:
     id_header: bytes | None = None
     require: Mapping[bytes, bytes] = field(default_factory=dict)
     """Headers that must have exactly these values."""
+    _single: frozenset[bytes] = field(init=False, repr=False, compare=False)
+    """Headers that may not be repeated."""
+
+    def __post_init__(self) -> None:
+        names = [*self.signature.headers, self.id_header]
+        if self.timestamp is not None:
+            names.append(self.timestamp.header)
+        single = frozenset(name for name in names if name is not None)
+        object.__setattr__(self, "_single", single)
 
     def verify(self, request: Inbound) -> Verdict:
         """Whether one of the request's signatures is right under one of the keys still valid."""
         headers, repeated = request.headers, request.repeated
-        wanted = (*self.signature.headers, *self._single())
-        if repeated and any(name in repeated for name in wanted):
+        if repeated and not self._single.isdisjoint(repeated):
             return Verdict("duplicate_header")
         for name, value in self.require.items():
             if headers.get(name) != value:
@@ -209,10 +217,6 @@ class HmacVerifier:
         mac = hmac.digest(self.keys[0].material, content, self.hash)
         headers[self.signature.headers[0].decode()] = self._write_signature(mac, timestamp)
         return headers
-
-    def _single(self) -> tuple[bytes, ...]:
-        names = [self.id_header, self.timestamp.header if self.timestamp else None]
-        return tuple(name for name in names if name is not None)
 
     def _read_timestamp(self, request: Inbound, raw: Sequence[bytes]) -> tuple[bytes, str]:
         """The timestamp's text as received, and whether it is readable and near enough."""

@@ -9,13 +9,23 @@ import asyncio
 import errno
 import socket
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
 from gateway.core.egress import EgressPolicy
-from gateway.core.model import SECOND, Accepted, Call, Outcome, Refused, Response, Unreachable
+from gateway.core.model import (
+    SECOND,
+    Accepted,
+    Call,
+    Micros,
+    Outcome,
+    Refused,
+    Response,
+    Unreachable,
+)
 from gateway.core.retry import EGRESS_DENIED
 
 CONNECT_SECONDS = 5
@@ -55,7 +65,7 @@ class AiohttpSender:
                 headers=call.headers,
                 data=call.body,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=call.timeout / SECOND, connect=CONNECT_SECONDS),
+                timeout=_timeout(call.timeout),
             ) as answer:
                 body = await _start_of_body(answer)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
@@ -97,6 +107,11 @@ class AiohttpSender:
             trust_env=False,
             raise_for_status=False,
         )
+
+
+@cache
+def _timeout(whole: Micros) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=whole / SECOND, connect=CONNECT_SECONDS)
 
 
 async def _start_of_body(answer: aiohttp.ClientResponse) -> bytes:

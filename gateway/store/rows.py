@@ -1,5 +1,6 @@
 """Rows and values: the translation that every engine shares."""
 
+from hashlib import sha256
 from typing import NamedTuple
 
 import orjson
@@ -13,7 +14,6 @@ from gateway.core.model import (
     Json,
     Lease,
     Micros,
-    content_digest,
 )
 from gateway.core.retry import Decision, Finish, GiveUp, Park, RetryAt
 from gateway.core.state import State
@@ -37,9 +37,9 @@ class EventRow(NamedTuple):
 
 def event_of(row: EventRow) -> Event | None:
     """The event that a row holds; None when its bytes are not those that were stored."""
-    splice = row.data if row.data is not None else row.body[row.data_start : row.data_end]
-    if content_digest(row.body, row.head, splice) != row.sha256:
+    if digest_of(row.body, row.head, row.data) != row.sha256:
         return None
+    splice = row.data if row.data is not None else row.body[row.data_start : row.data_end]
     attributes, data = open_envelope(row.head, splice)
     return Event(
         event_id=EventId(row.id),
@@ -61,6 +61,11 @@ def open_envelope(head: bytes, splice: bytes) -> tuple[dict[str, Json], Json]:
     data = envelope.pop("data", None)
     envelope.pop("data_base64", None)
     return envelope, data
+
+
+def digest_of(body: bytes, head: bytes, data: bytes | None) -> bytes:
+    """The digest that is kept beside an event's bytes and checked whenever they are read back."""
+    return sha256(b"".join((body, head, data or b""))).digest()
 
 
 def data_columns(event: Event) -> tuple[bytes | None, int | None, int | None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.core.model import Arrival, Delivery, Event, EventId, InboxEntry, Micros, Receipt
 from gateway.core.state import State
-from gateway.store.rows import data_columns
+from gateway.store.rows import data_columns, digest_of
 from gateway.store.sqlite.database import insert_many, powers_of_two, statement
 
 FIND_DUPLICATES = statement("find_duplicates")
@@ -128,18 +128,22 @@ def inbox_id(event_id: EventId) -> str:
 
 def _event_row(arrival: Arrival) -> tuple[Any, ...]:
     event = arrival.event
+    attributes, body, head = event.attributes, event.body, event.head
+    data, start, end = data_columns(event)
     return (
         event.event_id,
         event.source,
         event.key,
-        event.type,
-        event.subject,
+        attributes["type"],
+        attributes.get("subject"),
         event.received_at,
         event.content_type,
-        event.body,
-        event.head,
-        *data_columns(event),
-        event.digest(),
+        body,
+        head,
+        data,
+        start,
+        end,
+        digest_of(body, head, data),
         len(arrival.deliveries),
     )
 

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 
 import orjson
@@ -44,7 +45,7 @@ def insert_many(cursor: sqlite3.Cursor, insert: str, rows: Sequence[Sequence[obj
     for start, size in powers_of_two(len(rows)):
         chunk = rows[start : start + size]
         text = f"{head}{values}{','.join([row] * size)}"
-        cursor.execute(text, [value for row in chunk for value in row])
+        cursor.execute(text, list(chain.from_iterable(chunk)))
 
 
 def powers_of_two(total: int, largest: int = 256) -> Iterator[tuple[int, int]]:
