@@ -50,7 +50,9 @@ def init(
             file=sys.stderr,
         )
         raise typer.Exit(FIX)
-    starter = _starter()
+    from gateway.starter import starter_folder
+
+    starter = starter_folder()
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(
         starter / "handlers", folder / "handlers", ignore=shutil.ignore_patterns("__pycache__")
@@ -73,12 +75,6 @@ def init(
     move = "" if folder == Path() else f"cd {folder} && "
     serve = f"{move}{own_command()} serve --sample-receiver 127.0.0.1:8090"
     out.print(f"\nNow start it:\n\n  [bold]{serve}[/]\n", soft_wrap=True)
-
-
-def _starter() -> Path:
-    """The files that a new folder begins with: in the package, or at the top of a checkout."""
-    package = Path(__file__).parents[1]
-    return package / "starter" if (package / "starter").is_dir() else package.parent
 
 
 def _with_secret_files(text: str, folder: Path) -> tuple[str, list[str]]:

@@ -6,7 +6,6 @@ Errors come here from every command; exits.py has the codes.
 import sys
 from typing import NoReturn
 
-import click
 import typer
 
 from gateway.cli import configure, demo, operate, receive, send, serve
@@ -28,21 +27,13 @@ for commands in (serve, configure, send, receive, demo, operate):
 def main() -> NoReturn:
     """Run the command that the arguments name, and exit."""
     try:
-        sys.exit(app(standalone_mode=False) or DONE)
-    except click.exceptions.NoArgsIsHelpError as help_wanted:
-        help_wanted.show()
-        sys.exit(FIX)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(FIX)
-    except (click.Abort, KeyboardInterrupt):
+        app()
+    except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # `gateway events | head`
-        sys.stderr.close()
-        sys.exit(DONE)
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
         sys.exit(code_of(error))
+    sys.exit(DONE)
 
 
 def code_of(error: GatewayError) -> int:

@@ -5,7 +5,6 @@ import os
 import secrets as entropy
 import sys
 import time
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +19,8 @@ from gateway.cli.options import Database, Routes, read_settings
 from gateway.cli.output import AsJson, console, own_command, print_json
 from gateway.clock import SystemClock
 from gateway.core.errors import ConfigError, NotFound
-from gateway.core.model import Json, rfc3339
+from gateway.core.model import Json
+from gateway.samples import sample, samples
 
 WAIT_SECONDS = 10
 FINAL = frozenset({"delivered", "dead", "cancelled", "superseded"})
@@ -30,24 +30,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(send)
     app.command()(ping)
-
-
-def samples() -> list[str]:
-    """The types of the sample events that come with the gateway."""
-    folder = files("gateway") / "samples"
-    return sorted(file.name.removesuffix(".json") for file in folder.iterdir())
-
-
-def sample(event_type: str, now: int) -> dict[str, Json]:
-    """A sample event, fresh: with an id and a time of its own. Raises NotFound."""
-    if event_type not in samples():
-        raise NotFound(f"there is no sample {event_type}", cure=f"known: {', '.join(samples())}")
-    event: dict[str, Json] = orjson.loads(
-        (files("gateway") / "samples" / f"{event_type}.json").read_bytes()
-    )
-    event["id"] = f"{event['id']}-{entropy.token_hex(4)}"
-    event["time"] = rfc3339(now)
-    return event
 
 
 def send(
