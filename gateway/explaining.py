@@ -1,23 +1,20 @@
 """What the routes make of an event, and why: the engine that delivers, asked instead of run."""
 
 from gateway.core.errors import NotFound
-from gateway.core.model import Delivery, Event, EventId, Json
+from gateway.core.model import Delivery, Event, Json, Micros, event_id
 from gateway.core.routing import Routes, Source, plan
 from gateway.core.verifying import Inbound
 from gateway.flows.deliver import signed_post
 from gateway.flows.reading import STRUCTURED, read
 
-EVENT_ID = EventId("evt_000000000000000000000000")
-"""Stands where a kept event would have its own."""
 
-
-def explained(routes: Routes, source_name: str | None, body: bytes) -> dict[str, Json]:
+def explained(routes: Routes, source_name: str | None, body: bytes, now: Micros) -> dict[str, Json]:
     """Which routes match the event in *body*, where the others failed, and what would be sent.
 
     *body* is what the source would post, as plain JSON or as a CloudEvent. Raises what reading it
     raises.
     """
-    event = read_sample(_source(routes, source_name), body)
+    event = _read(_source(routes, source_name), body, now)
     deliveries, failures = plan(event, routes)
     return {
         "event": event.fields,
@@ -33,16 +30,16 @@ def explained(routes: Routes, source_name: str | None, body: bytes) -> dict[str,
             }
             for route in routes.routes
         ],
-        "requests": [_request(routes, delivery) for delivery in deliveries],
+        "requests": [_request(routes, delivery, now) for delivery in deliveries],
         "failures": [detail for _, detail in failures],
     }
 
 
-def read_sample(source: Source, body: bytes) -> Event:
+def _read(source: Source, body: bytes, now: Micros) -> Event:
     """The first event that *source* would read in *body*."""
     content_type = STRUCTURED if looks_like_cloudevent(body) else "application/json"
-    request = Inbound("POST", {b"content-type": content_type.encode()}, frozenset(), body, 0)
-    return read(source, request, None, lambda: EVENT_ID)[0]
+    request = Inbound("POST", {b"content-type": content_type.encode()}, frozenset(), body, now)
+    return read(source, request, None, lambda: event_id(now, 0))[0]
 
 
 def looks_like_cloudevent(body: bytes) -> bool:
@@ -58,7 +55,7 @@ def _source(routes: Routes, name: str | None) -> Source:
     return found
 
 
-def _request(routes: Routes, delivery: Delivery) -> dict[str, Json]:
+def _request(routes: Routes, delivery: Delivery, now: Micros) -> dict[str, Json]:
     """The request that a delivery would begin with, its secrets hidden."""
     endpoint = routes.endpoints[delivery.endpoint]
     if endpoint.handler is not None:
@@ -68,7 +65,7 @@ def _request(routes: Routes, delivery: Delivery) -> dict[str, Json]:
             "handler": endpoint.handler,
             "url": endpoint.url,
         }
-    call = signed_post(endpoint, delivery, 0)
+    call = signed_post(endpoint, delivery, now)
     hidden = {"webhook-signature", *endpoint.headers}
     return {
         "endpoint": endpoint.name,

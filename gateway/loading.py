@@ -1,7 +1,7 @@
 """The routes file with its handlers: read, checked and loaded together."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from gateway.config.part import Surroundings
 from gateway.config.routes import Loaded, load_routes
@@ -32,15 +32,24 @@ class Checked:
         return self.loaded.problems
 
 
-def check(settings: Settings, environment: Mapping[str, str], *, keep: bool = True) -> Checked:
+def check(
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    keep: bool = True,
+    stand_in: Callable[[str], str] | None = None,
+) -> Checked:
     """Read the routes file, look up its secrets and load its handlers.
 
-    Development secrets that are made up on the way are written down if *keep*. When the file cannot
-    be used, the handlers' modules are as they were before.
+    Development secrets that are made up on the way are written down if *keep*. *stand_in* tells,
+    for an endpoint's name, the URL to use instead of its own, if any. When the file cannot be used,
+    the handlers' modules are as they were before.
     """
     handlers = Handlers(settings.routes.parent.absolute())
     secrets = SecretBook(environment, settings.development_secrets, keep)
     around = Surroundings(secrets=secrets, egress=settings.egress, find_handler=handlers.find)
+    if stand_in is not None:
+        around = replace(around, stand_in=stand_in)
     loaded = load_routes(settings.routes, around)
     if loaded.routes is None:
         handlers.discard()

@@ -9,7 +9,8 @@ import gc
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import ip_address
 
 from gateway import __version__
@@ -58,7 +59,12 @@ class Service:
     """
 
     def __init__(
-        self, settings: Settings, checked: Checked, store: SqliteStore, clock: Clock
+        self,
+        settings: Settings,
+        check_routes: Callable[[], Checked],
+        checked: Checked,
+        store: SqliteStore,
+        clock: Clock,
     ) -> None:
         assert checked.routes is not None  # noqa: S101  # `open` saw to it
         self.settings = settings
@@ -68,7 +74,7 @@ class Service:
         """The admin token, if it was made just now: to be shown, once."""
         self.public_url = ""
         self.admin_url = ""
-        self._environment: Mapping[str, str] = os.environ
+        self._check_routes = check_routes
         self._handlers = checked.handlers
         self._store = store
         self._clock = clock
@@ -86,15 +92,18 @@ class Service:
         *,
         environment: Mapping[str, str] = os.environ,
         clock: Clock | None = None,
+        stand_in: Callable[[str], str] | None = None,
     ) -> "Service":
-        """Check the routes file, and open the database."""
-        checked = check(settings, environment)
+        """Check the routes file, and open the database.
+
+        *stand_in* tells, for an endpoint's name, the URL to use instead of its own, if any.
+        """
+        check_routes = partial(check, settings, environment, stand_in=stand_in)
+        checked = check_routes()
         if checked.routes is None:
             raise ConfigError(checked.problems)
-        service = cls(
-            settings, checked, await SqliteStore.open(settings.database), clock or SystemClock()
-        )
-        service._environment = environment
+        store = await SqliteStore.open(settings.database)
+        service = cls(settings, check_routes, checked, store, clock or SystemClock())
         for problem in checked.problems:
             service.telemetry.emit("routes.warning", problem=str(problem))
         return service
@@ -239,7 +248,7 @@ class Service:
 
     async def reload(self) -> Checked:
         """Put the routes file in force as it is now; a bad or absent one changes nothing."""
-        checked = check(self.settings, self._environment)
+        checked = self._check_routes()
         if checked.routes is None:
             self.telemetry.emit(
                 "routes.rejected",

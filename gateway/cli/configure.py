@@ -167,6 +167,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say which routes match an event, why the others do not, and what would be sent. Exit 1: none."""
+    from gateway.clock import SystemClock
     from gateway.explaining import explained
 
     settings = read_settings({"routes": file, "database": database})
@@ -176,7 +177,7 @@ def explain(
             print(problem, file=sys.stderr)
         raise typer.Exit(FIX)
     body = sys.stdin.buffer.read() if str(event) == "-" else event.read_bytes()
-    result = explained(checked.routes, source, body)
+    result = explained(checked.routes, source, body, SystemClock().now())
     if as_json:
         print_json(result)
     else:
@@ -216,7 +217,8 @@ def _print_explained(result: dict[str, Json]) -> None:
         out.print(Text(f"\n{request['method']} {request['url']}", style="bold"))
         for name, value in request["headers"].items():
             out.print(Text(printable(f"  {name}: {value}"), style="dim"))
-        out.print(Text(printable(f"  {request['body']}")), soft_wrap=True)
+        for line in request["body"].splitlines():
+            out.print(Text(printable(f"  {line}")), soft_wrap=True)
 
 
 # -- schema, keys --------------------------------------------------------------------------------------

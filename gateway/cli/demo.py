@@ -148,9 +148,11 @@ def _print_result(result: dict[str, Json]) -> None:
         f" ({result['events_unmatched']} events matched no route, and are kept all the same)."
     )
     out.print(
-        f"{result['delivered']} arrived; {result['attempts_refused']} attempts were answered 503,"
-        f" and made again; {result['signatures_verified']} signatures verified,"
-        f" {result['signatures_wrong']} did not."
+        f"All {result['delivered']} arrived; answers 503 on the way, each followed by another"
+        f" attempt: {result['attempts_refused']}; signatures that verified:"
+        f" {result['signatures_verified']}, that did not: {result['signatures_wrong']}."
+        if result["delivered"] == result["deliveries"]
+        else f"Only {result['delivered']} arrived; {result['dead']} are dead."
     )
     yours = result.get("yours")
     if yours is None:

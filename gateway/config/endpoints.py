@@ -29,7 +29,7 @@ def event_expressions() -> Expressions:
 
 def build_endpoint(name: str, shape: EndpointShape, part: Part) -> EndpointConfig | None:
     """The endpoint that *shape* describes; None where it cannot be built, which is noted."""
-    url = _url(shape, part.at("url"))
+    url = part.around.stand_in(name) or _url(shape, part.at("url"))
     keys = _signing_keys(shape, part)
     headers = {} if shape.auth is None else _auth_headers(shape.auth, part.at("auth"))
     if shape.handler is not None:

@@ -15,6 +15,10 @@ from gateway.core.routing import Compute
 from gateway.core.secret import Key
 
 
+def _none(_endpoint: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a routes file is checked against."""
@@ -23,6 +27,8 @@ class Surroundings:
     egress: EgressPolicy
     find_handler: Callable[[str], str]
     """Given `module:function`: why there is no such handler, or nothing."""
+    stand_in: Callable[[str], str] = _none
+    """Given an endpoint's name: the URL to use instead of its own, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,283 @@
+"""For people who write routes and handlers: a whole gateway against a scripted server, in a test.
+
+    async def test_an_expired_licence_takes_the_page_offline() -> None:
+        async with Gateway("routes.yaml") as gateway:
+            gateway.endpoint("cms").reply(200, {"id": 5, "status": "publish"}).reply(200)
+            await gateway.send("getty", {"type": "license.expired", "data": {"placements": […]}})
+            calls = await gateway.endpoint("cms").calls(2)
+            assert calls[1].json() == {"status": "draft"}
+
+The gateway is the real one, on a database of its own; only its endpoints' URLs are the scripted
+server's, and its clock is moved by hand, so that a retry in two hours takes no time.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from aiohttp import web
+
+from gateway.clock import SystemClock
+from gateway.config.settings import Settings
+from gateway.core.errors import ConfigError
+from gateway.core.model import SECOND, Json, Micros
+from gateway.core.retry import Finish, GiveUp
+from gateway.service import Service
+from gateway.web.server import listen
+
+__all__ = ["Gateway", "ManualClock", "ReceivedCall", "ScriptedEndpoint", "ScriptedServer"]
+
+ANYWHERE = ("127.0.0.1", 0)
+
+
+class ManualClock:
+    """A clock that stands still until it is moved; its chances are all even."""
+
+    def __init__(self, now: Micros | None = None) -> None:
+        self._now = SystemClock().now() if now is None else now
+        self._wake: list[Callable[[], None]] = []
+
+    def now(self) -> Micros:
+        """The wall clock, in microseconds."""
+        return self._now
+
+    def monotonic(self) -> Micros:
+        """The same."""
+        return self._now
+
+    def chance(self) -> float:
+        """No jitter."""
+        return 0.0
+
+    def on_jump(self, wake: Callable[[], None]) -> None:
+        """Call *wake* whenever the clock is moved."""
+        self._wake.append(wake)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock, and wake whoever waits for a moment that may have come."""
+        self._now += round(seconds * SECOND)
+        for wake in self._wake:
+            wake()
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedCall:
+    """A request that a scripted endpoint received."""
+
+    method: str
+    path: str
+    """Below the endpoint's URL."""
+    query: dict[str, str]
+    headers: dict[str, str]
+    """By lower-case name."""
+    body: bytes
+
+    def json(self) -> Json:
+        """The body, decoded."""
+        return orjson.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] | None = None
+    reset: bool = False
+    hang: bool = False
+
+
+class ScriptedEndpoint:
+    """What one endpoint answers, call by call: first what was scripted, then 200."""
+
+    def __init__(self) -> None:
+        self._script: deque[_Reply] = deque()
+        self._received: list[ReceivedCall] = []
+        self._changed = asyncio.Event()
+
+    def reply(
+        self,
+        status: int = 200,
+        json: Json = None,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Answer the next call so."""
+        content = body if json is None else orjson.dumps(json)
+        self._script.append(_Reply(status, content, headers))
+        return self
+
+    def reset(self) -> Self:
+        """Break the connection at the next call, without an answer."""
+        self._script.append(_Reply(reset=True))
+        return self
+
+    def hang(self) -> Self:
+        """Never answer the next call."""
+        self._script.append(_Reply(hang=True))
+        return self
+
+    @property
+    def received(self) -> list[ReceivedCall]:
+        """The calls so far."""
+        return self._received
+
+    async def calls(self, count: int) -> list[ReceivedCall]:
+        """The calls, once there are so many."""
+        while len(self._received) < count:
+            self._changed.clear()
+            await self._changed.wait()
+        return self._received
+
+    async def answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        """Note a call, and answer it as scripted."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        body = await request.read()
+        self._received.append(
+            ReceivedCall(request.method, path, dict(request.query), headers, body)
+        )
+        self._changed.set()
+        reply = self._script.popleft() if self._script else _Reply()
+        if reply.hang:
+            await asyncio.Event().wait()
+        if reply.reset and request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+
+
+class ScriptedServer:
+    """A real HTTP server on a free port, with an endpoint below each name."""
+
+    def __init__(self) -> None:
+        self._endpoints: dict[str, ScriptedEndpoint] = {}
+        self._runner: web.ServerRunner | None = None
+        self.url = ""
+
+    def endpoint(self, name: str) -> ScriptedEndpoint:
+        """The endpoint at `/name`."""
+        return self._endpoints.setdefault(name, ScriptedEndpoint())
+
+    async def start(self) -> None:
+        """Listen."""
+        self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.1)
+        await self._runner.setup()
+        sock = listen(ANYWHERE, "test")
+        await web.SockSite(self._runner, sock).start()
+        self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+    async def stop(self) -> None:
+        """Break off what hangs, and close."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        name, _, path = request.path.removeprefix("/").partition("/")
+        return await self.endpoint(name).answer(request, f"/{path}" if path else "")
+
+
+class Gateway:
+    """A gateway that runs by the routes file at *routes*, as an async context manager."""
+
+    def __init__(self, routes: str | os.PathLike[str]) -> None:
+        self._routes = Path(routes)
+        self._stack = contextlib.AsyncExitStack()
+        self._server = ScriptedServer()
+        self._open = 0
+        self._settled = asyncio.Event()
+        self._session: aiohttp.ClientSession
+        self.clock = ManualClock()
+        self.service: Service
+
+    async def __aenter__(self) -> Self:
+        """Start it, and the scripted server."""
+        await self._server.start()
+        self._stack.push_async_callback(self._server.stop)
+        try:
+            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+            settings = Settings(
+                routes=self._routes,
+                database=folder / "gateway.db",
+                listen=ANYWHERE,
+                admin=ANYWHERE,
+                grace=0,
+            )
+            self.service = await Service.open(
+                settings, clock=self.clock, stand_in=lambda name: f"{self._server.url}/{name}"
+            )
+            self.service.telemetry.listen(self._report)
+            await self.service.start()
+            self._stack.push_async_callback(self.service.stop)
+            self._session = await self._stack.enter_async_context(aiohttp.ClientSession())
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop everything."""
+        await self._stack.aclose()
+
+    def endpoint(self, name: str) -> ScriptedEndpoint:
+        """What stands in for that endpoint."""
+        return self._server.endpoint(name)
+
+    async def send(self, source: str, event: dict[str, Json] | bytes) -> dict[str, Json]:
+        """Post *event* as that source would, signed; the gateway's answer with its `status`.
+
+        A dict without `specversion` becomes a CloudEvent, its `id` and `source` made up if missing.
+        Raises ConfigError when the routes file has no such source.
+        """
+        found = self.service.routes.sources.get(source)
+        if found is None:
+            raise ConfigError([]) from KeyError(source)
+        body = event if isinstance(event, bytes) else orjson.dumps(_cloud_event(event))
+        content_type = (
+            "application/cloudevents+json" if b'"specversion"' in body else "application/json"
+        )
+        headers = found.verifier.sign(
+            body, self.clock.now(), method="POST", request_id=f"msg_{secrets.token_hex(8)}"
+        )
+        return await self.post(source, body, {**headers, "content-type": content_type})
+
+    async def post(self, source: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Json]:
+        """Post exactly this; the gateway's answer with its `status`."""
+        url = f"{self.service.public_url}/in/{source}"
+        async with self._session.post(url, data=body, headers=headers) as answer:
+            content = await answer.read()
+            fields = orjson.loads(content) if content else {}
+            return {"status": answer.status, **fields}
+
+    async def settled(self) -> None:
+        """Return once every delivery has ended: delivered, or dead.
+
+        Moves the clock wherever only a retry is waited for.
+        """
+        while self._open > 0:
+            self._settled.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await self._settled.wait()
+            if not self._settled.is_set():
+                self.clock.advance(24 * 3600)
+
+    def _report(self, name: str, fields: dict[str, Any]) -> None:
+        if name == "events.kept":
+            for arrival, receipt in zip(fields["arrivals"], fields["receipts"], strict=True):
+                self._open += 0 if receipt.duplicate else len(arrival.deliveries)
+        elif name == "attempt.recorded":
+            self._open -= isinstance(fields["decision"], (Finish, GiveUp))
+            self._settled.set()
+
+
+def _cloud_event(event: dict[str, Json]) -> dict[str, Json]:
+    made_up = {"specversion": "1.0", "id": f"test-{secrets.token_hex(8)}", "source": "/test"}
+    return {**made_up, "datacontenttype": "application/json", **event}
