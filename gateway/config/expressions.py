@@ -74,17 +74,17 @@ class Expressions:
 
     def expression(self, source: str) -> Compute:
         """What computes one expression. Raises ExpressionInvalid."""
+        evaluated = self.evaluated(source)
+        steps = _plain_path(source, self.variables)
+        return evaluated if steps is None else _getter(source, steps)
+
+    def evaluated(self, source: str) -> Compute:
+        """What computes one expression, in CEL whatever it is. Raises ExpressionInvalid."""
+        env = self._env
         try:
-            program = self._env.compile(source)
+            program = env.compile(source)
         except RuntimeError as error:
             raise _invalid(source, str(error), self.variables) from None
-        steps = _plain_path(source, self.variables)
-        if steps is not None:
-            return _getter(source, steps)
-        return self._evaluated(source, program)
-
-    def _evaluated(self, source: str, program: Any) -> Compute:
-        env = self._env
 
         def compute(variables: Mapping[str, Json]) -> Json:
             try:

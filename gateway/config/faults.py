@@ -10,11 +10,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.config.document import Document
-from gateway.config.shapes import NAME
+from gateway.config.shapes import NAME, Shape
 from gateway.core.errors import Problem
 from gateway.core.model import Json
 
-Shaped = TypeVar("Shaped", bound=BaseModel)
+Shaped = TypeVar("Shaped", bound=Shape)
 Path = tuple[str | int, ...]
 
 
@@ -23,8 +23,9 @@ def shaped(
 ) -> tuple[Shaped | None, list[Problem]]:
     """The part at *path* in its shape, and what is wrong with it.
 
-    Where something is, the part is read once more without the faulty keys, so that the rest of it
-    can still be checked: all problems are to be told at once. None where that fails too.
+    Where something is, the part is read once more without the faulty keys, or with stand-ins for
+    those that it must have, so that the rest of it can still be checked: all problems are to be told
+    at once. None where that fails too.
     """
     try:
         return shape.model_validate(value), []
@@ -35,13 +36,23 @@ def shaped(
         for fault in faults
         if not (fault["type"] == "missing" and _misspelt(fault, faults))
     ]
+    if not isinstance(value, dict):
+        return None, problems
     rest = deepcopy(value)
     for fault in faults:
         _drop(rest, _plain(fault["loc"]))
-    try:
-        return shape.model_validate(rest), problems
-    except ValidationError:
-        return None, problems
+    mended = {**rest, **{name: shape.stand_ins[name] for name in _faulty(faults, shape)}}
+    for candidate in (rest, mended):
+        try:
+            return shape.model_validate(candidate), problems
+        except ValidationError:
+            continue
+    return None, problems
+
+
+def _faulty(faults: Sequence[ErrorDetails], shape: type[Shape]) -> set[str]:
+    """The keys with a fault in them that have a stand-in."""
+    return {str(fault["loc"][0]) for fault in faults if fault["loc"]} & set(shape.stand_ins)
 
 
 def _misspelt(missing: ErrorDetails, faults: Sequence[ErrorDetails]) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -101,8 +101,15 @@ def _built(
             )
         found, problems = shaped(shape, value, part.document, below.path)
         part.problems.extend(problems)
-        made = None if found is None else build(name, found, below)
-        if made is not None:
+        if found is None:
+            continue
+        if (
+            problems
+        ):  # it holds stand-ins: errors in the rest of it count, warnings may be about them
+            below = replace(below, problems=[])
+            build(name, found, below)
+            part.problems.extend(p for p in below.problems if p.severity == "error")
+        elif (made := build(name, found, below)) is not None:
             built[name] = made
     return built
 
@@ -116,17 +123,23 @@ def _routes(section: list[Json], endpoints: list[str], part: Part) -> list[Route
         part.problems.extend(problems)
         if found is None:
             continue
-        if found.name in seen:
-            line = part.at(seen[found.name], "name").place().line
-            cure = "give each route a name of its own"
-            what = f'there is another route "{found.name}" in line {line}'
-            below.at("name").fault("duplicate-name", what, cure)
-        seen.setdefault(found.name, i)
-        targets = _targets(found, endpoints, below.at("to"))
+        if not (problems and found.name == RouteShape.stand_ins["name"]):
+            _check_name(found.name, seen, below.at("name"), part)
+            seen.setdefault(found.name, i)
+        targets: tuple[Target, ...] = ()
+        if not (problems and found.to == RouteShape.stand_ins["to"]):
+            targets = _targets(found, endpoints, below.at("to"))
         pattern = _pattern(found, below.at("match"))
         if pattern is not None:
             routes.append(Route(name=found.name, owner=found.owner, pattern=pattern, to=targets))
     return routes
+
+
+def _check_name(name: str, seen: Mapping[str, int], part: Part, section: Part) -> None:
+    if name in seen:
+        line = section.at(seen[name], "name").place().line
+        what = f'there is another route "{name}" in line {line}'
+        part.fault("duplicate-name", what, "give each route a name of its own")
 
 
 def _targets(shape: RouteShape, endpoints: list[str], part: Part) -> tuple[Target, ...]:

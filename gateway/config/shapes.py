@@ -5,7 +5,7 @@ what they mean, is `routes.py`.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -36,6 +36,8 @@ class Shape(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
     )
+    stand_ins: ClassVar[dict[str, Any]] = {}
+    """For required keys: what to go on with, where one is faulty, to check the others all the same."""
 
 
 # A value of several forms is tagged by which of them it is: `<text>` or `<mapping>`. The brackets
@@ -258,6 +260,8 @@ class DedupeShape(Shape):
 class SourceShape(Shape):
     """A named place events come from: POST /in/NAME."""
 
+    stand_ins: ClassVar[dict[str, Any]] = {"verify": "none"}
+
     verify: Verify
     """How requests are proven to come from this sender; `none` must be spelled out."""
     event: EventShape | None = None
@@ -335,6 +339,8 @@ Body = Annotated[
 class EndpointShape(Shape):
     """A named URL to send to."""
 
+    stand_ins: ClassVar[dict[str, Any]] = {"url": "https://stand-in.invalid/", "sign": "none"}
+
     url: Annotated[
         Annotated[str, Tag("<text>")] | Annotated[UrlReference, Tag("<mapping>")],
         Discriminator(_text_or_mapping),
@@ -388,6 +394,8 @@ Target = Annotated[
 
 class RouteShape(Shape):
     """A rule: which events, and where they go."""
+
+    stand_ins: ClassVar[dict[str, Any]] = {"name": "stand-in", "match": {}, "to": ["stand-in"]}
 
     name: Name
     """Its name."""

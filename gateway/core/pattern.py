@@ -16,6 +16,7 @@ beside it are judged together, element by element. There are no regular expressi
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import reduce
 from itertools import product
 from typing import TypeAlias
@@ -341,7 +342,7 @@ def _alternative(item: Json, path: Path) -> Test:
                     (*path, name),
                     "pattern-operator",
                     f'"{name}" is no operator',
-                    f"use one of {', '.join(OPERATORS)}",
+                    _known_operators(name),
                 )
         if item:
             return _operators(item, path)
@@ -353,6 +354,11 @@ def _alternative(item: Json, path: Path) -> Test:
             "write them in one list",
         )
     return _literal(item, path)
+
+
+def _known_operators(name: str) -> str:
+    close = get_close_matches(name, OPERATORS, n=1)
+    return f'did you mean "{close[0]}"?' if close else f"use one of {', '.join(OPERATORS)}"
 
 
 def _operators(item: dict[str, Json], path: Path) -> Test:

@@ -1,5 +1,7 @@
 """A token bucket: so many in a second, with a bounded burst."""
 
+from math import ceil
+
 from gateway.core.model import SECOND, Micros
 
 
@@ -21,6 +23,6 @@ class TokenBucket:
         full_at = max(self._full_at, now) + self._interval
         wait = full_at - self._burst - now
         if wait > 1e-6:  # less is rounding
-            return max(1, round(wait))
+            return ceil(wait)
         self._full_at = full_at
         return 0

@@ -178,7 +178,7 @@ class HmacVerifier:
             return Verdict("duplicate_header")
         for name, value in self.require.items():
             if headers.get(name) != value:
-                return Verdict("missing_header" if name not in headers else "malformed_header")
+                return Verdict("missing_header" if name not in headers else "unsupported_version")
         request_id = b""
         if self.id_header is not None:
             request_id = headers.get(self.id_header, b"")
@@ -187,12 +187,15 @@ class HmacVerifier:
         raw = [headers[name] for name in self.signature.headers if name in headers]
         if not raw:
             return Verdict("missing_header")
+        texts = self._labelled(raw)
+        if not texts:
+            return Verdict("unsupported_version")
         timestamp, outcome = self._read_timestamp(request, raw)
         if outcome != "ok":
             return Verdict(outcome)
-        candidates, outcome = self._candidates(raw)
+        candidates = [mac for text in texts if (mac := _decoded(text, self.signature))]
         if not candidates:
-            return Verdict(outcome)
+            return Verdict("malformed_signature")
         content = self._content(request, request_id, timestamp)
         macs = [
             hmac.digest(key.material, content, self.hash)
@@ -226,7 +229,7 @@ class HmacVerifier:
         if shape.pair is not None:
             values = [value for key, value in _pairs(raw[0], self.signature) if key == shape.pair]
             if len(values) != 1:
-                return b"", "duplicate_header" if values else "malformed_timestamp"
+                return b"", "malformed_header" if values else "malformed_timestamp"
             text = values[0]
         else:
             text = request.headers.get(shape.header or b"", b"")
@@ -253,18 +256,17 @@ class HmacVerifier:
                 moment = datetime.fromtimestamp(now / SECOND, tz=UTC)
                 return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    def _candidates(self, raw: Sequence[bytes]) -> tuple[list[bytes], str]:
-        """The decoded signatures to try; where there are none, why."""
+    def _labelled(self, raw: Sequence[bytes]) -> list[bytes]:
+        """The texts of the signatures to try: those of this scheme's version, without its prefix."""
         shape = self.signature
         if shape.style == "plain":
             texts = list(raw)
         else:
-            labelled = [pair for value in raw for pair in _pairs(value, shape)]
-            texts = [value for key, value in labelled if key == shape.label]
-            if not texts:
-                return [], "unsupported_version" if labelled else "malformed_header"
-        decoded = [_decoded(text, shape) for text in texts[:MOST_CANDIDATES]]
-        return [mac for mac in decoded if mac], "malformed_signature"
+            pairs = [pair for value in raw for pair in _pairs(value, shape)]
+            texts = [value for key, value in pairs if key == shape.label]
+        if shape.prefix:
+            texts = [text[len(shape.prefix) :] for text in texts if text.startswith(shape.prefix)]
+        return texts[:MOST_CANDIDATES]
 
     def _content(self, request: Inbound, request_id: bytes, timestamp: bytes) -> bytes:
         pieces = []
@@ -329,14 +331,11 @@ def _pairs(value: bytes, shape: Signature) -> list[tuple[bytes, bytes]]:
 
 
 def _decoded(text: bytes, shape: Signature) -> bytes | None:
-    """The bytes of one signature, or None when it is not strictly written."""
-    if not text.startswith(shape.prefix):
-        return None
-    text = text[len(shape.prefix) :]
+    """The bytes of one signature, or None when it is not strictly written (padding may be missing)."""
     if shape.encoding == "hex":
         return bytes.fromhex(text.decode()) if _HEX.match(text) else None
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error:
         return None
 

@@ -1,0 +1,129 @@
+"""CEL in `${…}`, and the getters that stand in for it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.config.expressions import ExpressionInvalid, Expressions, _plain_path
+from gateway.core.errors import ExpressionFailed
+
+X = Expressions(["body", "headers"])
+VARIABLES = {
+    "body": {"a": {"b": 1}, "l": [1, 2], "s": "x", "n": None, "t": True, "f": 1.5, "b-c": 7},
+    "headers": {"x-id": "7"},
+}
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("${body.a.b}", 1),
+        ("${body.a}", {"b": 1}),
+        ("${body.n}", None),
+        ("id-${body.s}/${body.a.b}", "id-x/1"),
+        ("${body.t} ${body.f}", "true 1.5"),
+        ("plain", "plain"),
+        ("", ""),
+        ("$${body}", "${body}"),
+        ("a $${b} ${body.s}", "a ${b} x"),
+        ('${headers["x-id"]}', "7"),
+        ("${headers['x-id']}", "7"),
+        ('${body["b-c"]}', 7),
+        ("${body.l[1]}", 2),
+        ("${ {'k': body.s}.k }", "x"),
+        ('${body.?zz.orValue("}")}', "}"),
+        ("${body.s.upperAscii()}", "X"),
+        ("${size(body.l) > 1 ? 'many' : 'one'}", "many"),
+        ("${timestamp('2026-01-01T00:00:00Z')}", "2026-01-01T00:00:00Z"),
+        ("${duration('90s')}", "90s"),
+        ({"k": ["${body.a.b}", 3, None], "s": "${body.s}!"}, {"k": [1, 3, None], "s": "x!"}),
+    ],
+)
+def test_templates_keep_types_alone_and_make_text_in_company(template, value):
+    assert X.template(template)(VARIABLES) == value
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("${body.zz}", 'there is no "zz"'),
+        ("${body.l[5]}", "no element 5"),
+        ("${body.s.b}", "looked up in text"),
+        ("${body.n.b}", "looked up in null"),
+        ("${body.a.b + 1.5}", "No matching overloads"),
+        ("${body.zz + 1}", "Key not found"),
+        ("x${body.n}", "null cannot stand within text"),
+        ("x${body.l}", "a list cannot stand within text"),
+        ("${b'bytes'}", "nothing that JSON can hold"),
+    ],
+)  # fmt: skip
+def test_an_expression_without_a_value_fails_and_says_why(template, words):
+    with pytest.raises(ExpressionFailed, match=words.replace("(", r"\(")):
+        X.template(template)(VARIABLES)
+
+
+def test_an_error_never_passes_for_a_value():
+    # The library shows an error as a string that is not empty, and so as true.
+    with pytest.raises(ExpressionFailed):
+        X.expression("body.missing == 1")(VARIABLES)
+
+
+def test_evaluation_is_bounded():
+    bomb = "[1,2,3,4,5,6,7,8,9,10].map(a, [1,2,3,4,5,6,7,8,9,10].map(b, [1,2,3,4,5,6,7,8,9,10].map(c, [1,2,3,4,5,6,7,8,9,10].map(d, [1,2,3,4,5,6,7,8,9,10].map(e, 1)))))"
+    with pytest.raises(ExpressionFailed):
+        X.expression(bomb)(VARIABLES)
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("${bdy.x}", "undeclared reference"),
+        ("${body.", "without its"),
+        ("${}", "no expression"),
+        ("${body.a +}", "at character"),
+        ("${'unclosed}", "without its"),
+    ],
+)
+def test_a_faulty_expression_is_found_when_it_is_compiled(template, words):
+    with pytest.raises(ExpressionInvalid, match=words) as caught:
+        X.template(template)
+    assert caught.value.cure
+
+
+def test_an_unknown_variable_names_the_known_ones():
+    with pytest.raises(ExpressionInvalid) as caught:
+        X.template("${event.x}")
+    assert caught.value.cure == "use one of body, headers"
+
+
+names = st.sampled_from(["a", "b", "x-id", "0"])
+steps = st.lists(
+    st.one_of(
+        names.map(lambda n: f'["{n}"]'),
+        st.sampled_from([".a", ".b"]),
+        st.integers(0, 3).map(lambda i: f"[{i}]"),
+    ),
+    max_size=4,
+).map("".join)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 63) - 1) | st.floats(allow_nan=False)
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=10,
+)  # fmt: skip
+
+
+@given(path=steps, body=values)
+def test_getters_agree_with_cel(path, body):
+    source = f"body{path}"
+    assert _plain_path(source, ("body",)) is not None
+    try:
+        quick = X.expression(source)({"body": body, "headers": {}})
+    except ExpressionFailed:
+        quick = ExpressionFailed
+    try:
+        slow = X.evaluated(source)({"body": body, "headers": {}})
+    except ExpressionFailed:
+        slow = ExpressionFailed
+    assert quick == slow
+    assert type(quick) is type(slow)

@@ -1,0 +1,299 @@
+"""routes.yaml: the values that it comes to, and every problem at once."""
+
+import pytest
+
+from gateway.core.model import SECOND, BodyForm
+from gateway.core.routing import EndpointConfig
+from gateway.core.verifying import HmacVerifier, NoVerifier, TokenVerifier
+
+GOOD = """\
+version: 1
+sources:
+  getty:
+    verify: {preset: standard-webhooks, secrets: [{env: A_SECRET}]}
+    dedupe: {window: 24h}
+    ack: 200
+    max_body: 64KiB
+    rate: 100/m
+  legacy:
+    verify: {scheme: token, secrets: [{env: TOKEN}]}
+    event: {type: "legacy.${body.kind}", id: "${body.id}", data: "${body.content}"}
+  open:
+    verify: none
+    dedupe: {key: signed-content}
+endpoints:
+  cms:
+    url: http://127.0.0.1:8090/cms
+    sign: {secrets: [{env: A_SECRET}, {env: OLD_SECRET, until: 2027-01-01T00:00:00Z}]}
+    timeout: 10s
+    retry: {schedule: [1s, 2m]}
+    concurrency: 3
+    owner: web-team
+  chat:
+    url: {env: CHAT_URL, default: "http://127.0.0.1:8090/chat"}
+    sign: none
+    auth: {bearer: {env: TOKEN}}
+    body: {text: "${event.type} about ${event.subject}"}
+  wordpress:
+    url: http://127.0.0.1:8090/wp
+    handler: handlers.cms:known
+    auth: {basic: {user: me, password: {env: TOKEN}}}
+    secrets: {extra: {env: TOKEN}}
+  archive: {url: "http://127.0.0.1:8090/archive", sign: none, body: raw}
+routes:
+  - name: all
+    owner: rights-team
+    match: {}
+    to: [cms, {endpoint: chat}]
+"""
+
+
+def test_a_good_file_comes_to_values(load):
+    loaded = load(GOOD, CHAT_URL="http://127.0.0.1:1/room")
+    assert [p.code for p in loaded.problems] == ["unverified"]
+    routes = loaded.routes
+    assert routes is not None
+    assert len(routes.fingerprint) == 12
+    getty, legacy, opened = (routes.sources[name] for name in ("getty", "legacy", "open"))
+    assert isinstance(getty.verifier, HmacVerifier)
+    assert (getty.dedupe_window, getty.ack, getty.body_bytes) == (24 * 3600 * SECOND, 200, 65536)
+    assert getty.rate == (100, 60 * SECOND)
+    assert isinstance(legacy.verifier, TokenVerifier)
+    assert legacy.mapping.type({"body": {"kind": "x"}, "headers": {}}) == "legacy.x"
+    assert isinstance(opened.verifier, NoVerifier)
+    assert (opened.verified, opened.signed_content_key) == (False, True)
+    cms, chat, wordpress = (routes.endpoints[name] for name in ("cms", "chat", "wordpress"))
+    assert (len(cms.keys), cms.timeout, cms.concurrency) == (2, 10 * SECOND, 3)
+    assert cms.retry.schedule == (SECOND, 120 * SECOND)
+    assert chat.url == "http://127.0.0.1:1/room"
+    assert chat.headers["authorization"].startswith("Bearer ")
+    assert chat.render({"event": {"type": "t", "subject": "s"}}) == b'{"text":"t about s"}'
+    assert wordpress.headers["authorization"].startswith("Basic ")
+    assert set(wordpress.secrets) == {"extra"}
+    assert routes.endpoints["archive"].form is BodyForm.RAW
+    assert [(r.name, [t.endpoint for t in r.to]) for r in routes.routes] == [
+        ("all", ["cms", "chat"])
+    ]
+
+
+def test_secrets_do_not_print(load):
+    routes = load(GOOD, A_SECRET="whsec_" + "c2VjcmV0" * 5, TOKEN="t0ken").routes
+    assert "t0ken" not in repr(routes)
+    assert "secretsecret" not in repr(routes)
+
+
+THIRTEEN = """\
+version: 1
+sources:
+  getty:
+    verify: {preset: standard-webhook, secrets: [{env: A_SECRET}]}
+    akc: 202
+  dam:
+    verify: {preset: standard-webhooks, secrets: [whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0]}
+    event: {type: "${bdy.type}"}
+endpoints:
+  cms:
+    url: ftp://cms.example.com/hook
+    sign: {secrets: [{env: A_SECRET}]}
+    retires: {schedule: [5s]}
+  pager:
+    url: https://pager.example.com
+    timeout: 20 seconds
+  wordpress:
+    url: https://wp.example.com
+    handler: handlers.cms:unpublsh
+routes:
+  - name: expiring
+    match: {data: {days_left: {lte: "14"}}}
+    to: [cmss]
+  - name: expiring
+    match: {type: [{prefx: license.}]}
+    to: [pager]
+"""
+
+
+def test_thirteen_mistakes_give_thirteen_problems_each_with_line_and_cure(problems):
+    assert problems(THIRTEEN) == [
+        "4:22 unknown-preset",
+        "5:5 unknown-key",
+        "7:51 secret-literal",
+        "8:19 expression",
+        "11:10 url",
+        "13:5 unknown-key",
+        "14:3 unsigned",
+        "16:14 not-a-duration",
+        "19:14 handler",
+        "22:32 pattern-argument",
+        "23:10 unknown-endpoint",
+        "24:11 duplicate-name",
+        "25:21 pattern-operator",
+    ]
+
+
+def test_a_cure_names_the_nearest_known_name(load):
+    cures = {p.code: p.cure for p in load(THIRTEEN).problems}
+    assert cures["unknown-preset"] == 'did you mean "standard-webhooks"?'
+    assert cures["unknown-endpoint"] == 'did you mean "cms"?'
+    assert load("version: 1\nrotues: []\n").problems[0].cure == 'did you mean "routes"?'
+
+
+def test_a_secret_in_the_file_is_not_quoted(load):
+    assert "c2VjcmV0" not in "\n".join(str(problem) for problem in load(THIRTEEN).problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ["1:1 missing-key"]),
+        ("[]", ["1:1 wrong-type"]),
+        ("version: 2", ["1:10 unknown-value"]),
+        ("version: 1\nsources: []", ["2:10 wrong-type"]),
+        ("version: 1\nendpoints: {x: 3}", ["2:16 wrong-type"]),
+        ("version: 1\nsources: {Getty: {verify: none}}", ["2:11 name", "2:27 unverified"]),
+        ("version: 1\nsources: {x: {}}", ["2:14 missing-key"]),
+        ("version: 1\nroutes: [{name: a, match: {}, to: []}]", ["2:35 too-short"]),
+        ("version: 1\nroutes: [{name: a, match: {}, to: [{endpont: x}]}]", ["2:37 unknown-key"]),
+        ("a: [", ["2:1 yaml-syntax"]),
+    ],
+)
+def test_shapes_are_checked(problems, text, expected):
+    assert problems(text) == expected
+
+
+ENDPOINT = "version: 1\nendpoints:\n  x: {{{}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "code"),
+    [
+        ("url: 'https://user:pass@example.com/', sign: none", "url"),
+        ("url: 'https://', sign: none", "url"),
+        ("url: 'https://example.com:99999/', sign: none", "url"),
+        ("url: 'https://example.com/#x', sign: none", "url"),
+        ("url: 'https://example.com/a b', sign: none", "url"),
+        ("url: 'example.com', sign: none", "url"),
+        ("url: {env: NOT_SET}, sign: none", "url-missing"),
+        ("url: 'https://example.com/'", "unsigned"),
+        ("url: 'https://example.com/', sign: yes", "unknown-value"),
+        ("url: 'https://example.com/', sign: {secrets: []}", "too-short"),
+        ("url: 'https://example.com/', sign: {secrets: [{env: A, file: b}]}", "secret-reference"),
+        ("url: 'https://example.com/', sign: {secrets: [{file: gone}]}", "secret-missing"),
+        ("url: 'https://example.com/', sign: {secrets: [{env: BAD}]}", "secret-form"),
+        (
+            "url: 'https://example.com/', sign: {secrets: [{env: A, until: tomorrow}]}",
+            "not-a-moment",
+        ),
+        (
+            "url: 'https://example.com/', sign: {secrets: [{env: A, until: '2026-01-01'}]}",
+            "not-a-moment",
+        ),
+        ("url: 'https://example.com/', sign: none, auth: {}", "auth-forms"),
+        ("url: 'https://example.com/', sign: none, auth: {bearer: t0ken}", "secret-literal"),
+        ("url: 'https://example.com/', sign: none, concurrency: 0", "greater-than-equal"),
+        ("url: 'https://example.com/', sign: none, concurrency: '8'", "wrong-type"),
+        ("url: 'https://example.com/', sign: none, body: pretty", "unknown-value"),
+        ("url: 'https://example.com/', sign: none, body: {a: '${x}'}", "expression"),
+        ("url: 'https://example.com/', handler: cms", "string-pattern-mismatch"),
+        ("url: 'https://example.com/', handler: 'handlers.cms:gone'", "handler"),
+        ("url: 'https://example.com/', sign: none, retry: {schedule: [5]}", "not-a-duration"),
+    ],
+)
+def test_faults_of_an_endpoint(load, endpoint, code):
+    found = load(ENDPOINT.format(endpoint), BAD="whsec_short")
+    assert code in [problem.code for problem in found.errors]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "cure"),
+    [
+        ("url: 'https://10.1.2.3/', sign: none", "add --egress-allow 10.1.2.3/32"),
+        ("url: 'http://8.8.8.8/', sign: none", "add --egress-allow 8.8.8.8/32"),
+        ("url: 'https://8.8.8.8:8443/', sign: none", "add --egress-port 8443"),
+        (
+            "url: 'https://example.com:8443/', sign: none",
+            "add --egress-port 8443, or allow the address that example.com has with --egress-allow",
+        ),
+        (
+            "url: 'http://example.com/', sign: none",
+            "use https, or allow the address that example.com has with --egress-allow",
+        ),
+        ("url: 'http://169.254.169.254/', sign: none", "no flag allows this address"),
+    ],
+)
+def test_a_url_that_egress_would_deny_is_a_warning_with_the_flag(load, endpoint, cure):
+    loaded = load(ENDPOINT.format(endpoint))
+    assert loaded.routes is not None
+    assert [(p.code, p.cure) for p in loaded.problems] == [("egress", cure)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.com/", "https://8.8.8.8/", "http://127.0.0.1:8090/", "http://localhost:1/"],
+)
+def test_a_url_that_egress_allows_is_no_problem(load, url):
+    assert load(ENDPOINT.format(f"url: '{url}', sign: none")).problems == []
+
+
+SOURCE = "version: 1\nsources:\n  x: {{{}}}\n"
+HMAC = "scheme: hmac, secrets: [{env: A}]"
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("verify: {" + HMAC + ", signature: {}}", "signature-header"),
+        ("verify: {" + HMAC + ", signature: {header: X, style: list}}", "missing-key"),
+        ("verify: {" + HMAC + ", signature: {header: X}, signed: fixed}", "signed-body"),
+        ("verify: {" + HMAC + ", signature: {header: X}, signed: '{body}{nonsense}'}", "signed-placeholder"),
+        ("verify: {" + HMAC + ", signature: {header: X}, signed: '{timestamp}{body}'}", "signed-timestamp"),
+        ("verify: {" + HMAC + ", signature: {header: X}, timestamp: {header: T}}", "signed-timestamp"),
+        ("verify: {" + HMAC + ", signature: {header: X}, timestamp: {}, signed: '{timestamp}{body}'}", "timestamp-place"),
+        ("verify: {" + HMAC + ", signature: {header: X}, signed: '{id}{body}'}", "signed-id"),
+        ("verify: {scheme: hmac, secrets: [{env: PATH_LIKE}], secret_encoding: hex, signature: {header: X}}", "secret-form"),
+        ("verify: {scheme: hmmac, secrets: [{env: A}], signature: {header: X}}", "unknown-value"),
+        ("verify: {preset: standard-webhooks, secrets: []}", "too-short"),
+        ("verify: {preset: standard-webhooks}", "missing-key"),
+        ("verify: nothing", "unknown-value"),
+        ("verify: none, ack: 301", "unknown-value"),
+        ("verify: none, max_body: 1MB", "not-a-size"),
+        ("verify: none, rate: fast", "not-a-rate"),
+        ("verify: none, event: {id: x}", "missing-key"),
+        ("verify: none, event: {type: '${body.', id: x}", "expression"),
+        ("verify: none, dedupe: {key: '${nope}'}", "expression"),
+    ],
+)  # fmt: skip
+def test_faults_of_a_source(load, source, code):
+    assert code in [p.code for p in load(SOURCE.format(source), PATH_LIKE="/x").errors]
+
+
+def test_an_empty_secret_is_missing_not_empty(load, tmp_path):
+    (tmp_path / "empty").write_text("\n")
+    text = SOURCE.format("verify: {scheme: token, secrets: [{file: empty}]}")
+    assert [p.code for p in load(text).problems] == ["secret-missing"]
+
+
+def test_a_secret_file_is_looked_for_beside_the_routes_file(load, tmp_path):
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "dam").write_text("t0ken\n")
+    loaded = load(SOURCE.format("verify: {scheme: token, secrets: [{file: secrets/dam}]}"))
+    assert loaded.routes.sources["x"].verifier.keys[0].material == b"t0ken"
+
+
+def test_an_endpoint_listed_twice_in_one_route_is_a_fault(problems):
+    text = "version: 1\nendpoints: {x: {url: 'http://127.0.0.1/', sign: none}}\nroutes: [{name: a, match: {}, to: [x, x]}]\n"
+    assert problems(text) == ["3:39 duplicate-target"]
+
+
+def test_an_absent_file_is_a_problem_too(tmp_path, load):
+    from gateway.config.routes import load_routes
+
+    (problem,) = load_routes(tmp_path / "gone.yaml", None).problems
+    assert (problem.code, problem.line) == ("no-file", 0)
+
+
+def test_the_default_policy_is_standard_webhooks(load):
+    endpoint = load(ENDPOINT.format("url: 'https://example.com/', sign: none")).routes.endpoints[
+        "x"
+    ]
+    assert endpoint == EndpointConfig(name="x", url="https://example.com/")
+    assert len(endpoint.retry.schedule) == 9

@@ -1,0 +1,95 @@
+"""Settings: flags, environment, file, defaults."""
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from gateway.config.settings import Settings, read_settings
+from gateway.core.egress import LOOPBACK
+from gateway.core.errors import ConfigError
+from gateway.core.model import SECOND
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults_need_nothing():
+    settings = read_settings({})
+    assert (settings.listen, settings.admin) == (("127.0.0.1", 8080), ("127.0.0.1", 8081))
+    assert settings.database == Path("data/gateway.db")
+    assert settings.grace == 25 * SECOND
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file(monkeypatch):
+    Path("gateway.toml").write_text('listen = "127.0.0.1:1"\nadmin = "127.0.0.1:2"\ngrace = "3s"\n')
+    monkeypatch.setenv("GATEWAY_LISTEN", "127.0.0.1:10")
+    monkeypatch.setenv("GATEWAY_ADMIN", "127.0.0.1:20")
+    settings = read_settings({"listen": "127.0.0.1:100", "admin": None})
+    assert settings.listen == ("127.0.0.1", 100)
+    assert settings.admin == ("127.0.0.1", 20)
+    assert settings.grace == 3 * SECOND
+
+
+def test_lists_are_written_with_commas_in_the_environment(monkeypatch):
+    monkeypatch.setenv("GATEWAY_EGRESS_ALLOW", "10.0.0.0/8, 192.168.1.1")
+    monkeypatch.setenv("GATEWAY_EGRESS_PORT", "443,8443")
+    settings = read_settings({})
+    assert settings.egress_allow == (ip_network("10.0.0.0/8"), ip_network("192.168.1.1/32"))
+    assert settings.egress_port == {443, 8443}
+
+
+def test_an_ipv6_address_is_written_in_brackets():
+    assert read_settings({"listen": "[::1]:8080"}).listen == ("::1", 8080)
+
+
+@pytest.mark.parametrize(
+    ("flags", "where", "word"),
+    [
+        ({"listen": "8080"}, "--listen", "HOST:PORT"),
+        ({"listen": "127.0.0.1:99999"}, "--listen", "HOST:PORT"),
+        ({"egress_allow": ["10.0.0.0/33"]}, "--egress-allow", "address range"),
+        ({"grace": "soon"}, "--grace", "duration"),
+        ({"log": "xml"}, "--log", "json"),
+    ],
+)
+def test_a_bad_value_names_the_flag(flags, where, word):
+    with pytest.raises(ConfigError) as caught:
+        read_settings(flags)
+    (problem,) = caught.value.problems
+    assert problem.file == where
+    assert word in problem.what
+
+
+def test_a_bad_value_from_elsewhere_names_both_places(monkeypatch):
+    monkeypatch.setenv("GATEWAY_DRAIN", "x")
+    with pytest.raises(ConfigError) as caught:
+        read_settings({})
+    assert caught.value.problems[0].file == "GATEWAY_DRAIN or gateway.toml"
+
+
+def test_an_unknown_key_names_the_nearest():
+    Path("gateway.toml").write_text('lisen = "127.0.0.1:1"\n')
+    with pytest.raises(ConfigError) as caught:
+        read_settings({})
+    assert caught.value.problems[0].cure == 'did you mean "listen"?'
+
+
+def test_a_file_that_is_no_toml_is_a_configuration_error():
+    Path("gateway.toml").write_text("listen = \n")
+    with pytest.raises(ConfigError, match=r"gateway\.toml"):
+        read_settings({})
+
+
+def test_production_keeps_loopback_closed_and_makes_no_secrets_up():
+    development, production = read_settings({}), read_settings({"production": True})
+    assert development.egress.allow == LOOPBACK
+    assert production.egress.allow == ()
+    assert development.development_secrets == Path("data/development-secrets.json")
+    assert production.development_secrets is None
+
+
+def test_every_setting_says_what_it_is():
+    assert all(field.description for field in Settings.model_fields.values())

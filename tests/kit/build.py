@@ -1,0 +1,91 @@
+"""Values with defaults: a test names only what it is about."""
+
+import itertools
+from typing import Any
+
+import orjson
+
+from gateway.core.model import (
+    SECOND,
+    Arrival,
+    BodyForm,
+    Delivery,
+    Event,
+    Lease,
+    event_id,
+)
+from gateway.core.pattern import compile_pattern
+from gateway.core.routing import EndpointConfig, Route, Routes, Source, Target
+from gateway.core.verifying import NoVerifier
+
+NOW = 1_795_000_000 * SECOND
+_serial = itertools.count(1)
+
+
+def an_event(
+    *, source: str = "getty", event_type: str = "license.expiring", key: str | None = None,
+    data: Any = None, received_at: int = NOW, subject: str | None = "license/1", **attributes: Any,
+) -> Event:  # fmt: skip
+    """An event as reading would make it of a structured CloudEvent."""
+    serial = next(_serial)
+    fields = {
+        "specversion": "1.0", "id": f"id-{serial}", "source": "/test", "type": event_type,
+        "time": "2026-11-18T11:06:40Z", "datacontenttype": "application/json",
+        **({"subject": subject} if subject else {}), **attributes,
+    }  # fmt: skip
+    data = {"days_left": 14} if data is None else data
+    splice = orjson.dumps(data)
+    head = orjson.dumps(fields)[:-1] + b',"data":'
+    return Event(
+        event_id=event_id(received_at, serial),
+        source=source,
+        attributes=fields,
+        head=head,
+        splice=splice,
+        body=head + splice + b"}",
+        content_type="application/cloudevents+json",
+        received_at=received_at,
+        key=key,
+        data=data,
+    )
+
+
+def a_delivery(
+    event: Event | None = None, *, n: int = 0, endpoint: str = "cms", route: str = "a-route",
+    lease: Lease | None = None, form: BodyForm = BodyForm.EVENT, body: bytes | None = None,
+) -> Delivery:  # fmt: skip
+    """A delivery of an event."""
+    return Delivery(event or an_event(), n, route, endpoint, form, body, lease=lease)
+
+
+def a_lease(token: int | None = None, until: int = NOW + 30 * SECOND) -> Lease:
+    """A lease with a token of its own."""
+    return Lease(next(_serial) if token is None else token, until)
+
+
+def an_arrival(
+    event: Event | None = None, *, to: tuple[str, ...] = ("cms",), leased: bool = False, **more: Any
+) -> Arrival:
+    """An event on its way into the store, routed to some endpoints."""
+    event = event or an_event()
+    deliveries = [
+        a_delivery(event, n=n, endpoint=endpoint, lease=a_lease() if leased else None)
+        for n, endpoint in enumerate(to)
+    ]
+    return Arrival(event=event, deliveries=deliveries, since=more.pop("since", 0), **more)
+
+
+def some_routes(*matches: tuple[dict, str], **endpoints: EndpointConfig) -> Routes:
+    """Routes from patterns to endpoint names."""
+    names = {name for _, name in matches} | set(endpoints)
+    return Routes(
+        sources={"getty": Source(name="getty", verifier=NoVerifier(), verified=False)},
+        endpoints={
+            name: endpoints.get(name) or EndpointConfig(name=name, url=f"http://127.0.0.1:9/{name}")
+            for name in sorted(names)
+        },
+        routes=tuple(
+            Route(name=f"route-{i}", pattern=compile_pattern(match), to=(Target(name),))
+            for i, (match, name) in enumerate(matches)
+        ),
+    )
