@@ -1,0 +1,211 @@
+"""What is SQLite's own: its file, its lock, its settings, its failures."""
+
+import asyncio
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from gateway.core.errors import BodyCorrupt, SchemaTooNew, StoreInUse, StoreUnavailable
+from gateway.core.retry import Finish
+from gateway.store.sqlite import SqliteStore
+from gateway.store.sqlite.database import lock_path, powers_of_two, read_note, statement
+from tests.kit.build import NOW, a_lease, an_arrival, an_event
+from tests.store.test_contract import an_attempt
+
+
+async def test_a_second_process_is_turned_away_and_told_who_has_it(store, tmp_path):
+    store.lock.note(admin="http://127.0.0.1:8081")
+    code = "import asyncio, sys; from pathlib import Path; from gateway.store.sqlite import SqliteStore\n" \
+           "asyncio.run(SqliteStore.open(Path(sys.argv[1])))"  # fmt: skip
+    child = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", code, str(store.path)],
+        capture_output=True,
+        text=True,
+    )
+    assert f"in use by process {os.getpid()}" in child.stderr
+    assert "StoreInUse" in child.stderr
+
+
+async def test_the_same_process_cannot_open_it_twice_either(store):
+    with pytest.raises(StoreInUse):
+        await SqliteStore.open(store.path)
+
+
+async def test_the_note_is_read_while_the_lock_is_held_and_not_after(tmp_path):
+    path = tmp_path / "gateway.db"
+    assert read_note(path) is None
+    store = await SqliteStore.open(path)
+    store.lock.note(admin="http://x")
+    assert read_note(path) == {"pid": os.getpid(), "admin": "http://x"}
+    await store.close()
+    assert read_note(path) is None
+    assert lock_path(path).exists()
+
+
+async def test_only_the_owner_reads_what_senders_sent(store):
+    await store.append([an_arrival()])
+    for suffix in ("", "-wal", "-shm"):
+        file = store.path.with_name(store.path.name + suffix)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+async def test_everything_is_in_the_file_after_a_clean_end(tmp_path):
+    path = tmp_path / "gateway.db"
+    store = await SqliteStore.open(path)
+    arrival = an_arrival()
+    await store.append([arrival])
+    await store.close()
+    assert not path.with_name("gateway.db-wal").exists()
+    reopened = await SqliteStore.open(path)
+    assert (await reopened.event(arrival.event.event_id)).body == arrival.event.body
+    await reopened.close()
+
+
+async def test_durability_is_full_and_checkpoints_are_the_writers_own(store):
+    connection = store._writer._connection
+    pragmas = {"journal_mode": "wal", "synchronous": 2, "wal_autocheckpoint": 0, "auto_vacuum": 2}
+    for name, value in pragmas.items():
+        assert connection.execute(f"PRAGMA {name}").fetchone() == (value,)
+
+
+async def test_the_log_is_copied_back_as_it_grows(store):
+    body = b"x" * 100_000
+    for i in range(120):
+        arrival = an_arrival(an_event(key=f"k{i}"))
+        arrival.event.body = body
+        await store.append([arrival])
+    wal = store.path.with_name("gateway.db-wal").stat().st_size
+    assert wal < 9_000_000 < store.path.stat().st_size + wal
+
+
+async def test_a_folder_that_cannot_be_made_is_named_with_the_cure(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match="--database"):
+        await SqliteStore.open(tmp_path / "file" / "gateway.db")
+
+
+async def test_a_file_that_is_no_database_is_named_with_the_cure(tmp_path):
+    path = tmp_path / "gateway.db"
+    path.write_bytes(b"this is no database, whatever its name says" * 100)
+    with pytest.raises(StoreUnavailable, match="SQLITE_NOTADB") as caught:
+        await SqliteStore.open(path)
+    assert "--database" in caught.value.cure
+    assert read_note(path) is None  # the lock was let go
+
+
+async def test_a_database_of_a_newer_gateway_is_refused(tmp_path):
+    path = tmp_path / "gateway.db"
+    (await SqliteStore.open(path)).lock.release()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    with pytest.raises(SchemaTooNew):
+        await SqliteStore.open(path)
+
+
+async def test_migrations_run_once(tmp_path):
+    path = tmp_path / "gateway.db"
+    for _ in range(2):
+        store = await SqliteStore.open(path)
+        await store.append([an_arrival()])
+        await store.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (2,)
+
+
+async def test_a_full_disk_keeps_nothing_and_says_so_and_goes_on_when_there_is_room(store):
+    connection = store._writer._connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    big = [an_arrival(an_event(data={"x": "y" * 50_000})) for _ in range(3)]
+    results = await asyncio.gather(*(store.append([a]) for a in big), return_exceptions=True)
+    assert all(isinstance(r, StoreUnavailable) for r in results)
+    assert "the disk is full" in str(results[0])
+    assert await store.events({}) == []
+    connection.execute("PRAGMA max_page_count = 1000000")
+    (receipt,) = await store.append([big[0]])
+    assert not receipt.duplicate
+
+
+async def test_a_changed_byte_is_noticed_when_the_event_is_read(store):
+    arrival = an_arrival()
+    await store.append([arrival])
+    _flip(store, arrival.event.event_id)
+    with pytest.raises(BodyCorrupt):
+        await store.event(arrival.event.event_id)
+
+
+async def test_a_corrupt_event_is_not_sent_but_dead_and_its_neighbours_go_on(store):
+    arrivals = [an_arrival(), an_arrival()]
+    await store.append(arrivals)
+    _flip(store, arrivals[0].event.event_id)
+    claimed = await store.claim("cms", [a_lease(), a_lease()], NOW)
+    assert [d.event.event_id for d in claimed] == [arrivals[1].event.event_id]
+    (dead,) = await store.deliveries({"state": "dead"})
+    assert dead["reason"].startswith("body-corrupt")
+
+
+def _flip(store, event_id) -> None:
+    """Change one byte of a stored body, as a disk would."""
+    store._writer._connection.execute(
+        "UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'days_left', 'days_lost') AS BLOB)"
+        " WHERE id = ?",
+        (event_id,),
+    )
+
+
+async def test_claims_use_the_index_of_what_is_due_whatever_else_there_is(store):
+    plan = store._writer._connection.execute(
+        f"EXPLAIN QUERY PLAN {statement('select_due')}", ("cms", NOW, 10)
+    ).fetchall()
+    assert "USING INDEX deliveries_due (endpoint=? AND due_at<?)" in plan[0][3]
+
+
+async def test_looking_for_duplicates_uses_an_index(store):
+    plan = store._writer._connection.execute(
+        f"EXPLAIN QUERY PLAN {statement('find_duplicates')}", ("getty", "k")
+    ).fetchall()
+    assert any("events_by_key (source=? AND key=?)" in row[3] for row in plan)
+
+
+async def test_reading_does_not_wait_for_the_writer(store):
+    arrival = an_arrival()
+    await store.append([arrival])
+    store._writer._connection.execute("BEGIN IMMEDIATE")
+    try:
+        assert len(await store.events({})) == 1
+    finally:
+        store._writer._connection.execute("ROLLBACK")
+
+
+async def test_an_outcome_and_its_attempt_are_one_commit(store):
+    await store.append([an_arrival()])
+    (claimed,) = await store.claim("cms", [a_lease()], NOW)
+    connection = store._writer._connection
+    connection.execute(
+        "CREATE TRIGGER no BEFORE INSERT ON attempts BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    with pytest.raises(sqlite3.IntegrityError):
+        await store.record(claimed, an_attempt(), Finish())
+    (row,) = await store.deliveries({})
+    assert row["state"] == "leased"
+    assert store.path.exists()
+
+
+@pytest.mark.parametrize("total", [0, 1, 2, 3, 5, 64, 100, 255, 256, 257, 1000])
+def test_chunks_cover_everything_once_in_few_sizes(total):
+    chunks = list(powers_of_two(total))
+    covered = [i for start, size in chunks for i in range(start, start + size)]
+    assert covered == list(range(total))
+    assert {size for _, size in chunks} <= {1, 2, 4, 8, 16, 32, 64, 128, 256}
+
+
+async def test_close_waits_for_what_was_submitted(tmp_path):
+    store = await SqliteStore.open(tmp_path / "gateway.db")
+    future = store.append([an_arrival()])
+    await store.close()
+    assert (await future)[0].duplicate is False
