@@ -16,7 +16,7 @@ from gateway.core.routing import Routes, Source, plan
 from gateway.core.verifying import Inbound
 from gateway.flows.deliver import Deliver
 from gateway.flows.lanes import Lanes
-from gateway.flows.reading import read
+from gateway.flows.reading import is_batch, read
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
 
@@ -97,7 +97,7 @@ class Ingest:
             events = read(source, request, verdict.id, self._new_id)
         except (BodyMalformed, ExpressionFailed) as error:
             return await self._unreadable(source, request, error)
-        return Received(await self._keep(source, events), several=len(events) > 1)
+        return Received(await self._keep(source, events), several=is_batch(request))
 
     async def _keep(self, source: Source, events: list[Event]) -> list[Receipt]:
         routes, now = self._in_force.routes, events[0].received_at

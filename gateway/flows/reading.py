@@ -51,7 +51,7 @@ def read(
     where it is not of a kind that a source reads.
     """
     content_type = request.headers.get(b"content-type", b"").decode("latin-1")
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type = _media_type(content_type)
     reading = _Reading(source, request, verified_id, new_id, content_type or "application/json")
     if media_type == STRUCTURED:
         return [reading.structured(request.body)]
@@ -64,6 +64,15 @@ def read(
             f"this source does not read {media_type}", cure="send application/json, or CloudEvents"
         )
     return [reading.plain()]
+
+
+def is_batch(request: Inbound) -> bool:
+    """Whether a request says that it holds several events, however many it then has."""
+    return _media_type(request.headers.get(b"content-type", b"").decode("latin-1")) == BATCHED
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 class _Reading:

@@ -67,11 +67,11 @@ class Recorder:
         elif isinstance(error, LeaseLost):
             self._telemetry.emit("lease.lost", delivery=delivery.id, endpoint=delivery.endpoint)
         elif isinstance(error, StoreUnavailable):
+            self._unrecorded.append(outcome)
             if "store" not in self._lanes.held_by:
                 self._telemetry.emit("store.unavailable", error=str(error))
-            self._lanes.hold("store")
-            self._unrecorded.append(outcome)
-            self.loop.wake()
+                self._lanes.hold("store")
+                self.loop.wake()
         else:
             # Our own fault: keep the rest going. The lease runs out, and the delivery is made again.
             logging.getLogger(__name__).error(

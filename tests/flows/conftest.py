@@ -1,0 +1,138 @@
+"""Flows joined as the service joins them, on a real store, with a sender that answers as scripted."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest_asyncio
+
+from gateway.core.model import Accepted, Call, Outcome, Refused, Response
+from gateway.core.routing import Routes
+from gateway.flows.claim import Claim
+from gateway.flows.deliver import Deliver
+from gateway.flows.ingest import Ingest
+from gateway.flows.lanes import Lanes
+from gateway.flows.operate import Operate
+from gateway.flows.reclaim import Reclaim
+from gateway.flows.record import Recorder
+from gateway.telemetry import Telemetry
+from gateway.testing import ManualClock
+from tests.kit.build import some_routes
+
+
+class ScriptedSender:
+    """Answers calls as scripted, then 200; holds them while `may_answer` is not set."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.script: deque[Outcome] = deque()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.under_way = 0
+        self.most_under_way = 0
+        self._only_one = False
+
+    async def send(self, call: Call) -> Outcome:
+        self.calls.append(call)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await self.may_answer.wait()
+        finally:
+            self.under_way -= 1
+        if self._only_one:
+            self._only_one = False
+            self.may_answer.clear()
+        return self.script.popleft() if self.script else Accepted(Response(status=200))
+
+    async def close(self) -> None:
+        pass
+
+    def answer_one(self) -> None:
+        """Answer one call that waits, and hold those that follow."""
+        self._only_one = True
+        self.may_answer.set()
+
+    def answers(self, *statuses: int) -> None:
+        """Answer the next calls with these statuses."""
+        for status in statuses:
+            response = Response(status=status)
+            self.script.append(Accepted(response) if response.ok else Refused(response))
+
+
+@dataclass
+class Flows:
+    """Everything, joined."""
+
+    store: Any
+    clock: ManualClock
+    routes: Routes
+    sender: ScriptedSender = field(default_factory=ScriptedSender)
+    handlers: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.telemetry = Telemetry()
+        self.reports: list[tuple[str, dict[str, Any]]] = []
+        self._changed = asyncio.Event()
+        self.telemetry.listen(self._report)
+        self.lanes = Lanes(1000)
+        self.lanes.configure(self.routes.endpoints)
+        common = {"clock": self.clock, "telemetry": self.telemetry}
+        self.recorder = Recorder(self.store, self.lanes, **common)
+        self.deliver = Deliver(
+            lanes=self.lanes, leases=self.store, recorder=self.recorder, sender=self.sender,
+            handler=lambda name: self.handlers[name], **common,
+        )  # fmt: skip
+        self.claim = Claim(lanes=self.lanes, store=self.store, deliver=self.deliver, **common)
+        self.reclaim = Reclaim(store=self.store, lanes=self.lanes, claim=self.claim, **common)
+        self.ingest = Ingest(
+            routes=self.routes, store=self.store, lanes=self.lanes, deliver=self.deliver,
+            first_serial=1, **common,
+        )  # fmt: skip
+        self.operate = Operate(
+            store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,
+            routes=lambda: self.routes, **common,
+        )  # fmt: skip
+
+    def _report(self, name: str, fields: dict[str, Any]) -> None:
+        self.reports.append((name, fields))
+        self._changed.set()
+
+    async def seen(self, name: str, count: int = 1) -> list[dict[str, Any]]:
+        """The reports of that name, once there are so many."""
+        while len(found := [f for n, f in self.reports if n == name]) < count:
+            self._changed.clear()
+            await self._changed.wait()
+        return found
+
+    def start(self) -> None:
+        for loop in (self.recorder.loop, self.claim.loop, self.reclaim.loop):
+            loop.start()
+
+    async def stop(self) -> None:
+        self.sender.may_answer.set()
+        await self.deliver.drain(1_000_000)
+        for loop in (self.claim.loop, self.reclaim.loop, self.recorder.loop):
+            await loop.stop()
+
+    async def states(self) -> dict[str, str]:
+        """The state of every delivery, by endpoint (by id where there are several)."""
+        return {d["endpoint"]: d["state"] for d in await self.store.deliveries({"limit": 500})}
+
+
+@pytest_asyncio.fixture
+async def make_flows(store, clock) -> AsyncIterator[Any]:
+    """Make flows with these routes, and start their loops."""
+    made: list[Flows] = []
+
+    def make(routes: Routes | None = None, **more: Any) -> Flows:
+        flows = Flows(store, clock, routes or some_routes(({}, "cms")), **more)
+        made.append(flows)
+        flows.start()
+        return flows
+
+    yield make
+    for flows in made:
+        await flows.stop()
