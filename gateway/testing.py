@@ -208,7 +208,7 @@ class Gateway:
                 database=folder / "gateway.db",
                 listen=ANYWHERE,
                 admin=ANYWHERE,
-                grace=0,
+                grace="0s",
             )
             self.service = await Service.open(
                 settings, clock=self.clock, stand_in=lambda name: f"{self._server.url}/{name}"

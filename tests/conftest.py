@@ -1,15 +1,17 @@
 """What every test may ask for."""
 
+import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from gateway.store.sqlite import SqliteStore
-from gateway.testing import ManualClock
+from gateway.testing import Gateway, ManualClock
 from tests.kit.build import NOW
 
 settings.register_profile("suite", deadline=None, suppress_health_check=list(HealthCheck))
@@ -38,3 +40,69 @@ async def store(request, tmp_path) -> AsyncIterator[SqliteStore]:
     opened = await SqliteStore.open(tmp_path / "gateway.db")
     yield opened
     await opened.close()
+
+
+ROUTES = """\
+version: 1
+sources:
+  getty:
+    verify: {preset: standard-webhooks, secrets: [{env: GETTY_SECRET}]}
+  open:
+    verify: none
+    max_body: 1KiB
+    ack: 200
+  quiet:
+    verify: none
+    ack: 204
+  slow:
+    verify: none
+    rate: 1/h
+endpoints:
+  cms:
+    url: https://cms.example.com/hook
+    sign: {secrets: [{env: CMS_SECRET}]}
+    retry: {schedule: [5s, 1m]}
+  pager:
+    url: https://pager.example.com/
+    sign: none
+    retry: {schedule: []}
+routes:
+  - {name: to-cms, match: {type: [{prefix: license.}]}, to: [cms]}
+  - {name: to-pager, match: {type: license.expired}, to: [pager]}
+"""
+
+
+@pytest.fixture
+def routes_file(tmp_path) -> Path:
+    """A routes file with a signed source, an open one, and two endpoints."""
+    path = tmp_path / "routes.yaml"
+    path.write_text(ROUTES)
+    return path
+
+
+@pytest_asyncio.fixture
+async def gateway(routes_file) -> AsyncIterator[Gateway]:
+    """All of it, in this process, against a scripted server."""
+    async with Gateway(routes_file) as running:
+        yield running
+
+
+@pytest.fixture
+def seen() -> Callable[..., object]:
+    """Wait until a gateway has reported something so often."""
+
+    async def seen(gateway: Gateway, name: str, count: int = 1) -> list[dict]:
+        found: list[dict] = []
+        enough = asyncio.Event()
+
+        def listen(reported: str, fields: dict) -> None:
+            if reported == name:
+                found.append(fields)
+                if len(found) >= count:
+                    enough.set()
+
+        gateway.service.telemetry.listen(listen)
+        await enough.wait()
+        return found
+
+    return seen

@@ -1,0 +1,165 @@
+"""The admin listener."""
+
+import aiohttp
+import pytest
+
+from gateway import __version__
+
+
+@pytest.fixture
+async def api(gateway):
+    """Call the admin API: status and decoded answer."""
+    async with aiohttp.ClientSession(gateway.service.admin_url) as session:
+
+        async def call(method: str, path: str, **more):
+            async with session.request(method, path, **more) as answer:
+                text = await answer.text()
+                is_json = "json" in answer.headers.get("content-type", "")
+                return answer.status, (await answer.json(content_type=None)) if is_json else text
+
+        yield call
+
+
+async def an_expired_licence(gateway) -> str:
+    answer = await gateway.send(
+        "getty", {"type": "license.expired", "subject": "license/1", "data": {"a": 1}}
+    )
+    return answer["id"]
+
+
+async def test_an_event_is_shown_with_its_deliveries_and_attempts(gateway, api):
+    gateway.endpoint("pager").reply(500, body=b"out of order")
+    name = await an_expired_licence(gateway)
+    await gateway.settled()
+    status, event = await api("GET", f"/api/v1/events/{name}")
+    assert (status, event["attributes"]["type"], event["data"]) == (
+        200,
+        "license.expired",
+        {"a": 1},
+    )
+    cms, pager = event["deliveries"]
+    assert (cms["state"], cms["attempts"][0]["status"]) == ("delivered", 200)
+    assert (pager["state"], pager["attempts"][0]["excerpt"]) == ("dead", "out of order")
+    assert pager["reason"] == "http-500 (after 1 attempts)"
+
+
+async def test_events_are_listed_filtered_and_paged(gateway, api):
+    names = [await an_expired_licence(gateway) for _ in range(3)]
+    _, page = await api("GET", "/api/v1/events?limit=2")
+    assert [e["id"] for e in page["items"]] == names[:0:-1]
+    _, rest = await api("GET", f"/api/v1/events?limit=2&cursor={page['next']}")
+    assert ([e["id"] for e in rest["items"]], rest["next"]) == ([names[0]], None)
+    _, none = await api("GET", "/api/v1/events?type=other")
+    assert none["items"] == []
+
+
+async def test_deliveries_are_listed_and_paged(gateway, api):
+    await an_expired_licence(gateway)
+    await gateway.settled()
+    _, page = await api("GET", "/api/v1/deliveries?limit=1&state=delivered")
+    _, rest = await api("GET", f"/api/v1/deliveries?limit=1&cursor={page['next']}")
+    assert {page["items"][0]["endpoint"], rest["items"][0]["endpoint"]} == {"cms", "pager"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "state=gone",
+        "since=yesterday",
+        "since=2026-01-01",
+        "limit=0",
+        "limit=501",
+        "limit=x",
+        "nonsense=1",
+    ],
+)
+async def test_parameters_are_read_strictly(api, query):
+    status, problem = await api("GET", f"/api/v1/deliveries?{query}")
+    assert (status, problem["code"]) == (400, "parameter-invalid")
+
+
+async def test_a_dead_letter_is_redelivered(gateway, api):
+    gateway.endpoint("pager").reply(500)
+    await an_expired_licence(gateway)
+    await gateway.settled()
+    _, dead = await api("GET", "/api/v1/deliveries?state=dead")
+    name = dead["items"][0]["id"]
+    assert await api("POST", f"/api/v1/deliveries/{name}/redeliver") == (
+        202,
+        {"id": name, "state": "scheduled"},
+    )
+    await gateway.endpoint("pager").calls(2)
+    assert (await api("POST", f"/api/v1/deliveries/{name}/redeliver"))[0] == 409
+
+
+async def test_an_event_is_replayed(gateway, api):
+    name = await an_expired_licence(gateway)
+    status, answer = await api("POST", f"/api/v1/events/{name}/replay")
+    assert (status, len(answer["deliveries"]), answer["failures"]) == (202, 2, [])
+    await gateway.endpoint("cms").calls(2)
+
+
+async def test_an_endpoint_is_paused_and_resumed_and_its_work_cancelled(gateway, api):
+    assert (await api("POST", "/api/v1/endpoints/cms/pause"))[1]["state"] == "paused"
+    await an_expired_licence(gateway)
+    _, waiting = await api("GET", "/api/v1/deliveries?endpoint=cms")
+    name = waiting["items"][0]["id"]
+    assert (await api("POST", f"/api/v1/deliveries/{name}/cancel"))[1]["state"] == "cancelled"
+    _, endpoints = await api("GET", "/api/v1/endpoints")
+    assert {e["name"]: e["state"] for e in endpoints["items"]} == {"cms": "paused", "pager": "open"}
+    assert (await api("POST", "/api/v1/endpoints/cms/resume"))[1]["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/events/evt_0"), ("POST", "/api/v1/events/evt_0/replay"),
+        ("GET", "/api/v1/deliveries/dlv_0_0"), ("GET", "/api/v1/deliveries/x"),
+        ("POST", "/api/v1/deliveries/dlv_0_0/redeliver"), ("POST", "/api/v1/endpoints/x/pause"),
+        ("GET", "/nope"),
+    ],
+)  # fmt: skip
+async def test_what_is_not_there_is_not_found(api, method, path):
+    status, problem = await api(method, path)
+    assert (status, problem["code"]) == (404, "not-found")
+
+
+async def test_a_method_that_does_not_fit_is_refused_with_those_that_do(api):
+    status, problem = await api("GET", "/api/v1/endpoints/cms/pause")
+    assert (status, problem["code"]) == (405, "method-not-allowed")
+
+
+async def test_the_inbox_shows_what_was_unreadable(gateway, api):
+    await gateway.send("getty", b'{"specversion" no json')
+    _, page = await api("GET", "/api/v1/inbox?source=getty")
+    assert page["items"][0]["body"] == '{"specversion" no json'
+
+
+async def test_status_stats_and_readiness_tell_an_operator_more(gateway, api):
+    await an_expired_licence(gateway)
+    await gateway.settled()
+    _, ready = await api("GET", "/readyz")
+    assert (ready["ready"], ready["routes"]["endpoints"]) == (True, 2)
+    _, status = await api("GET", "/api/v1/status")
+    assert {e["name"] for e in status["endpoints"]} == {"cms", "pager"}
+    assert (await api("GET", "/api/v1/stats"))[1]["unmatched"] == 0
+    assert (await api("GET", "/version"))[1] == {"version": __version__}
+
+
+async def test_metrics_count_what_happened(gateway, api):
+    gateway.endpoint("pager").reply(500)
+    await an_expired_licence(gateway)
+    await gateway.send("getty", {"type": "nobody.cares"})
+    await gateway.post("getty", b"{}", {"content-type": "application/json"})
+    await gateway.settled()
+    _, text = await api("GET", "/metrics")
+    for line in (
+        'gateway_events_received_total{outcome="accepted",source="getty"} 1.0',
+        'gateway_events_received_total{outcome="unmatched",source="getty"} 1.0',
+        'gateway_events_received_total{outcome="verification-failed",source="getty"} 1.0',
+        'gateway_attempts_total{endpoint="cms",outcome="accepted"} 1.0',
+        'gateway_deliveries_ended_total{endpoint="pager",state="dead"} 1.0',
+        'gateway_attempt_duration_seconds_count{endpoint="cms"} 1.0',
+        'gateway_endpoint_open{endpoint="cms"} 1.0',
+    ):
+        assert line in text
