@@ -6,6 +6,7 @@ be loaded is a configuration error, never a crash.
 """
 
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import sys
@@ -53,10 +54,11 @@ class Handlers:
         place = "/".join([str(self._folder), *module_name.split(".")]) + ".py"
         if not (self._folder / package).is_dir() and not (self._folder / f"{package}.py").is_file():
             return f"there is no {place}"
-        if package not in self._former:
-            self._former[package] = _remove(package)
         try:
-            with _importing_from(self._folder, package):
+            with _importing(package):
+                if package not in self._former:
+                    self._former[package] = _remove(package)
+                    _import_top(package, self._folder)
                 module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             if error.name is not None and module_name.startswith(error.name):
@@ -86,22 +88,39 @@ def _checked(module: ModuleType, name: str, place: str) -> Handler | str:
 
 
 @contextmanager
-def _importing_from(folder: Path, package: str) -> Iterator[None]:
-    """Let *package* be found in *folder* before anywhere else.
+def _importing(package: str) -> Iterator[None]:
+    """Import, and take *package* out again if that fails.
 
     No bytecode is written: it is stamped to the second, and a quick edit would not be seen.
     """
     importlib.invalidate_caches()
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    sys.path.insert(0, str(folder))
     try:
         yield
     except BaseException:
         _remove(package)
         raise
     finally:
-        sys.path.remove(str(folder))
         sys.dont_write_bytecode = writes
+
+
+def _import_top(package: str, folder: Path) -> None:
+    """Import *package* from *folder*, whatever else is called so on this machine."""
+    home, single = folder / package, folder / f"{package}.py"
+    if not home.is_dir():
+        spec = importlib.util.spec_from_file_location(package, single)
+    elif (home / "__init__.py").is_file():
+        spec = importlib.util.spec_from_file_location(
+            package, home / "__init__.py", submodule_search_locations=[str(home)]
+        )
+    else:
+        spec = importlib.machinery.ModuleSpec(package, None, is_package=True)
+        spec.submodule_search_locations = [str(home)]
+    assert spec is not None  # noqa: S101  # these are files of Python code
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[package] = module
+    if spec.loader is not None:
+        spec.loader.exec_module(module)
 
 
 def _remove(package: str) -> dict[str, ModuleType]:

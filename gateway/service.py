@@ -8,6 +8,7 @@ import contextlib
 import gc
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -164,10 +165,14 @@ class Service:
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.freeze()
         gc.set_threshold(*COLLECT_AFTER)
+        sockets: list[socket.socket] = []
         try:
             token = self._admin_token()
-            sockets = [listen(self.settings.listen, "listen"), listen(self.settings.admin, "admin")]
+            sockets.append(listen(self.settings.listen, "listen"))
+            sockets.append(listen(self.settings.admin, "admin"))
         except BaseException:
+            for sock in sockets:
+                sock.close()
             await self._close()
             raise
         await self._operate.restore_lanes()

@@ -1,0 +1,86 @@
+"""Log lines."""
+
+import io
+import json
+import logging
+import sys
+
+import pytest
+
+from gateway.core.retry import Finish, GiveUp, Park, RetryAt
+from gateway.logs import LEVELS, LogListener, set_up_logging
+from gateway.testing import ManualClock
+from tests.kit.build import NOW, a_delivery
+from tests.store.test_contract import an_attempt
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    """What is logged, line by line, from now on."""
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    set_up_logging("json", "debug")
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.handlers, root.level = before
+
+
+@pytest.fixture
+def listener():
+    return LogListener(ManualClock(NOW).monotonic)
+
+
+@pytest.mark.parametrize(
+    ("decision", "level", "word"),
+    [
+        (Finish(), "debug", "delivered"),
+        (RetryAt(NOW, "http-500"), "info", "again"),
+        (GiveUp("http-500"), "warning", "gateway dead"),
+        (Park("disabled", "http-410"), "warning", "waits"),
+    ],
+)
+def test_an_attempt_is_one_line_whose_level_says_how_bad(logged, listener, decision, level, word):
+    delivery = a_delivery()
+    listener(
+        "attempt.recorded", {"delivery": delivery, "attempt": an_attempt(), "decision": decision}
+    )
+    (line,) = logged()
+    assert (line["level"], line["delivery"], line["endpoint"]) == (level, delivery.id, "cms")
+    assert word in line["event"]
+
+
+def test_refusals_are_capped_per_source(logged, listener):
+    for _ in range(100):
+        listener(
+            "event.refused", {"source": "getty", "code": "verification-failed", "outcome": "x"}
+        )
+    listener("event.refused", {"source": "dam", "code": "verification-failed", "outcome": "x"})
+    assert [line["source"] for line in logged()] == ["getty"] * 5 + ["dam"]
+
+
+def test_control_characters_cannot_forge_a_line(logged, listener):
+    listener("store.unavailable", {"error": 'x\n{"event": "forged"}\x1b[2J'})
+    (line,) = logged()
+    assert line["error"].startswith("x\n")
+
+
+def test_what_libraries_log_has_the_same_form(logged):
+    try:
+        1 / 0  # noqa: B018
+    except ZeroDivisionError:
+        logging.getLogger("aiohttp").exception("broken")
+    (line,) = logged()
+    assert (line["event"], line["level"]) == ("broken", "error")
+    assert "ZeroDivisionError" in line["exception"]
+
+
+def test_what_is_not_for_the_log_is_not_logged(logged, listener):
+    listener("events.kept", {"source": "getty", "arrivals": [], "receipts": []})
+    assert logged() == []
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_every_report_that_is_logged_reads_as_a_sentence(logged, listener, name):
+    listener(name, {})
+    assert len(logged()[0]["event"]) > 5

@@ -1,0 +1,102 @@
+"""Handlers: found, loaded, checked."""
+
+import sys
+
+import pytest
+
+from gateway.plugins import Handlers
+
+GOOD = "async def act(event, endpoint):\n    return 1\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "hands").mkdir()
+    yield tmp_path
+    for name in [n for n in sys.modules if n == "hands" or n.startswith("hands.")]:
+        del sys.modules[name]
+
+
+def put(folder, text: str, name: str = "mine") -> None:
+    (folder / "hands" / f"{name}.py").write_text(text)
+
+
+def test_a_coroutine_is_found(folder):
+    put(folder, GOOD)
+    handlers = Handlers(folder)
+    assert handlers.find("hands.mine:act") == ""
+    assert handlers.get("hands.mine:act").__name__ == "act"
+
+
+def test_handlers_may_import_each_other(folder):
+    put(folder, "from hands.shared import X\n" + GOOD)
+    put(folder, "X = 1\n", "shared")
+    assert Handlers(folder).find("hands.mine:act") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "words"),
+    [
+        (None, "nowhere.mine:act", "there is no"),
+        (None, "hands.mine:act", "there is no"),
+        (GOOD, "hands.mine:akt", "did you mean act"),
+        (GOOD, "hands.mine:zzz", "it has act"),
+        ("", "hands.mine:act", "it has none"),
+        ("def act(event, endpoint): pass", "hands.mine:act", "async def act"),
+        ("async def act(event): pass", "hands.mine:act", "does not take (event, endpoint)"),
+        ("async def act(event, endpoint, more): pass", "hands.mine:act", "does not take"),
+        ("def (", "hands.mine:act", "syntax error in line 1"),
+        (
+            "import not_installed_anywhere",
+            "hands.mine:act",
+            "not_installed_anywhere, which is not installed",
+        ),
+        ("1 / 0", "hands.mine:act", "raised ZeroDivisionError"),
+    ],
+)
+def test_what_is_wrong_is_said(folder, text, name, words):
+    if text is not None:
+        put(folder, text)
+    assert words in Handlers(folder).find(name)
+
+
+def test_a_module_of_the_standard_library_is_no_handler(folder):
+    assert "there is no" in Handlers(folder).find("json:loads")
+    assert "json" in sys.modules
+
+
+def test_each_load_sees_the_code_as_it_is_now(folder):
+    put(folder, GOOD)
+    Handlers(folder).find("hands.mine:act")
+    put(folder, GOOD.replace("act", "axt"))
+    again = Handlers(folder)
+    assert again.find("hands.mine:axt") == ""
+    assert "did you mean axt" in again.find("hands.mine:act")
+
+
+def test_what_is_discarded_leaves_the_former_modules(folder):
+    put(folder, GOOD)
+    first = Handlers(folder)
+    first.find("hands.mine:act")
+    module = sys.modules["hands.mine"]
+    second = Handlers(folder)
+    second.find("hands.mine:act")
+    assert sys.modules["hands.mine"] is not module
+    second.discard()
+    assert sys.modules["hands.mine"] is module
+
+
+def test_no_bytecode_is_left_beside_the_handlers(folder):
+    put(folder, GOOD)
+    Handlers(folder).find("hands.mine:act")
+    assert not (folder / "hands" / "__pycache__").exists()
+
+
+def test_the_shipped_handlers_load():
+    from pathlib import Path
+
+    handlers = Handlers(Path(__file__).parents[2])
+    for name in ("cms:unpublish", "cms:republish", "workflow:open_review", "alerting:raise_alert",
+                 "alerting:resolve_alert", "alerting:trigger_incident", "alerting:resolve_incident"):  # fmt: skip
+        assert handlers.find(f"handlers.{name}") == ""
+    handlers.discard()

@@ -1,0 +1,237 @@
+"""The composition root: start, reload, stop."""
+
+import os
+import stat
+
+import aiohttp
+import pytest
+
+from gateway.config.settings import Settings
+from gateway.core.errors import ConfigError, StoreInUse
+from gateway.service import Service
+from gateway.store.sqlite.database import read_note
+from gateway.testing import Gateway
+from gateway.web.server import listen
+
+ANYWHERE = ("127.0.0.1", 0)
+
+
+def settings_for(routes_file, tmp_path, **more) -> Settings:
+    fields = {"listen": ANYWHERE, "admin": ANYWHERE, "grace": "0s", **more}
+    return Settings(routes=routes_file, database=tmp_path / "data" / "gateway.db", **fields)
+
+
+async def test_a_bad_routes_file_keeps_it_from_starting_and_leaves_nothing(routes_file, tmp_path):
+    routes_file.write_text("version: 1\nrotues: []\n")
+    with pytest.raises(ConfigError):
+        await Service.open(settings_for(routes_file, tmp_path))
+    assert not (tmp_path / "data" / "gateway.db").exists()
+
+
+async def test_an_address_in_use_is_named_with_the_flag_and_the_database_let_go(
+    routes_file, tmp_path
+):
+    taken = listen(ANYWHERE, "test")
+    settings = settings_for(routes_file, tmp_path, admin=("127.0.0.1", taken.getsockname()[1]))
+    service = await Service.open(settings)
+    with pytest.raises(ConfigError, match="--admin"):
+        await service.start()
+    assert read_note(settings.database) is None
+    taken.close()
+
+
+async def test_two_gateways_cannot_share_a_database(routes_file, tmp_path):
+    settings = settings_for(routes_file, tmp_path)
+    first = await Service.open(settings)
+    await first.start()
+    with pytest.raises(StoreInUse):
+        await Service.open(settings)
+    await first.stop()
+
+
+async def test_how_to_reach_it_stands_beside_the_database(routes_file, tmp_path):
+    settings = settings_for(routes_file, tmp_path)
+    service = await Service.open(settings)
+    await service.start()
+    note = read_note(settings.database)
+    assert (note["pid"], note["public"], note["admin"]) == (
+        os.getpid(), service.public_url, service.admin_url,
+    )  # fmt: skip
+    await service.stop()
+    assert read_note(settings.database) is None
+
+
+async def test_an_admin_api_that_others_can_reach_needs_a_token(routes_file, tmp_path):
+    service = await Service.open(settings_for(routes_file, tmp_path, admin=("0.0.0.0", 0)))
+    with pytest.raises(ConfigError, match="--admin-token-file"):
+        await service.start()
+
+
+async def test_the_token_is_made_once_kept_private_and_wanted(routes_file, tmp_path):
+    token_file = tmp_path / "token"
+    settings = settings_for(
+        routes_file, tmp_path, admin=("0.0.0.0", 0), admin_token_file=token_file
+    )
+    service = await Service.open(settings)
+    await service.start()
+    assert token_file.read_text().strip() == service.new_token
+    assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
+    async with aiohttp.ClientSession(service.admin_url) as session:
+        for headers, status in (
+            ({}, 401),
+            ({"authorization": "Bearer wrong"}, 401),
+            ({"authorization": f"Basic {service.new_token}"}, 401),
+            ({"authorization": f"Bearer {service.new_token}"}, 200),
+        ):
+            for path in ("/api/v1/status", "/metrics"):
+                async with session.get(path, headers=headers) as answer:
+                    assert answer.status == status
+    await service.stop()
+    again = await Service.open(settings)
+    await again.start()
+    assert again.new_token is None
+    await again.stop()
+
+
+async def test_a_reload_puts_new_routes_in_force(gateway, routes_file):
+    text = routes_file.read_text().replace(
+        "license.expired}, to: [pager]", "asset.updated}, to: [pager]"
+    )
+    routes_file.write_text(text)
+    assert (await gateway.service.reload()).routes is not None
+    await gateway.send("getty", {"type": "asset.updated"})
+    await gateway.endpoint("pager").calls(1)
+
+
+@pytest.mark.parametrize("text", ["version: 1\nrotues: []\n", "version: [", None])
+async def test_a_bad_or_absent_file_leaves_the_former_in_force_and_says_so(
+    gateway, routes_file, text
+):
+    reports = []
+    gateway.service.telemetry.listen(lambda name, fields: reports.append((name, fields)))
+    before = gateway.service.routes
+    if text is None:
+        routes_file.unlink()
+    else:
+        routes_file.write_text(text)
+    await gateway.service.reload()
+    assert gateway.service.routes is before
+    ((name, fields),) = [r for r in reports if r[0].startswith("routes.")]
+    assert (name, bool(fields["problems"]), fields["in_force"]) == (
+        "routes.rejected", True, before.fingerprint,
+    )  # fmt: skip
+    await gateway.send("getty", {"type": "license.expiring"})
+    await gateway.endpoint("cms").calls(1)
+
+
+async def test_work_for_an_endpoint_that_left_the_file_waits_visibly(gateway, routes_file):
+    await gateway.service._operate.pause("pager")
+    await gateway.send("getty", {"type": "license.expired"})
+    await gateway.endpoint("cms").calls(1)
+    text = routes_file.read_text()
+    routes_file.write_text(text.replace("to-pager, match: {type: license.expired}, to: [pager]",
+                                        "to-cms-too, match: {type: other}, to: [cms]")
+                           .replace("  pager:\n    url: https://pager.example.com/\n    sign: none\n    retry: {schedule: []}\n", ""))  # fmt: skip
+    assert (await gateway.service.reload()).routes is not None
+    lanes = {lane["name"]: lane["state"] for lane in gateway.service._operate.endpoints()}
+    assert lanes == {"cms": "open", "pager": "gone"}
+    (waiting,) = await gateway.service._store.deliveries({"endpoint": "pager"})
+    assert waiting["state"] == "scheduled"
+    routes_file.write_text(text)
+    await gateway.service.reload()
+    await gateway.endpoint("pager").calls(1)
+
+
+async def test_an_edited_file_is_taken_over_without_being_told(gateway, routes_file, seen):
+    text = routes_file.read_text().replace(
+        "license.expired}, to: [pager]", "asset.updated}, to: [pager]"
+    )
+    waiting = seen(gateway, "routes.reloaded")
+    import asyncio
+
+    task = asyncio.create_task(waiting)
+    await asyncio.to_thread(lambda: None)
+    routes_file.write_text(text)
+    await task
+    await gateway.send("getty", {"type": "asset.updated"})
+    await gateway.endpoint("pager").calls(1)
+
+
+HANDLER = """\
+from gateway import Endpoint, Event, Response
+
+async def act(event: Event, endpoint: Endpoint) -> Response:
+    return await endpoint.post("/{word}")
+"""
+
+
+async def test_an_edited_handler_is_taken_over_and_a_broken_one_is_not(routes_file, seen):
+    folder = routes_file.parent / "handlers"
+    folder.mkdir()
+    (folder / "mine.py").write_text(HANDLER.format(word="first"))
+    routes_file.write_text(
+        routes_file.read_text().replace(
+            "url: https://cms.example.com/hook",
+            "url: https://cms.example.com/\n    handler: handlers.mine:act",
+        )
+    )
+    async with Gateway(routes_file) as gateway:
+        await gateway.send("getty", {"type": "license.expiring"})
+        assert (await gateway.endpoint("cms").calls(1))[0].path == "/first"
+        (folder / "mine.py").write_text("def broken(:\n")
+        assert (await gateway.service.reload()).routes is None
+        await gateway.send("getty", {"type": "license.expiring"})
+        assert (await gateway.endpoint("cms").calls(2))[1].path == "/first"
+        (folder / "mine.py").write_text(HANDLER.format(word="second"))
+        await gateway.service.reload()
+        await gateway.send("getty", {"type": "license.expiring"})
+        assert (await gateway.endpoint("cms").calls(3))[2].path == "/second"
+
+
+async def test_what_was_under_way_when_it_stopped_is_delivered_after_the_next_start(
+    routes_file, tmp_path
+):
+    settings = settings_for(routes_file, tmp_path)
+    from gateway.testing import ScriptedServer
+
+    server = ScriptedServer()
+    await server.start()
+    server.endpoint("cms").hang()
+    for round_ in (1, 2):
+        service = await Service.open(settings, stand_in=lambda name: f"{server.url}/{name}")
+        await service.start()
+        if round_ == 1:
+            body = b'{"specversion":"1.0","id":"1","source":"/s","type":"license.expiring"}'
+            async with (
+                aiohttp.ClientSession() as session,
+                session.post(
+                    f"{service.public_url}/in/open",
+                    data=body,
+                    headers={"content-type": "application/json"},
+                ) as answer,
+            ):
+                assert answer.status == 200
+        await server.endpoint("cms").calls(round_)
+        if round_ == 2:
+            import asyncio
+
+            while (await service._store.deliveries({}))[0]["state"] != "delivered":
+                await asyncio.to_thread(lambda: None)
+        await service.stop()
+    first, second = server.endpoint("cms").received
+    assert first.body == second.body
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    await server.stop()
+
+
+async def test_a_second_signal_hurries_the_end(routes_file, tmp_path):
+    settings = settings_for(routes_file, tmp_path, grace="60s", drain="60s")
+    service = await Service.open(settings)
+    await service.start()
+    import asyncio
+
+    stopping = asyncio.create_task(service.stop(moment=settings.drain))
+    await asyncio.to_thread(lambda: None)
+    assert not stopping.done()
+    service.hurry()
+    await stopping
