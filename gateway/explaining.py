@@ -1,5 +1,7 @@
 """What the routes make of an event, and why: the engine that delivers, asked instead of run."""
 
+from collections.abc import Mapping
+
 from gateway.core.errors import NotFound
 from gateway.core.model import Delivery, Event, Json, Micros, event_id
 from gateway.core.routing import Routes, Source, plan
@@ -8,13 +10,15 @@ from gateway.flows.deliver import signed_post
 from gateway.flows.reading import STRUCTURED, read
 
 
-def explained(routes: Routes, source_name: str | None, body: bytes, now: Micros) -> dict[str, Json]:
+def explained(
+    routes: Routes, source_name: str | None, body: bytes, headers: Mapping[str, str], now: Micros
+) -> dict[str, Json]:
     """Which routes match the event in *body*, where the others failed, and what would be sent.
 
-    *body* is what the source would post, as plain JSON or as a CloudEvent. Raises what reading it
-    raises.
+    *body* is what the source would post, as plain JSON or as a CloudEvent, with *headers* by
+    lower-case name. Raises what reading it raises.
     """
-    event = _read(_source(routes, source_name), body, now)
+    event = _read(_source(routes, source_name), body, headers, now)
     deliveries, failures = plan(event, routes)
     return {
         "event": event.fields,
@@ -35,10 +39,12 @@ def explained(routes: Routes, source_name: str | None, body: bytes, now: Micros)
     }
 
 
-def _read(source: Source, body: bytes, now: Micros) -> Event:
+def _read(source: Source, body: bytes, headers: Mapping[str, str], now: Micros) -> Event:
     """The first event that *source* would read in *body*."""
     content_type = STRUCTURED if looks_like_cloudevent(body) else "application/json"
-    request = Inbound("POST", {b"content-type": content_type.encode()}, frozenset(), body, now)
+    given = {"content-type": content_type, **headers}
+    raw = {name.encode(): value.encode() for name, value in given.items()}
+    request = Inbound("POST", raw, frozenset(), body, now)
     return read(source, request, None, lambda: event_id(now, 0))[0]
 
 

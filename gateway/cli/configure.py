@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from gateway.cli.exits import FIX, NO
-from gateway.cli.options import Database, read_settings, setting
+from gateway.cli.options import Database, Headers, parsed_headers, read_settings, setting
 from gateway.cli.output import AsJson, console, own_command, print_json, printable
 from gateway.core.model import Json
 
@@ -163,6 +163,7 @@ def explain(
     source: Annotated[
         str | None, typer.Option(help="The source it comes in by; default: the first.")
     ] = None,
+    header: Headers = None,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
@@ -177,7 +178,7 @@ def explain(
             print(problem, file=sys.stderr)
         raise typer.Exit(FIX)
     body = sys.stdin.buffer.read() if str(event) == "-" else event.read_bytes()
-    result = explained(checked.routes, source, body, SystemClock().now())
+    result = explained(checked.routes, source, body, parsed_headers(header), SystemClock().now())
     if as_json:
         print_json(result)
     else:

@@ -17,4 +17,23 @@ def setting(name: str, metavar: str | None = None) -> Any:
 Routes = Annotated[Path | None, setting("routes", "FILE")]
 Database = Annotated[Path | None, setting("database", "FILE")]
 
-__all__ = ["Database", "Routes", "read_settings", "setting"]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header", "-H", metavar="NAME:VALUE", help="A header that the source would send."
+    ),
+]
+
+
+def parsed_headers(given: list[str] | None) -> dict[str, str]:
+    """`Name: value` texts as a dict, names in lower case."""
+    headers = {}
+    for text in given or []:
+        name, found, value = text.partition(":")
+        if not found:
+            raise typer.BadParameter(f"{text!r} is no NAME:VALUE")
+        headers[name.strip().lower()] = value.strip()
+    return headers
+
+
+__all__ = ["Database", "Headers", "Routes", "parsed_headers", "read_settings", "setting"]

@@ -15,7 +15,7 @@ from rich.text import Text
 from gateway.cli.client import At, TokenFile, connect, post, running, segment
 from gateway.cli.exits import LATER, NO
 from gateway.cli.operate import print_event
-from gateway.cli.options import Database, Routes, read_settings
+from gateway.cli.options import Database, Headers, Routes, parsed_headers, read_settings
 from gateway.cli.output import AsJson, console, own_command, print_json
 from gateway.clock import SystemClock
 from gateway.core.errors import ConfigError, NotFound
@@ -48,6 +48,7 @@ def send(
             "--sample", metavar="TYPE", help=f"Without a file: one of {', '.join(samples())}."
         ),
     ] = "license.expiring",
+    header: Headers = None,
     url: Annotated[
         str | None,
         typer.Option(metavar="URL", help="The gateway; default: the one that runs here."),
@@ -71,7 +72,7 @@ def send(
         texts = [orjson.dumps(sample(sample_type, now))]
     accepted = True
     for text in texts:
-        answer = _post_as(sender, place, text)
+        answer = _post_as(sender, place, text, parsed_headers(header))
         accepted = accepted and answer["status"] < 300
         if as_json and not wait:
             print_json(answer)
@@ -105,7 +106,7 @@ def _routes(routes: Path | None, database: Path | None) -> Any:
     return checked.routes
 
 
-def _post_as(source: Any, place: str, body: bytes) -> dict[str, Json]:
+def _post_as(source: Any, place: str, body: bytes, more: dict[str, str]) -> dict[str, Json]:
     """Post *body* as its source would, and what the gateway answered."""
     from gateway.explaining import looks_like_cloudevent
 
@@ -114,6 +115,7 @@ def _post_as(source: Any, place: str, body: bytes) -> dict[str, Json]:
         body, SystemClock().now(), method="POST", request_id=f"msg_{entropy.token_hex(12)}"
     )
     headers["content-type"] = "application/cloudevents+json" if cloudevent else "application/json"
+    headers.update(more)
     status, answer = post(f"{place}/in/{segment(source.name)}", headers, body)
     try:
         fields = orjson.loads(answer) if answer else {}

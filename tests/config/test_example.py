@@ -24,7 +24,7 @@ def routes(tmp_path):
 
 
 def targets(routes, event) -> dict[str, list[str]]:
-    result = explained(routes, "getty", orjson.dumps(event), NOW)
+    result = explained(routes, "getty", orjson.dumps(event), {}, NOW)
     return {route["name"]: route["to"] for route in result["routes"] if route["matches"]}
 
 

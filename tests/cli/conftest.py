@@ -1,0 +1,34 @@
+"""A gateway that runs, with its receiver, and the commands that talk to it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.kit.process import GatewayProcess
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder with the example routes and the handlers."""
+    shutil.copy(ROOT / "routes.yaml", tmp_path)
+    shutil.copytree(
+        ROOT / "handlers", tmp_path / "handlers", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """One gateway for a module, with a sample receiver on a port of its own."""
+    from bench.processes import free_port
+
+    home = tmp_path_factory.mktemp("running")
+    port = free_port()
+    text = (ROOT / "routes.yaml").read_text().replace("127.0.0.1:8090", f"127.0.0.1:{port}")
+    (home / "routes.yaml").write_text(text)
+    gateway = GatewayProcess(home, "--sample-receiver", f"127.0.0.1:{port}").start()
+    yield gateway
+    gateway.stop()

@@ -1,0 +1,182 @@
+"""The commands that talk to a gateway that runs."""
+
+import json
+import re
+
+import pytest
+
+from tests.kit.process import GatewayProcess
+
+
+def sent(running, *flags: str) -> str:
+    result = running.run("send", *flags)
+    assert result.returncode == 0, result.stderr
+    return re.search(r"evt_\w+", result.stdout)[0]
+
+
+def test_the_first_lines_say_where_it_is_and_what_to_type_next(running):
+    text = "\n".join(running.lines)
+    assert f"http://{running.public}/in/getty" in text
+    assert f"http://{running.admin}" in text
+    assert "made up for development, kept in data/development-secrets.json (mode 600)" in text
+    assert re.search(r"Now send it an event.*\n\n  .*gateway send", text)
+
+
+def test_a_sent_event_is_seen_arriving_verified(running):
+    result = running.run("send", "--wait")
+    assert result.returncode == 0
+    assert "202 kept as evt_" in result.stdout
+    for endpoint in ("cms", "workflow", "alerting"):
+        assert re.search(rf"{endpoint} +licence-expiring +delivered", result.stdout)
+    arrived = [line for line in running.lines if line.startswith("-->")]
+    assert {line.split()[2] for line in arrived} >= {"/cms", "/workflow", "/alerting"}
+    assert all("signature ok" in line for line in arrived)
+
+
+@pytest.mark.parametrize("sample", ["license.expiring", "asset.updated", "terms.changed"])
+def test_every_sample_is_kept(running, sample):
+    name = sent(running, "--sample", sample)
+    shown = json.loads(running.run("events", name, "--json").stdout)
+    assert (shown["attributes"]["type"], len(shown["deliveries"]) > 0) == (sample, True)
+
+
+def test_a_sample_can_be_sent_as_any_source(running):
+    name = sent(running, "--source", "dam")
+    assert json.loads(running.run("events", name, "--json").stdout)["source"] == "dam"
+
+
+def test_a_file_is_sent_as_it_is_and_a_second_time_is_a_duplicate(running):
+    body = {
+        "specversion": "1.0",
+        "id": "mine-1",
+        "source": "/me",
+        "type": "x.y",
+        "data": {"n": 1.50},
+    }
+    (running.folder / "event.json").write_text(json.dumps(body))
+    first = json.loads(running.run("send", "event.json", "--json").stdout)
+    again = json.loads(running.run("send", "event.json", "--json").stdout)
+    assert (first["status"], first["duplicate"], again["duplicate"]) == (202, False, True)
+    assert first["id"] == again["id"]
+    assert running.run("events", first["id"]).stdout.strip().endswith("no route took it")
+
+
+def test_what_is_refused_is_said_and_exits_1(running):
+    (running.folder / "bad.txt").write_text("no json")
+    result = running.run("send", "bad.txt")
+    assert result.returncode == 0  # it was proven: it is kept in the inbox
+    assert "inb_" in result.stdout
+    assert "invalid-json" in running.run("inbox").stdout
+
+
+def test_events_and_deliveries_are_listed(running):
+    name = sent(running)
+    assert name in running.run("events", "--type", "license.expiring").stdout
+    listed = json.loads(running.run("deliveries", "--endpoint", "cms", "--json").stdout)["items"]
+    delivery = next(d for d in listed if d["event_id"] == name)
+    shown = running.run("deliveries", delivery["id"]).stdout
+    assert f"{delivery['id']}  delivered  to cms by licence-expiring" in shown
+    assert "1. " in shown
+
+
+def test_pause_cancel_redeliver_resume(running):
+    assert running.run("pause", "workflow").stdout == "workflow is paused\n"
+    name = sent(running)
+    listed = json.loads(running.run("deliveries", "--endpoint", "workflow", "--json").stdout)[
+        "items"
+    ]
+    (delivery,) = (d["id"] for d in listed if d["event_id"] == name)
+    assert running.run("cancel", delivery).returncode == 0
+    assert running.run("cancel", delivery).returncode == 1
+    assert "paused" in running.run("status").stdout
+    assert running.run("redeliver", delivery).returncode == 0
+    assert running.run("resume", "workflow").stdout == "workflow is open\n"
+
+
+def test_replay_makes_new_deliveries(running):
+    name = sent(running, "--sample", "asset.updated")
+    result = running.run("replay", name)
+    assert result.stdout.startswith("1 new deliveries: dlv_")
+
+
+def test_status_is_a_table_or_json_and_exits_1_when_something_needs_attention(running):
+    (running.folder / "bad.txt").write_text("no json")
+    running.run("send", "bad.txt")
+    result = running.run("status")
+    assert result.returncode == 1
+    assert "see `gateway inbox`" in result.stdout
+    assert json.loads(running.run("status", "--json").stdout)["attention"]
+
+
+def test_ping_reaches_an_endpoint_past_the_queue(running):
+    result = running.run("ping", "cms", "--json")
+    assert json.loads(result.stdout)["taken"] is True
+    unknown = running.run("ping", "nope")
+    assert (unknown.returncode, "known: alerting, cms, workflow" in unknown.stderr) == (1, False)
+    assert "there is no endpoint nope" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("events", "evt_0"), ("deliveries", "dlv_0_0"), ("redeliver", "dlv_0_0"), ("pause", "x/y")],
+)
+def test_what_is_not_there_exits_1_with_one_line(running, arguments):
+    result = running.run(*arguments)
+    assert result.returncode == 1
+    assert result.stderr.startswith("gateway: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_dead_letters_are_listed_and_exit_1(running):
+    assert (running.run("dead").returncode, running.run("dead").stdout) == (0, "no dead letters\n")
+
+
+def test_a_second_gateway_on_the_same_database_exits_75(running):
+    result = running.run("serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+    assert result.returncode == 75
+    assert f"in use by process {running.pid}" in result.stderr
+
+
+def test_piped_tables_have_no_colours(running):
+    sent(running)
+    assert "\x1b" not in running.run("events").stdout
+
+
+def test_without_a_gateway_the_cure_is_named(tmp_path):
+    result = GatewayProcess(tmp_path).run("status")
+    assert result.returncode == 2
+    assert "start one with `gateway serve`" in result.stderr
+
+
+def test_a_gateway_that_does_not_answer_exits_75(tmp_path):
+    result = GatewayProcess(tmp_path).run("status", "--gateway", "http://127.0.0.1:1")
+    assert result.returncode == 75
+
+
+def test_an_unknown_command_exits_2(tmp_path):
+    assert GatewayProcess(tmp_path).run("srve").returncode == 2
+
+
+def test_a_bad_configuration_at_start_exits_78(tmp_path):
+    (tmp_path / "routes.yaml").write_text("version: 1\nrotues: []\n")
+    result = GatewayProcess(tmp_path).run("serve")
+    assert result.returncode == 78
+    assert (
+        'routes.yaml:2:1: unknown-key: unknown key "rotues"; did you mean "routes"?'
+        in result.stderr
+    )
+
+
+def test_production_refuses_to_make_secrets_up(folder):
+    result = GatewayProcess(folder).run("serve", "--production")
+    assert result.returncode == 78
+    assert "the environment variable GETTY_WEBHOOK_SECRET is not set" in result.stderr
+    assert not (folder / "data" / "development-secrets.json").exists()
+
+
+def test_a_sample_receiver_is_refused_in_production(tmp_path):
+    (tmp_path / "routes.yaml").write_text("version: 1\n")
+    result = GatewayProcess(tmp_path).run(
+        "serve", "--production", "--sample-receiver", "127.0.0.1:0"
+    )
+    assert (result.returncode, "sample-receiver" in result.stderr) == (78, True)

@@ -1,0 +1,111 @@
+"""A real gateway, in a process that can be killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from gateway.store.sqlite.database import read_note
+
+
+class GatewayProcess:
+    """`gateway serve` in a folder; started as often as one likes, on the ports of its first start."""
+
+    def __init__(self, folder: Path, *flags: str, environment: dict[str, str] | None = None,
+                 before: tuple[str, ...] = ()) -> None:  # fmt: skip
+        self.folder = folder
+        self.flags = flags
+        self.environment = environment or {}
+        self.before = before
+        """A command to run it under, such as strace."""
+        self.public = self.admin = "127.0.0.1:0"
+        self.lines: list[str] = []
+        self.child: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.public}"
+
+    @property
+    def pid(self) -> int:
+        note = read_note(self.folder / "data" / "gateway.db")
+        assert note is not None
+        return int(note["pid"])
+
+    def start(self) -> "GatewayProcess":
+        """Start it, and return when it serves."""
+        command = [
+            *self.before, sys.executable, "-m", "gateway", "serve", "--log", "json",
+            "--listen", self.public, "--admin", self.admin, *self.flags,
+        ]  # fmt: skip
+        self.child = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**os.environ, **self.environment, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        serving = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(self.child, serving), daemon=True)
+        self._reader.start()
+        assert serving.wait(20), "\n".join(self.lines[-20:])
+        assert self.child.poll() is None, "\n".join(self.lines[-20:])
+        return self
+
+    def _read(self, child: "subprocess.Popen[str]", serving: threading.Event) -> None:
+        assert child.stdout is not None
+        for line in child.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if found := re.match(r"  webhooks +http://([\d.:]+)/", line):
+                self.public = found[1]
+            if found := re.match(r"  admin +http://([\d.:]+)", line):
+                self.admin = found[1]
+            if line.startswith("  calls"):
+                serving.set()
+        serving.set()  # it has ended: whoever waits will see
+
+    def kill(self) -> None:
+        """kill -9."""
+        os.kill(self.pid, signal.SIGKILL)
+        self._wait()
+
+    def terminate(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to end, and wait until it has; its exit code."""
+        os.kill(self.pid, number)
+        return self._wait()
+
+    def _wait(self) -> int:
+        assert self.child is not None
+        assert self._reader is not None
+        code = self.child.wait(30)
+        self._reader.join(10)
+        if self.child.stdout is not None:
+            self.child.stdout.close()
+        return code
+
+    def stop(self) -> None:
+        """End it, however it is."""
+        if self.child is not None and self.child.poll() is None:
+            try:
+                self.terminate()
+            except AssertionError:
+                self.child.kill()
+                self._wait()
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
+        """Another command of the gateway, in the same folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "gateway", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **self.environment, "COLUMNS": "200"},
+            input=stdin.decode(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
