@@ -25,6 +25,8 @@ class GatewayProcess:
         self.lines: list[str] = []
         self.child: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
+        self._more = threading.Condition()
+        self._ended = False
 
     @property
     def url(self) -> str:
@@ -50,24 +52,36 @@ class GatewayProcess:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        serving = threading.Event()
-        self._reader = threading.Thread(target=self._read, args=(self.child, serving), daemon=True)
+        self._ended = False
+        before = len(self.lines)
+        self._reader = threading.Thread(target=self._read, args=(self.child,), daemon=True)
         self._reader.start()
-        assert serving.wait(20), "\n".join(self.lines[-20:])
-        assert self.child.poll() is None, "\n".join(self.lines[-20:])
+        self.said("  calls", before)
         return self
 
-    def _read(self, child: "subprocess.Popen[str]", serving: threading.Event) -> None:
+    def said(self, words: str, start: int = 0) -> None:
+        """Wait until it has printed these words, in a line from this one on."""
+
+        def so() -> bool:
+            return any(words in line for line in self.lines[start:])
+
+        with self._more:
+            self._more.wait_for(lambda: so() or self._ended, 20)
+        assert so(), "\n".join(self.lines[-20:])
+
+    def _read(self, child: "subprocess.Popen[str]") -> None:
         assert child.stdout is not None
         for line in child.stdout:
-            self.lines.append(line.rstrip("\n"))
             if found := re.match(r"  webhooks +http://([\d.:]+)/", line):
                 self.public = found[1]
             if found := re.match(r"  admin +http://([\d.:]+)", line):
                 self.admin = found[1]
-            if line.startswith("  calls"):
-                serving.set()
-        serving.set()  # it has ended: whoever waits will see
+            with self._more:
+                self.lines.append(line.rstrip("\n"))
+                self._more.notify_all()
+        with self._more:
+            self._ended = True
+            self._more.notify_all()
 
     def kill(self) -> None:
         """kill -9."""
