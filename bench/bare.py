@@ -43,7 +43,9 @@ async def post_with_aiohttp(port: int, count: int, concurrency: int) -> dict:
         nonlocal left
         while left > 0:
             left -= 1
-            async with session.post(f"http://127.0.0.1:{port}/", data=body, headers=headers) as answer:
+            async with session.post(
+                f"http://127.0.0.1:{port}/", data=body, headers=headers
+            ) as answer:
                 await answer.read()
 
     connector = aiohttp.TCPConnector(limit=0)

@@ -51,7 +51,9 @@ def routes(receiver_port: int, concurrency: int) -> str:
 
 
 @contextmanager
-def gateway(receiver_port: int, *, concurrency: int = 64, folder: Path | None = None) -> Iterator[Gateway]:
+def gateway(
+    receiver_port: int, *, concurrency: int = 64, folder: Path | None = None
+) -> Iterator[Gateway]:
     """A gateway that runs, on an empty database."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         home = Path(name)
@@ -62,7 +64,9 @@ def gateway(receiver_port: int, *, concurrency: int = 64, folder: Path | None = 
             "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin_port}", "--log-level", "warning",
         )  # fmt: skip
         environment = {**os.environ, "BENCH_SECRET": f"whsec_{KEY}"}
-        with process(*command, core=GATEWAY_CORE, cwd=home, env=environment, stderr=subprocess.DEVNULL) as child:
+        with process(
+            *command, core=GATEWAY_CORE, cwd=home, env=environment, stderr=subprocess.DEVNULL
+        ) as child:
             admin = f"http://127.0.0.1:{admin_port}"
             wait_until_serving(f"{admin}/readyz")
             yield Gateway(child.pid, port, admin, home)

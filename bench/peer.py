@@ -31,7 +31,11 @@ def event(number: int) -> bytes:
         "datacontenttype": "application/json",
         "data": {
             "days_left": 14,
-            "license": {"id": f"lic_{number}", "asset_id": "847116840", "territories": ["DE", "FR"]},
+            "license": {
+                "id": f"lic_{number}",
+                "asset_id": "847116840",
+                "territories": ["DE", "FR"],
+            },
             "placements": [{"system": "wordpress", "ref": "post/5"}],
             "text": "",
         },
@@ -43,7 +47,7 @@ def event(number: int) -> bytes:
 
 def signed_requests(count: int, first: int, port: int, key: bytes, path: str) -> list[bytes]:
     """Signed requests, made beforehand: signing is not what is measured."""
-    timestamp = str(int(time.time()))  # noqa: TID251
+    timestamp = str(int(time.time()))
     requests = []
     for number in range(first, first + count):
         body, name = event(number), f"msg_{number}"

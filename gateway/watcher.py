@@ -8,6 +8,8 @@ from pathlib import Path
 from watchfiles import awatch
 
 DEBOUNCE_MS = 100
+LOOK_EVERY_MS = 2_000
+"""How often to look unasked: network and bind mounts may tell nothing of a change."""
 
 
 class Watcher:
@@ -26,11 +28,10 @@ class Watcher:
         self._packages = packages
         self._changed = changed
         self._task: asyncio.Task[None] | None = None
-        self._seen = b""
+        self._seen = self._content()
 
     def start(self) -> None:
         """Begin to watch."""
-        self._seen = self._content()
         self._task = asyncio.create_task(self._run(), name="watcher")
 
     async def stop(self) -> None:
@@ -43,7 +44,13 @@ class Watcher:
         while True:
             folders = self._folders()
             async for _ in awatch(
-                *folders, watch_filter=None, debounce=DEBOUNCE_MS, step=50, recursive=False
+                *folders,
+                watch_filter=None,
+                debounce=DEBOUNCE_MS,
+                step=50,
+                rust_timeout=LOOK_EVERY_MS,
+                yield_on_timeout=True,
+                recursive=False,
             ):
                 seen = self._content()
                 if seen != self._seen:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.processes import free_port
 from tests.kit.process import GatewayProcess
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +24,6 @@ def folder(tmp_path) -> Path:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     """One gateway for a module, with a sample receiver on a port of its own."""
-    from bench.processes import free_port
-
     home = tmp_path_factory.mktemp("running")
     port = free_port()
     text = (ROOT / "routes.yaml").read_text().replace("127.0.0.1:8090", f"127.0.0.1:{port}")

@@ -1,6 +1,7 @@
 """How commands speak."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,6 @@ def test_control_characters_do_not_reach_the_terminal():
     ],
 )
 def test_moments_are_told_from_now(monkeypatch, moment, text):
-    from datetime import UTC, datetime
-
     monkeypatch.setattr(output, "_now", lambda: datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC))
     assert output.ago(moment) == text
 

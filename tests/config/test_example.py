@@ -6,8 +6,10 @@ import orjson
 import pytest
 
 from gateway.config.settings import Settings
+from gateway.core.model import event_id
 from gateway.core.verifying import Inbound
 from gateway.explaining import explained
+from gateway.flows.reading import read
 from gateway.loading import check
 from gateway.samples import sample, samples
 
@@ -54,9 +56,6 @@ def test_loosened_terms_disturb_nobody(routes):
 
 
 def test_the_dam_is_read_by_its_mapping(routes):
-    from gateway.core.model import event_id
-    from gateway.flows.reading import read
-
     body = orjson.dumps({"asset": {"id": "847116840"}, "changed_at": "2026-11-20T09:14:03Z"})
     source = routes.sources["dam"]
     headers = {

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.config.routes import load_routes
 from gateway.core.model import SECOND, BodyForm
 from gateway.core.routing import EndpointConfig
 from gateway.core.verifying import HmacVerifier, NoVerifier, TokenVerifier
@@ -285,8 +286,6 @@ def test_an_endpoint_listed_twice_in_one_route_is_a_fault(problems):
 
 
 def test_an_absent_file_is_a_problem_too(tmp_path, load):
-    from gateway.config.routes import load_routes
-
     (problem,) = load_routes(tmp_path / "gone.yaml", None).problems
     assert (problem.code, problem.line) == ("no-file", 0)
 

@@ -29,7 +29,7 @@ def test_a_delivery_id_leads_back_to_its_event(now, serial, n):
 
 
 @pytest.mark.parametrize("text", ["", "dlv_", "dlv__1", "evt_1_1", "dlv_1_", "dlv_1_x", "dlv_1_-1",
-                                  "dlv_1_١", "dlv_1_9999999999"])  # fmt: skip
+                                  "dlv_1_\u0661", "dlv_1_9999999999"])  # fmt: skip
 def test_what_is_no_delivery_id_leads_nowhere(text):
     assert parse_delivery_id(text) is None
 

@@ -2,6 +2,8 @@
 
 import base64
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from gateway.config.document import Document
 from gateway.config.part import Part, Surroundings
 from gateway.config.secrets import SecretBook
 from gateway.config.shapes import HmacVerify, SourceShape
-from gateway.config.sources import build_source
+from gateway.config.sources import build_source, presets
 from gateway.core.egress import EgressPolicy
 from gateway.core.model import SECOND
 from gateway.core.secret import Key
@@ -164,8 +166,6 @@ def test_a_right_signature_counts_among_wrong_ones_but_not_beyond_the_sixteenth(
 
 
 def test_any_of_several_secrets_verifies_until_it_expires():
-    from dataclasses import replace
-
     old, new = Key(b"k" * 32, until=(NOW + 10) * SECOND), Key(b"n" * 32)
     rotating = replace(STANDARD, keys=(new, old))
     assert rotating.verify(inbound(signed(), b"{}", NOW)).ok
@@ -195,8 +195,6 @@ def test_no_header_whatever_it_holds_is_more_than_an_outcome(headers):
 
 
 def test_what_the_reference_library_signs_is_verified():
-    from datetime import UTC, datetime
-
     moment = datetime.fromtimestamp(NOW, UTC)
     signature = Webhook(SECRET).sign("msg_7", moment, '{"a":1}')
     headers = {"webhook-id": "msg_7", "webhook-timestamp": str(NOW), "webhook-signature": signature}
@@ -244,8 +242,6 @@ def test_placeholders_are_cut_out_of_a_template():
 
 
 def test_the_shipped_preset_is_the_published_one():
-    from gateway.config.sources import presets
-
     published = SENDERS["standard-webhooks"]
     own = HmacVerify.model_validate({**presets()["standard-webhooks"], "secrets": [{"env": "X"}]})
     theirs = HmacVerify.model_validate(

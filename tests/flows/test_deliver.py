@@ -142,10 +142,9 @@ async def test_one_dead_endpoint_does_not_keep_another_waiting(make_flows):
     async def send(call):
         if call.url.endswith("/cms"):
             await asyncio.Event().wait()
-        return await ScriptedSender_send(call)
+        return await scripted(call)
 
-    ScriptedSender_send = flows.sender.send
-    flows.sender.send = send
+    scripted, flows.sender.send = flows.sender.send, send
     await arrive(flows, *(an_event() for _ in range(FEWEST_PLACES * 3)))
     await flows.seen("attempt.recorded", FEWEST_PLACES * 3)
     rows = await flows.store.deliveries({"endpoint": "pager", "limit": 500})

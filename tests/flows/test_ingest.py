@@ -1,6 +1,7 @@
 """The way in."""
 
 import asyncio
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -9,6 +10,7 @@ from gateway.config.expressions import Expressions
 from gateway.core.errors import (
     BodyEmpty,
     BodyMalformed,
+    ExpressionFailed,
     RateLimited,
     StoreUnavailable,
     VerificationFailed,
@@ -175,14 +177,10 @@ async def test_many_requests_at_once_share_commits(make_flows):
 
 async def test_a_failed_template_is_noted_and_the_event_is_kept(make_flows):
     def fails(_variables):
-        from gateway.core.errors import ExpressionFailed
-
         raise ExpressionFailed("`event.data.x`: there is no x")
 
     routes = routes_with()
     cms = routes.endpoints["cms"]
-    from dataclasses import replace
-
     flows = make_flows(replace(routes, endpoints={"cms": replace(cms, render=fails)}))
     await receive(flows, EVENT)
     (entry,) = await flows.store.inbox({"code": "expression-failed"})

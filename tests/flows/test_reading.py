@@ -1,5 +1,6 @@
 """From a request to events."""
 
+import contextlib
 import itertools
 
 import orjson
@@ -303,7 +304,5 @@ def test_json_goes_by_several_names(content_type):
 
 @given(st.binary(max_size=100), st.sampled_from([STRUCTURED, BATCHED, "application/json"]))
 def test_no_bytes_are_more_than_unreadable(body, content_type):
-    try:
+    with contextlib.suppress(BodyMalformed, ExpressionFailed):
         read_all(body, content_type)
-    except (BodyMalformed, ExpressionFailed):
-        pass

@@ -1,11 +1,13 @@
 """A handler with its endpoint's client, against a vendor's API as the vendor documents it."""
 
+import json
 from types import SimpleNamespace
 
 import aiohttp
 import pytest
 from aioresponses import aioresponses
 
+from gateway.clock import SystemClock
 from gateway.core.egress import EgressPolicy
 from gateway.core.routing import EndpointConfig
 from gateway.flows.calling import BoundEndpoint
@@ -33,8 +35,6 @@ class Vendor:
     @property
     def asked(self) -> list[tuple[str, str, object]]:
         """Every request, in order: method, URL and decoded body."""
-        import json
-
         calls = [
             (m, str(url), c.kwargs["data"])
             for (m, url), cs in self._mocked.requests.items()
@@ -55,8 +55,6 @@ async def run(vendor):
     sender = AiohttpSender(EgressPolicy(), user_agent="tests")
 
     async def run(handler, event, url: str, **config):
-        from gateway.clock import SystemClock
-
         endpoint = EndpointConfig(name="vendor", url=url, handler="x:y", **config)
         bound = BoundEndpoint(endpoint, a_delivery(event), sender, SystemClock())
         return await handler(event, bound)

@@ -58,7 +58,7 @@ async def test_a_draft_is_published_again(run, vendor):
     assert vendor.asked[-1][2] == {"status": "publish"}
 
 
-@pytest.mark.parametrize("refs", [(), ("5?force=true",), ("",), ("٥",)])
+@pytest.mark.parametrize("refs", [(), ("5?force=true",), ("",), ("\u0665",)])
 async def test_what_is_no_post_of_this_site_is_left_alone(run, vendor, refs):
     with pytest.raises(Skip):
         await run(unpublish, an_expired_licence(*refs), SITE)

@@ -47,12 +47,14 @@ def _acks_and_syncs(trace: str) -> list[str]:
     return happened
 
 
+TRACE = """
+1 pwrite64(7, "x", 4096, 32) = 4096
+1 fdatasync(7 <unfinished ...>
+2 write(9, "GET", 3) = 3
+1 <... fdatasync resumed>) = 0
+2 writev(9, [{iov_base="HTTP/1.1 202 Accepted"}], 1) = 99
+"""
+
+
 def test_the_order_is_read_out_of_a_trace():
-    trace = '\n'.join([
-        '1 pwrite64(7, "x", 4096, 32) = 4096',
-        '1 fdatasync(7 <unfinished ...>',
-        '2 write(9, "GET", 3) = 3',
-        '1 <... fdatasync resumed>) = 0',
-        '2 writev(9, [{iov_base="HTTP/1.1 202 Accepted"}], 1) = 99',
-    ])  # fmt: skip
-    assert _acks_and_syncs(trace) == ["written", "sync", "ack"]
+    assert _acks_and_syncs(TRACE) == ["written", "sync", "ack"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from gateway.core.errors import LeaseLost
-from gateway.core.model import SECOND
+from gateway.core.model import SECOND, parse_delivery_id
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from gateway.core.state import State, may_move
 from gateway.store.sqlite import SqliteStore
@@ -201,8 +201,6 @@ async def _record(store, delivery, attempt, decision):
 
 
 def _split(name):
-    from gateway.core.model import parse_delivery_id
-
     return parse_delivery_id(name)
 
 

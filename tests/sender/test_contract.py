@@ -5,9 +5,14 @@ import gzip
 import socket
 import ssl
 import struct
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.model import SECOND, Accepted, Call, Refused, Unreachable
@@ -283,13 +288,6 @@ async def test_a_server_that_speaks_no_tls_is_no_answer(sender):
 @pytest.fixture(scope="session")
 def self_signed(tmp_path_factory) -> ssl.SSLContext:
     """A certificate of our own making for 127.0.0.1."""
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     start = datetime(2020, 1, 1, tzinfo=UTC)

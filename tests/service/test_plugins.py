@@ -1,6 +1,7 @@
 """Handlers: found, loaded, checked."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -93,8 +94,6 @@ def test_no_bytecode_is_left_beside_the_handlers(folder):
 
 
 def test_the_shipped_handlers_load():
-    from pathlib import Path
-
     handlers = Handlers(Path(__file__).parents[2])
     for name in ("cms:unpublish", "cms:republish", "workflow:open_review", "alerting:raise_alert",
                  "alerting:resolve_alert", "alerting:trigger_incident", "alerting:resolve_incident"):  # fmt: skip

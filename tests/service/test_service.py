@@ -1,5 +1,6 @@
 """The composition root: start, reload, stop."""
 
+import asyncio
 import os
 import stat
 
@@ -10,7 +11,7 @@ from gateway.config.settings import Settings
 from gateway.core.errors import ConfigError, StoreInUse
 from gateway.service import Service
 from gateway.store.sqlite.database import read_note
-from gateway.testing import Gateway
+from gateway.testing import Gateway, ScriptedServer
 from gateway.web.server import listen
 
 ANYWHERE = ("127.0.0.1", 0)
@@ -147,8 +148,6 @@ async def test_an_edited_file_is_taken_over_without_being_told(gateway, routes_f
         "license.expired}, to: [pager]", "asset.updated}, to: [pager]"
     )
     waiting = seen(gateway, "routes.reloaded")
-    import asyncio
-
     task = asyncio.create_task(waiting)
     await asyncio.to_thread(lambda: None)
     routes_file.write_text(text)
@@ -192,8 +191,6 @@ async def test_what_was_under_way_when_it_stopped_is_delivered_after_the_next_st
     routes_file, tmp_path
 ):
     settings = settings_for(routes_file, tmp_path)
-    from gateway.testing import ScriptedServer
-
     server = ScriptedServer()
     await server.start()
     server.endpoint("cms").hang()
@@ -213,8 +210,6 @@ async def test_what_was_under_way_when_it_stopped_is_delivered_after_the_next_st
                 assert answer.status == 200
         await server.endpoint("cms").calls(round_)
         if round_ == 2:
-            import asyncio
-
             while (await service._store.deliveries({}))[0]["state"] != "delivered":
                 await asyncio.to_thread(lambda: None)
         await service.stop()
@@ -228,8 +223,6 @@ async def test_a_second_signal_hurries_the_end(routes_file, tmp_path):
     settings = settings_for(routes_file, tmp_path, grace="60s", drain="60s")
     service = await Service.open(settings)
     await service.start()
-    import asyncio
-
     stopping = asyncio.create_task(service.stop(moment=settings.drain))
     await asyncio.to_thread(lambda: None)
     assert not stopping.done()

@@ -16,14 +16,19 @@ from gateway.store.sqlite.database import lock_path, powers_of_two, read_note, s
 from tests.kit.build import NOW, a_lease, an_arrival, an_event
 from tests.store.test_contract import an_attempt
 
+SECOND_PROCESS = """
+import asyncio, sys
+from pathlib import Path
+from gateway.store.sqlite import SqliteStore
+asyncio.run(SqliteStore.open(Path(sys.argv[1])))
+"""
+
 
 async def test_a_second_process_is_turned_away_and_told_who_has_it(store, tmp_path):
     store.lock.note(admin="http://127.0.0.1:8081")
-    code = "import asyncio, sys; from pathlib import Path; from gateway.store.sqlite import SqliteStore\n" \
-           "asyncio.run(SqliteStore.open(Path(sys.argv[1])))"  # fmt: skip
     child = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-c", code, str(store.path)],
+        [sys.executable, "-c", SECOND_PROCESS, str(store.path)],
         capture_output=True,
         text=True,
     )

@@ -7,6 +7,7 @@ import hmac
 import orjson
 import pytest
 
+from gateway.config.secrets import read_development_secrets
 from tests.flows.test_deliver import Broken
 
 EVENT = {
@@ -241,6 +242,4 @@ async def test_the_raw_bytes_are_what_is_verified(gateway):
 
 
 def _secret(gateway) -> str:
-    from gateway.config.secrets import read_development_secrets
-
     return read_development_secrets(gateway.service.settings.development_secrets)["GETTY_SECRET"]
