@@ -7,8 +7,12 @@
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import aiohttp
 import uvicorn
@@ -19,6 +23,32 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bench.peer import event
+from bench.processes import GATEWAY_CORE, free_port, process, wait_until_serving
+
+
+@dataclass
+class Bare:
+    """Where a bare app runs."""
+
+    pid: int
+    port: int
+
+
+@contextmanager
+def starlette() -> Iterator[Bare]:
+    """A bare Starlette app, on the gateway's core."""
+    port = free_port()
+    command = (sys.executable, "-m", "bench.bare", "starlette", str(GATEWAY_CORE), str(port))
+    with process(*command) as child:
+        wait_until_serving(f"http://127.0.0.1:{port}/")
+        yield Bare(child.pid, port)
+
+
+def posts_per_second(port: int, count: int, concurrency: int) -> float:
+    """How fast a bare aiohttp loop on the gateway's core posts to *port*."""
+    command = ("-m", "bench.bare", "aiohttp", *map(str, (GATEWAY_CORE, port, count, concurrency)))
+    done = subprocess.run((sys.executable, *command), stdout=subprocess.PIPE, check=True)
+    return float(count / json.loads(done.stdout)["seconds"])
 
 
 async def accept(request: Request) -> JSONResponse:
@@ -50,10 +80,9 @@ async def post_with_aiohttp(port: int, count: int, concurrency: int) -> dict:
 
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
-        began, cpu = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
         await asyncio.gather(*(worker(session) for _ in range(concurrency)))
-        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    return {"posts": count, "seconds": seconds, "cpu_seconds": cpu}
+        return {"seconds": time.perf_counter() - began}
 
 
 if __name__ == "__main__":

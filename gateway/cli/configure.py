@@ -14,7 +14,15 @@ from rich.text import Text
 
 from gateway.cli.exits import FIX, NO
 from gateway.cli.options import Database, Headers, parsed_headers, read_settings, setting
-from gateway.cli.output import AsJson, console, own_command, print_json, printable
+from gateway.cli.output import (
+    AsJson,
+    console,
+    contents,
+    counted,
+    own_command,
+    print_json,
+    printable,
+)
 from gateway.core.model import Json
 
 RoutesFile = Annotated[
@@ -136,17 +144,14 @@ def _checked(settings: Any) -> Any:
 
 def _print_summary(settings: Any, checked: Any) -> None:
     if checked.routes is None:
-        console().print(f"{settings.routes}: {len(checked.loaded.errors)} errors", style="bold red")
+        console().print(
+            f"{settings.routes}: {counted(len(checked.loaded.errors), 'error')}", style="bold red"
+        )
         return
     if checked.made_secrets:
         names = ", ".join(checked.made_secrets)
         console().print(f"not in the environment: {names} (made up in development)", style="yellow")
-    routes = checked.routes
-    console().print(
-        f"{settings.routes}: ok: {len(routes.routes)} routes, {len(routes.endpoints)} endpoints,"
-        f" {len(routes.sources)} sources",
-        style="green",
-    )
+    console().print(f"{settings.routes}: ok: {contents(checked.routes)}", style="green")
 
 
 # -- explain -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import typer
 from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.exits import NO
 from gateway.cli.options import Database
-from gateway.cli.output import AsJson, ago, console, print_json, print_table
+from gateway.cli.output import AsJson, ago, console, counted, print_json, print_table
 from gateway.core.model import Json
 
 Since = Annotated[str | None, typer.Option(metavar="TIME", help="Not before (RFC 3339).")]
@@ -50,15 +50,17 @@ def _troubles(state: dict[str, Json]) -> list[str]:
         if endpoint["state"] in {"disabled", "blocked"}
     ]
     for name, dead_letters in state["stats"]["dead"].items():
-        troubles.append(f"{name} has {dead_letters['count']} dead letters: see `gateway dead`")
+        troubles.append(
+            f"{name} has {counted(dead_letters['count'], 'dead letter')}: see `gateway dead`"
+        )
     known = {endpoint["name"] for endpoint in state["endpoints"]}
     for name, waiting in state["stats"]["scheduled"].items():
         if name not in known:
-            count = waiting["count"]
-            troubles.append(f"{count} deliveries wait for {name}, which is not in routes.yaml")
+            count = counted(waiting["count"], "delivery waits", "deliveries wait")
+            troubles.append(f"{count} for {name}, which is not in routes.yaml")
     if state["stats"]["inbox"]:
-        count = state["stats"]["inbox"]
-        troubles.append(f"the inbox has {count} requests to look at: see `gateway inbox`")
+        count = counted(state["stats"]["inbox"], "request")
+        troubles.append(f"the inbox has {count} to look at: see `gateway inbox`")
     return troubles
 
 

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.core.routing import Routes
+
 WIDTH_OF_A_PIPE = 200
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -64,6 +66,17 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
 def _cell(value: Any) -> Text:
     text = "" if value is None else str(value)
     return Text(printable(text), style=STYLES.get(text, ""))
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number with its noun: `1 route`, `2 routes`, `2 deliveries`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def contents(routes: Routes) -> str:
+    """What a routes file holds, in numbers."""
+    parts = {"route": routes.routes, "endpoint": routes.endpoints, "source": routes.sources}
+    return ", ".join(counted(len(some), one) for one, some in parts.items())
 
 
 def printable(text: str) -> str:

@@ -14,7 +14,7 @@ from rich.markup import escape
 from gateway import __version__
 from gateway.cli.exits import BAD_CONFIGURATION
 from gateway.cli.options import Database, Routes, setting
-from gateway.cli.output import console, own_command
+from gateway.cli.output import console, contents, own_command
 from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import ConfigError, Problem, SchemaTooNew
 
@@ -151,8 +151,7 @@ def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     ]
     facts.append(("admin", service.admin_url))
     facts.append(("database", str(settings.database)))
-    counts = f"{len(routes.routes)} routes, {len(routes.endpoints)} endpoints, {len(routes.sources)} sources"
-    facts.append(("routes", f"{settings.routes} ({counts})"))
+    facts.append(("routes", f"{settings.routes} ({contents(routes)})"))
     if service.made_secrets:
         facts.append(
             (

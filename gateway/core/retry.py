@@ -119,7 +119,7 @@ def decide(
             return GiveUp(text) if by_handler else Park("blocked", text)
         case Refused() | Unreachable() | Postponed() | Raised():
             if attempt > len(policy.schedule):
-                return GiveUp(f"{_reason(outcome)} (after {attempt} attempts)")
+                return GiveUp(f"{_reason(outcome)} (after {attempt} attempt{'s' * (attempt > 1)})")
             scheduled = round(policy.schedule[attempt - 1] * (1 + JITTER * jitter))
             return RetryAt(now + _delay(outcome, scheduled, now), _reason(outcome))
         case _:  # pragma: no cover

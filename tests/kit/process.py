@@ -56,7 +56,8 @@ class GatewayProcess:
         before = len(self.lines)
         self._reader = threading.Thread(target=self._read, args=(self.child,), daemon=True)
         self._reader.start()
-        self.said("  calls", before)
+        # The last of its first lines.
+        self.said("gateway send" if "--sample-receiver" in self.flags else "  calls", before)
         return self
 
     def said(self, words: str, start: int = 0) -> None:
