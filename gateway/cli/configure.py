@@ -81,7 +81,7 @@ def init(
     out.print(f"  secrets/       {len(made)} fresh secrets, mode 600: {', '.join(made)}")
     out.print("  gateway.toml   settings")
     move = "" if folder == Path() else f"cd {folder} && "
-    serve = f"{move}{own_command()} serve --sample-receiver 127.0.0.1:8090"
+    serve = f"{move}{own_command(folder)} serve --sample-receiver 127.0.0.1:8090"
     out.print(f"\nNow start it:\n\n  [bold]{serve}[/]\n", soft_wrap=True)
 
 

@@ -101,19 +101,15 @@ def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  # a command shows how long ago something was
 
 
-def own_command() -> str:
-    """How the user runs this program: what to type for the next command."""
+def own_command(folder: Path = Path()) -> str:
+    """How the user runs this program in *folder*: what to type for the next command."""
     called = Path(sys.argv[0])
     if called.name != "gateway":
         return f"{sys.executable} -m gateway"
-    for folder in os.get_exec_path():
-        if (Path(folder) / "gateway").is_file():
-            return "gateway" if (Path(folder) / "gateway").samefile(called) else _relative(called)
-    return _relative(called)
-
-
-def _relative(path: Path) -> str:
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    for on_path in os.get_exec_path():
+        if (Path(on_path) / "gateway").is_file():
+            if (Path(on_path) / "gateway").samefile(called):
+                return "gateway"
+            break
+    absolute = str(called.absolute())
+    return min(os.path.relpath(absolute, folder), absolute, key=len)

@@ -91,15 +91,9 @@ def shown(arrived: Any, *, whole: bool = True) -> None:
     event = _decoded(arrived.body)
     about = ""
     if isinstance(event, dict) and "type" in event:
-        about = f"{event['type']} {event.get('subject', '')}"
-    out.print(
-        Text.assemble(
-            (f"--> {arrived.method} {printable(arrived.path)}  ", "bold"),
-            f"{printable(about)}  ",
-            (text, style),
-            (f"  {printable(arrived.headers.get('webhook-id', ''))}", "dim"),
-        )
-    )
+        about = f"  {event['type']} {event.get('subject', '')}"
+    request = (f"--> {arrived.method} {printable(arrived.path)}  ", "bold")
+    out.print(Text.assemble(request, (text, style), printable(about)), soft_wrap=True)
     if whole:
         for name, value in arrived.headers.items():
             out.print(Text(f"    {printable(name)}: {printable(value)}", style="dim"))
@@ -107,8 +101,9 @@ def shown(arrived: Any, *, whole: bool = True) -> None:
         if event is not None:
             body = orjson.dumps(event, option=orjson.OPT_INDENT_2).decode()
         out.print(Text("\n".join(f"    {printable(line)}" for line in body.splitlines())))
-    ok = arrived.status < 300
-    out.print(Text(f"<-- [{arrived.status}]", style="green" if ok else "bold red"))
+    answer = (f"<-- {arrived.status}  ", "green" if arrived.status < 300 else "bold red")
+    name = (printable(arrived.headers.get("webhook-id", "")), "dim")
+    out.print(Text.assemble(answer, name), soft_wrap=True)
 
 
 def _decoded(body: bytes) -> Json:

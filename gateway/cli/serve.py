@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
 from gateway import __version__
 from gateway.cli.exits import BAD_CONFIGURATION
@@ -130,8 +131,10 @@ def _print_start(service: Any, receiver: str | None) -> None:
     """What runs where, and the one command to type next."""
     out = console(to_stderr=True)
     out.print(f"[bold]rights-gateway {__version__}[/]")
+    facts = Table.grid(padding=(0, 1))
     for label, text in _facts(service, receiver):
-        out.print(f"  {label:<10} {escape(text)}")
+        facts.add_row(f"  {label:<9}", Text(text))
+    out.print(facts)
     if service.new_token:
         out.print(f"  [bold]{'token':<10} {service.new_token}[/]")
         out.print(
