@@ -28,11 +28,12 @@ demo: $(VENV)/run.stamp ## see all of it at work, in this terminal
 test: $(VENV)/test.stamp ## run the whole test suite
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-check: $(VENV)/test.stamp ## lint, types, import contracts
+check: $(VENV)/test.stamp ## lint, types, import contracts, Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/hadolint Dockerfile
 
 bench: $(VENV)/test.stamp ## measure, as ratios against the bare libraries in the same run
 	$(BIN)/python -m bench

@@ -160,7 +160,7 @@ class Demo:
             scene.refused[name] += arrived.status >= 300
             verdict = "signature ok" if arrived.verdict == "ok" else "SIGNATURE WRONG"
             scene.recent.append(
-                f"--> {name:<9} {arrived.headers.get('ce-type', ''):<17} {verdict}  <-- [{arrived.status}]"
+                f"--> {name:<9} {arrived.headers.get('ce-type', ''):<17} {verdict}  <-- {arrived.status}"
             )
             self._changed(self.scene)
 

@@ -135,11 +135,6 @@ def _print_start(service: Any, receiver: str | None) -> None:
     for label, text in _facts(service, receiver):
         facts.add_row(f"  {label:<9}", Text(text))
     out.print(facts)
-    if service.new_token:
-        out.print(f"  [bold]{'token':<10} {service.new_token}[/]")
-        out.print(
-            f"  {'':<10} for the admin API; shown this once, kept in {service.settings.admin_token_file}"
-        )
     if receiver is not None:
         out.print(
             f"\nNow send it an event, from another terminal:\n\n  [bold]{_send_command()}[/]\n"
@@ -153,6 +148,11 @@ def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
         for i, name in enumerate(routes.sources)
     ]
     facts.append(("admin", service.admin_url))
+    if service.new_token:
+        facts.append(("token", service.new_token))
+        facts.append(
+            ("", f"for the admin API; shown this once, kept in {settings.admin_token_file}")
+        )
     facts.append(("database", str(settings.database)))
     facts.append(("routes", f"{settings.routes} ({contents(routes)})"))
     if service.made_secrets:
