@@ -292,6 +292,11 @@ class Service:
             "held_by": sorted(self._lanes.held_by),
         }
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether no attempt is under way or about to be."""
+        return not any(lane.held for lane in self._lanes)
+
     def _ready(self) -> bool:
         return self._started and not self._public.draining and "store" not in self._lanes.held_by
 

@@ -37,6 +37,7 @@ from gateway.web.server import listen
 __all__ = ["Gateway", "ManualClock", "ReceivedCall", "ScriptedEndpoint", "ScriptedServer"]
 
 ANYWHERE = ("127.0.0.1", 0)
+LOOK_AGAIN_SECONDS = 0.1
 
 
 class ManualClock:
@@ -259,14 +260,14 @@ class Gateway:
     async def settled(self) -> None:
         """Return once every delivery has ended: delivered, or dead.
 
-        Moves the clock wherever only a retry is waited for.
+        Moves the clock where nothing is under way, so that only a retry can be waited for.
         """
         while self._open > 0:
             self._settled.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.2):
+                async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                     await self._settled.wait()
-            if not self._settled.is_set():
+            if self.service.at_rest and not self._settled.is_set():
                 self.clock.advance(24 * 3600)
 
     def _report(self, name: str, fields: dict[str, Any]) -> None:

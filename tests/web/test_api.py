@@ -40,7 +40,7 @@ async def test_an_event_is_shown_with_its_deliveries_and_attempts(gateway, api):
     cms, pager = event["deliveries"]
     assert (cms["state"], cms["attempts"][0]["status"]) == ("delivered", 200)
     assert (pager["state"], pager["attempts"][0]["excerpt"]) == ("dead", "out of order")
-    assert pager["reason"] == "http-500 (after 1 attempts)"
+    assert pager["reason"] == "http-500 (after 1 attempt)"
 
 
 async def test_events_are_listed_filtered_and_paged(gateway, api):
