@@ -173,7 +173,7 @@ class Service:
         except BaseException:
             for sock in sockets:
                 sock.close()
-            await self._close()
+            await self.close()
             raise
         await self._operate.restore_lanes()
         await self._store.reclaim(FOREVER)  # one process: no lease can be another's
@@ -214,7 +214,7 @@ class Service:
         await asyncio.gather(*self._serving, return_exceptions=True)
         await self._claim.loop.stop()
         await self._deliver.drain(0 if self._hurried.is_set() else self.settings.grace)
-        await self._close()
+        await self.close()
         self.telemetry.emit("gateway.stopped")
 
     def hurry(self) -> None:
@@ -222,7 +222,8 @@ class Service:
         self._hurried.set()
         self._deliver.abandon()
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
+        """Let go of everything, where it was opened and not started."""
         for loop in (self._claim.loop, self._reclaim.loop, self._recorder.loop):
             await loop.stop()
         self._watchdog.stop()

@@ -78,10 +78,10 @@ def send(
             print_json(answer)
         elif not as_json:
             _print_answer(answer, hint=not wait)
-        if wait and "id" in answer:
-            _print_settled(
-                _settled(connect(at, token_file, database), answer["id"]), as_json=as_json
-            )
+        for one in _kept(answer) if wait else ():
+            if _is_event(one):
+                event = _settled(connect(at, token_file, database), one["id"])
+                _print_settled(event, as_json=as_json)
     if not accepted:
         raise typer.Exit(NO)
 
@@ -129,13 +129,25 @@ def _print_answer(answer: dict[str, Json], *, hint: bool) -> None:
         text = f"{answer['status']} {answer.get('title', '')}: {answer.get('detail', '')}"
         console().print(Text(text, style="bold red"))
         return
-    for one in answer.get("events", [answer]):
-        kept = "a duplicate of" if one.get("duplicate") else "kept as"
-        console().print(
-            Text.assemble((f"{answer['status']} ", "green"), f"{kept} {one.get('id', '')}")
-        )
-        if hint and "id" in one:
+    status = (f"{answer['status']} ", "green")
+    for one in _kept(answer):
+        if not _is_event(one):
+            console().print(Text.assemble(status, f"kept in the inbox as {one['id']}: no event"))
+            console().print(f"see why: [bold]{own_command()} inbox[/]")
+            continue
+        kept = "a duplicate of" if one["duplicate"] else "kept as"
+        console().print(Text.assemble(status, f"{kept} {one['id']}"))
+        if hint:
             console().print(f"see what becomes of it: [bold]{own_command()} events {one['id']}[/]")
+
+
+def _kept(answer: dict[str, Json]) -> list[dict[str, Json]]:
+    """What the gateway kept of one request: nothing where it refused it, or tells nothing (204)."""
+    return answer.get("events", [answer] if "id" in answer else [])
+
+
+def _is_event(kept: dict[str, Json]) -> bool:
+    return not kept["id"].startswith("inb_")
 
 
 def _settled(client: Any, event_id: str) -> dict[str, Json]:

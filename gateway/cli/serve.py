@@ -62,19 +62,18 @@ async def _serve(settings: Settings) -> None:
 
     set_up_logging(settings.log, settings.log_level)
     service = await Service.open(settings)
-    receiver = None
     try:
-        if settings.sample_receiver is not None:
-            receiver = await _sample_receiver(service)
-        await service.start()
+        receiver = await _sample_receiver(service)
     except BaseException:
+        await service.close()
+        raise
+    try:
+        await service.start()
+        _print_start(service, receiver.url if receiver else None)
+        await _until_told(service)
+    finally:
         if receiver is not None:
             await receiver.stop()
-        raise
-    _print_start(service, receiver.url if receiver else None)
-    await _until_told(service)
-    if receiver is not None:
-        await receiver.stop()
 
 
 async def _until_told(service: Any) -> None:
@@ -104,6 +103,9 @@ async def _until_told(service: Any) -> None:
 
 
 async def _sample_receiver(service: Any) -> Any:
+    """The receiver that was asked for, if one was."""
+    if service.settings.sample_receiver is None:
+        return None
     from gateway.cli.receive import shown
     from gateway.clock import SystemClock
     from gateway.receiver import Receiver, keys_of

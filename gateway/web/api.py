@@ -139,7 +139,7 @@ class _Api:
         name = EventId(request.path_params["id"])
         event = await self._look_up.shown_event(name)
         if event is None:
-            raise NotFound(f"there is no event {name}", cure="see /api/v1/events")
+            raise NotFound(f"there is no event {name}", cure="see `gateway events`")
         deliveries = await self._look_up.deliveries({"event": name, "limit": LARGEST_LIMIT})
         for delivery in deliveries:
             delivery["attempts"] = await self._attempts(delivery["id"])
@@ -159,7 +159,7 @@ class _Api:
         query = {"event": parsed[0], "n": parsed[1]} if parsed else {"event": ""}
         for found in await self._look_up.deliveries(query):
             return _json({**found, "attempts": await self._attempts(name)})
-        raise NotFound(f"there is no delivery {name}", cure="see /api/v1/deliveries")
+        raise NotFound(f"there is no delivery {name}", cure="see `gateway deliveries`")
 
     async def redeliver(self, request: Request) -> Response:
         await self._operate.redeliver(request.path_params["id"])

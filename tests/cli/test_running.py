@@ -45,6 +45,30 @@ def test_a_sample_can_be_sent_as_any_source(running):
     assert json.loads(running.run("events", name, "--json").stdout)["source"] == "dam"
 
 
+def test_what_is_no_event_is_said_to_be_in_the_inbox(running):
+    result = running.run("send", "-", "--wait", stdin=b'{"no": "type"}')
+    assert re.search(r"202 kept in the inbox as inb_\w+: no event\nsee why: .* inbox", result.stdout)
+    assert result.returncode == 0
+
+
+def test_each_event_of_a_batch_is_waited_for(running):
+    events = [{"specversion": "1.0", "source": "/b", "type": "x.y", "id": f"b{i}"} for i in (1, 2)]
+    header = ("--header", "content-type: application/cloudevents-batch+json")
+    result = running.run("send", "-", "--wait", *header, stdin=json.dumps(events).encode())
+    assert result.stdout.count("202 kept as evt_") == 2
+    assert result.stdout.count("no route took it") == 2
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_else_is_said(running, tmp_path):
+    taken = running.flags[1]
+    (tmp_path / "routes.yaml").write_text("version: 1\n")
+    other = GatewayProcess(tmp_path)
+    result = other.run("serve", "--sample-receiver", taken)
+    assert result.returncode == 78
+    assert result.stderr.count("\n") == 1
+    assert f"cannot listen at {taken}: Address already in use" in result.stderr
+
+
 def test_a_file_is_sent_as_it_is_and_a_second_time_is_a_duplicate(running):
     body = {
         "specversion": "1.0",
