@@ -58,6 +58,7 @@ class Handlers:
             with _importing(package):
                 if package not in self._former:
                     self._former[package] = _remove(package)
+                if package not in sys.modules:
                     _import_top(package, self._folder)
                 module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:

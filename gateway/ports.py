@@ -150,14 +150,19 @@ class Sender(Protocol):
 class Endpoint(Protocol):
     """A small HTTP client for handlers, bound to one endpoint.
 
-    Base URL, authentication, signature, timeouts, egress policy, size limits and the delivery's
-    idempotency key come with it. Each call is recorded under the attempt. *path* is appended to the
-    endpoint's URL. Raises `HandlerSignal`s of its own where an answer never came.
+    Base URL, authentication, signature, timeouts, egress policy and size limits come with it, and an
+    `idempotency-key` for each call that is the same on each attempt. Calls are recorded under the
+    attempt. *path* is appended to the endpoint's URL, encoded where it has to be; one that would lead
+    out of it raises Undeliverable. Raises Unanswered where no answer came.
     """
 
     @property
+    def name(self) -> str:
+        """The endpoint's name in routes.yaml."""
+
+    @property
     def idempotency_key(self) -> str:
-        """The same on each attempt at this delivery; sent as `idempotency-key` with every call."""
+        """The delivery's id, the same on each attempt: for APIs that want a key in the body."""
 
     def secret(self, name: str) -> str:
         """The secret that routes.yaml names so under `secrets:` of this endpoint."""
@@ -193,5 +198,5 @@ class Endpoint(Protocol):
 class Handler(Protocol):
     """A coroutine function of handlers/ that speaks an endpoint's own API."""
 
-    async def __call__(self, event: Event, endpoint: Endpoint) -> Response | None:
-        """Do it. The response is the outcome; None counts as done."""
+    async def __call__(self, event: Event, endpoint: Endpoint) -> Response:
+        """Do it. The response is the outcome; where there is nothing to do, raise Skip."""

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 
 from gateway import __version__
 from gateway.clock import SystemClock
@@ -154,7 +155,7 @@ class Service:
         self._metrics = Metrics(self._operate.endpoints)
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)
-        self._watchdog = Watchdog(telemetry, self.settings.routes.parent.absolute())
+        self._watchdog = Watchdog(telemetry, self._handler_places)
         self._watcher = Watcher(self.settings.routes, self._handler_packages, self.reload)
         self._public = PublicApp(self._ingest, self._ready)
 
@@ -197,7 +198,7 @@ class Service:
         self._store.lock.note(
             public=self.public_url,
             admin=self.admin_url,
-            token_file=None if token is None else str(self.settings.admin_token_file),
+            token_file=_absolute(self.settings.admin_token_file) if token else None,
         )
         self._started = True
 
@@ -248,7 +249,13 @@ class Service:
         if not path.exists():
             self.new_token = secrets.token_urlsafe(32)
             write_private(path, f"{self.new_token}\n".encode())
-        return path.read_text(encoding="utf-8").strip()
+        try:
+            token = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise _bad_token_file(f"{path} cannot be read: {error}") from None
+        if not token:
+            raise _bad_token_file(f"{path} is empty")
+        return token
 
     # -- routes ------------------------------------------------------------------------------------
 
@@ -266,6 +273,7 @@ class Service:
         self._lanes.configure(checked.routes.endpoints)
         self._deliver.empty_closed_lanes()
         self._ingest.use(checked.routes)
+        await self._claim.refresh()  # what waited for an endpoint that is new, or back
         await self._operate.reopen_blocked()
         self._lanes.wake()
         self.telemetry.emit("routes.reloaded", fingerprint=checked.routes.fingerprint)
@@ -275,6 +283,15 @@ class Service:
         """The top folders that the handlers in force come from."""
         endpoints = self.routes.endpoints.values()
         return {e.handler.partition(":")[0].partition(".")[0] for e in endpoints if e.handler}
+
+    def _handler_places(self) -> list[Path]:
+        """Where the code of the handlers in force is."""
+        home = self.settings.routes.parent.absolute()
+        return [
+            home / name
+            for package in self._handler_packages()
+            for name in (package, f"{package}.py")
+        ]
 
     # -- state -------------------------------------------------------------------------------------
 
@@ -298,8 +315,25 @@ class Service:
         """Whether no attempt is under way or about to be."""
         return not any(lane.held for lane in self._lanes)
 
+    def takes(self, endpoint: str) -> bool:
+        """Whether attempts at *endpoint* may begin."""
+        lane = self._lanes.get(endpoint)
+        return lane is not None and lane.is_open
+
     def _ready(self) -> bool:
         return self._started and not self._public.draining and "store" not in self._lanes.held_by
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
+
+
+def _bad_token_file(what: str) -> ConfigError:
+    cure = "put a token into it, or remove it: then one is made"
+    flag = "--admin-token-file"
+    return ConfigError(
+        [Problem(file=flag, line=0, column=0, code="admin-token", what=what, cure=cure)]
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -192,7 +192,8 @@ class Gateway:
         self._routes = Path(routes)
         self._stack = contextlib.AsyncExitStack()
         self._server = ScriptedServer()
-        self._open = 0
+        self._waiting: dict[str, str] = {}
+        """Deliveries that have not ended, and their endpoints."""
         self._settled = asyncio.Event()
         self._session: aiohttp.ClientSession
         self.clock = ManualClock()
@@ -258,11 +259,11 @@ class Gateway:
             return {"status": answer.status, **fields}
 
     async def settled(self) -> None:
-        """Return once every delivery has ended: delivered, or dead.
+        """Return once every delivery has ended, or waits at an endpoint that takes no attempts.
 
         Moves the clock where nothing is under way, so that only a retry can be waited for.
         """
-        while self._open > 0:
+        while any(self.service.takes(endpoint) for endpoint in self._waiting.values()):
             self._settled.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN_SECONDS):
@@ -273,9 +274,11 @@ class Gateway:
     def _report(self, name: str, fields: dict[str, Any]) -> None:
         if name == "events.kept":
             for arrival, receipt in zip(fields["arrivals"], fields["receipts"], strict=True):
-                self._open += 0 if receipt.duplicate else len(arrival.deliveries)
+                if not receipt.duplicate:
+                    self._waiting.update({d.id: d.endpoint for d in arrival.deliveries})
         elif name == "attempt.recorded":
-            self._open -= isinstance(fields["decision"], (Finish, GiveUp))
+            if isinstance(fields["decision"], (Finish, GiveUp)):
+                self._waiting.pop(fields["delivery"].id, None)
             self._settled.set()
 
 

@@ -7,6 +7,7 @@ which line it is stuck in; the first frame that belongs to a handler names the c
 import asyncio
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,10 +19,13 @@ PATIENCE_SECONDS = 1.0
 
 
 class Watchdog:
-    """Watches the event loop that it is started in; *handlers* is the folder handlers live in."""
+    """Watches the event loop that it is started in; *handlers* tells where handlers' code is."""
 
     def __init__(
-        self, telemetry: Telemetry, handlers: Path, patience: float = PATIENCE_SECONDS
+        self,
+        telemetry: Telemetry,
+        handlers: Callable[[], Sequence[Path]],
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._telemetry = telemetry
         self._handlers = handlers
@@ -56,16 +60,16 @@ class Watchdog:
             self._stop.wait(self._patience / 4)
 
     def _report(self, loop: asyncio.AbstractEventLoop, frame: FrameType | None) -> None:
-        name, fields = blamed(frame, self._handlers)
+        name, fields = blamed(frame, self._handlers())
         loop.call_soon_threadsafe(lambda: self._telemetry.emit(name, **fields))
 
 
-def blamed(frame: FrameType | None, handlers: Path) -> tuple[str, dict[str, Any]]:
+def blamed(frame: FrameType | None, handlers: Sequence[Path]) -> tuple[str, dict[str, Any]]:
     """What to report of a stack: the innermost frame of a handler, else the innermost of all."""
     innermost = frame
     while frame is not None:
         code = frame.f_code
-        if Path(code.co_filename).is_relative_to(handlers):
+        if any(Path(code.co_filename).is_relative_to(place) for place in handlers):
             place = f"{code.co_filename}:{frame.f_lineno}"
             return "handler.blocking", {"handler": code.co_qualname, "place": place}
         frame = frame.f_back

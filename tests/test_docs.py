@@ -78,7 +78,7 @@ def as_written(value: Any) -> str:
         case (str(host), int(port)):
             return f"{host}:{port}"
         case frozenset():
-            return ",".join(map(str, sorted(value)))
+            return ",".join(map(str, sorted(value))) or "(none)"
         case int():
             return f"{value // SECOND}s"
         case _:

@@ -61,8 +61,8 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
     """Post *body*: the status and body of the answer. Raises Unreachable."""
-    request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310
     try:
+        request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310
         with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
@@ -90,10 +90,9 @@ class Client:
         return self._call("POST", path)
 
     def _call(self, method: str, path: str) -> Json:
-        request = urllib.request.Request(self.url + path, method=method)  # noqa: S310
-        if self._token:
-            request.add_header("authorization", f"Bearer {self._token}")
+        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         try:
+            request = urllib.request.Request(self.url + path, None, headers, method=method)  # noqa: S310
             with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return orjson.loads(answer.read())
         except urllib.error.HTTPError as error:

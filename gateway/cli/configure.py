@@ -13,7 +13,14 @@ import typer
 from rich.text import Text
 
 from gateway.cli.exits import FIX, NO
-from gateway.cli.options import Database, Headers, parsed_headers, read_settings, setting
+from gateway.cli.options import (
+    Database,
+    Headers,
+    content_of,
+    parsed_headers,
+    read_settings,
+    setting,
+)
 from gateway.cli.output import (
     AsJson,
     console,
@@ -112,7 +119,7 @@ def check(
     database: Database = None,
     production: Annotated[bool | None, setting("production")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
-    egress_port: Annotated[list[int] | None, setting("egress_port", "PORT")] = None,
+    egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say everything that is wrong with a routes file, and how to mend it. Exit 2 on errors."""
@@ -182,7 +189,7 @@ def explain(
         for problem in checked.problems:
             print(problem, file=sys.stderr)
         raise typer.Exit(FIX)
-    body = sys.stdin.buffer.read() if str(event) == "-" else event.read_bytes()
+    body = content_of(event)
     result = explained(checked.routes, source, body, parsed_headers(header), SystemClock().now())
     if as_json:
         print_json(result)

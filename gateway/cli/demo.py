@@ -45,7 +45,7 @@ def demo(
     try:
         result = asyncio.run(_demo(seconds, rate, to, as_json=as_json))
     except KeyboardInterrupt:
-        console().print("\nended; nothing is left behind")
+        console(to_stderr=as_json).print("\nended; nothing is left behind")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json(result)

@@ -1,5 +1,6 @@
 """Commands for operators: what is there, what is wrong, and once more."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -29,7 +30,8 @@ def status(
     """What runs, what waits, and what needs attention. Exit 1 when something does."""
     client = connect(at, token_file, database)
     state = client.get("/api/v1/status")
-    troubles = _troubles(state)
+    recent = client.get("/api/v1/inbox", {"since": _a_day_ago(), "limit": 500})["items"]
+    troubles = _troubles(state, len(recent))
     if as_json:
         print_json({**state, "attention": troubles})
     else:
@@ -38,8 +40,12 @@ def status(
         raise typer.Exit(NO)
 
 
-def _troubles(state: dict[str, Json]) -> list[str]:
-    """What needs a person, in the order of urgency."""
+def _a_day_ago() -> str:
+    return (datetime.now(UTC) - timedelta(days=1)).isoformat()  # noqa: TID251  # a command has a clock
+
+
+def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
+    """What needs a person, in the order of urgency; *unreadable* is a day's inbox."""
     troubles = []
     if not state["ready"]:
         troubles.append("the gateway is not ready: its log says why")
@@ -58,9 +64,9 @@ def _troubles(state: dict[str, Json]) -> list[str]:
         if name not in known:
             count = counted(waiting["count"], "delivery waits", "deliveries wait")
             troubles.append(f"{count} for {name}, which is not in routes.yaml")
-    if state["stats"]["inbox"]:
-        count = counted(state["stats"]["inbox"], "request")
-        troubles.append(f"the inbox has {count} to look at: see `gateway inbox`")
+    if unreadable:
+        count = counted(unreadable, "request")
+        troubles.append(f"the inbox got {count} in the last 24 hours: see `gateway inbox`")
     return troubles
 
 
@@ -68,7 +74,7 @@ def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -
     routes, stats = state["routes"], state["stats"]
     console().print(
         f"rights-gateway {state['version']} at {client.url}, {'ready' if state['ready'] else 'NOT READY'};"
-        f" {routes['file']} {routes['fingerprint']}; {stats['unmatched']} unmatched events"
+        f" {routes['file']} {routes['fingerprint']}; {counted(stats['unmatched'], 'unmatched event')}; {stats['inbox']} in the inbox"
     )
     print_table(
         ("endpoint", "state", "running", "scheduled", "dead", "owner"),

@@ -1,5 +1,6 @@
 """Options that several commands share, and the settings that they make."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,16 @@ Headers = Annotated[
 ]
 
 
+def content_of(path: Path) -> bytes:
+    """What a file holds; `-` is standard input."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}") from None
+
+
 def parsed_headers(given: list[str] | None) -> dict[str, str]:
     """`Name: value` texts as a dict, names in lower case."""
     headers = {}
@@ -36,4 +47,12 @@ def parsed_headers(given: list[str] | None) -> dict[str, str]:
     return headers
 
 
-__all__ = ["Database", "Headers", "Routes", "parsed_headers", "read_settings", "setting"]
+__all__ = [
+    "Database",
+    "Headers",
+    "Routes",
+    "content_of",
+    "parsed_headers",
+    "read_settings",
+    "setting",
+]

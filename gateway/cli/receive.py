@@ -9,8 +9,9 @@ import orjson
 import typer
 from rich.text import Text
 
-from gateway.cli.options import Database, Routes
+from gateway.cli.options import Database, Routes, content_of
 from gateway.cli.output import AsJson, console, print_json, printable
+from gateway.config.settings import host_and_port
 from gateway.core.model import Json
 
 
@@ -39,10 +40,14 @@ def listen(
     from gateway.core.secret import Key
     from gateway.core.signing import parse_key
 
-    keys = [Key(parse_key(path.read_text(encoding="utf-8"))) for path in secret_file or []]
+    try:
+        address = host_and_port(at)
+        keys = [Key(parse_key(content_of(path).decode())) for path in secret_file or []]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     keys += _endpoint_keys(routes, database)
     show = (lambda arrived: print_json(_as_dict(arrived))) if as_json else shown
-    asyncio.run(_listen(at, keys, show, status))
+    asyncio.run(_listen(address, keys, show, status))
 
 
 def _endpoint_keys(routes: Path | None, database: Path | None) -> list[Any]:
@@ -62,14 +67,11 @@ def _endpoint_keys(routes: Path | None, database: Path | None) -> list[Any]:
     return keys_of(checked.routes.endpoints.values())
 
 
-async def _listen(at: str, keys: list[Any], show: Any, status: int) -> None:
+async def _listen(address: tuple[str, int], keys: list[Any], show: Any, status: int) -> None:
     from gateway.clock import SystemClock
-    from gateway.config.settings import read_settings
     from gateway.receiver import Receiver
     from gateway.web.server import listen as listen_at
 
-    address = read_settings({"sample_receiver": at}).sample_receiver
-    assert address is not None  # noqa: S101  # it was given
     receiver = Receiver(
         listen_at(address, "listen"), keys, show, lambda _arrived: status, SystemClock().now
     )

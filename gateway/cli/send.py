@@ -3,7 +3,6 @@
 import asyncio
 import os
 import secrets as entropy
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from rich.text import Text
 from gateway.cli.client import At, TokenFile, connect, post, running, segment
 from gateway.cli.exits import LATER, NO
 from gateway.cli.operate import print_event
-from gateway.cli.options import Database, Headers, Routes, parsed_headers, read_settings
+from gateway.cli.options import Database, Headers, Routes, content_of, parsed_headers, read_settings
 from gateway.cli.output import AsJson, console, own_command, print_json
 from gateway.clock import SystemClock
 from gateway.core.errors import ConfigError, NotFound
@@ -67,7 +66,7 @@ def send(
     sender = _source(routes, database, source)
     now = SystemClock().now()
     if bodies:
-        texts = [sys.stdin.buffer.read() if str(b) == "-" else b.read_bytes() for b in bodies]
+        texts = [content_of(body) for body in bodies]
     else:
         texts = [orjson.dumps(sample(sample_type, now))]
     accepted = True
@@ -143,7 +142,8 @@ def _print_answer(answer: dict[str, Json], *, hint: bool) -> None:
 
 def _kept(answer: dict[str, Json]) -> list[dict[str, Json]]:
     """What the gateway kept of one request: nothing where it refused it, or tells nothing (204)."""
-    return answer.get("events", [answer] if "id" in answer else [])
+    several: list[dict[str, Json]] = answer.get("events", [])
+    return several or ([answer] if "id" in answer else [])
 
 
 def _is_event(kept: dict[str, Json]) -> bool:

@@ -32,7 +32,7 @@ def serve(
     admin: Annotated[str | None, setting("admin", "HOST:PORT")] = None,
     admin_token_file: Annotated[Path | None, setting("admin_token_file", "FILE")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
-    egress_port: Annotated[list[int] | None, setting("egress_port", "PORT")] = None,
+    egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
     production: Annotated[bool | None, setting("production")] = None,
     grace: Annotated[str | None, setting("grace", "DURATION")] = None,
     drain: Annotated[str | None, setting("drain", "DURATION")] = None,
@@ -172,7 +172,7 @@ def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
 
 
 def _calls(settings: Settings) -> str:
-    ports = ", ".join(map(str, sorted(settings.egress_port)))
+    ports = ", ".join(map(str, sorted(settings.egress.ports)))
     text = f"go to public addresses, https on port {ports}"
     if settings.egress_allow:
         text += f"; to {', '.join(map(str, settings.egress_allow))}"

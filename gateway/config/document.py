@@ -75,7 +75,7 @@ def read_document(text: bytes, name: str) -> Document:
         what = f"the file is no UTF-8 text: {error.reason} at byte {error.start}"
         document.problems.append(_of_file(name, "yaml-encoding", what, "save it as UTF-8"))
     except yaml.MarkedYAMLError as error:
-        document.problems.append(_syntax(error, name))
+        document.problems.append(_syntax(error, name, decoded))
     except yaml.YAMLError as error:  # a character that YAML does not allow
         what = str(error).splitlines()[0]
         document.problems.append(_of_file(name, "yaml-encoding", what, "remove that character"))
@@ -255,16 +255,19 @@ def _at(event: Any) -> Place:
     return Place(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
-def _syntax(error: yaml.MarkedYAMLError, name: str) -> Problem:
+def _syntax(error: yaml.MarkedYAMLError, name: str, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     what = error.problem or "it is no YAML"
     if error.context:
         what = f"{what} {error.context}" if error.context.startswith("while") else what
+    cure = "check indentation and quotes: text that begins with [ { * & ! % @ ` or holds `: ` needs quotes"
+    if mark and "${" in (text.splitlines()[mark.line : mark.line + 1] or [""])[0]:
+        cure = 'within { } or [ ], put quotes around text that holds ${…}: "${body.id}"'
     return Problem(
         file=name,
         line=mark.line + 1 if mark else 0,
         column=mark.column + 1 if mark else 0,
         code="yaml-syntax",
         what=what,
-        cure="check indentation and quotes: text that begins with [ { * & ! % @ ` or holds `: ` needs quotes",
+        cure=cure,
     )

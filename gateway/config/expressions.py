@@ -21,8 +21,10 @@ from cel_expr_python.ext.ext_optional import ExtOptional
 from cel_expr_python.ext.ext_strings import ExtStrings
 
 from gateway.core.errors import ExpressionFailed
-from gateway.core.model import Json
+from gateway.core.model import Json, kind_of
 from gateway.core.routing import Compute
+
+LONGEST_SHOWN = 120
 
 
 class ExpressionInvalid(Exception):  # becomes a Problem of the file it stands in
@@ -90,7 +92,10 @@ class Expressions:
             try:
                 value = program.eval(env.Activation(variables))
                 plain = value.plain_value()
-            except (RuntimeError, TypeError, ValueError) as error:
+            except TypeError:  # the library's own words speak of C++
+                what = "its value is nothing that JSON can hold (an optional wants .orValue(…))"
+                raise ExpressionFailed(f"`{source}`: {what}") from None
+            except (RuntimeError, ValueError) as error:
                 raise ExpressionFailed(f"`{source}`: {_first_line(error)}") from None
             if value.type() == cel.Type.ERROR:  # its plain value is the error's text
                 raise ExpressionFailed(f"`{source}`: {_first_line(plain)}")
@@ -191,26 +196,10 @@ def _getter(source: str, steps: Sequence[str | int]) -> Compute:
                     raise ExpressionFailed(f"`{source}`: there is no element {step}")
                 value = value[step]
             else:
-                raise ExpressionFailed(f'`{source}`: "{step}" is looked up in {_kind(value)}')
+                raise ExpressionFailed(f'`{source}`: "{step}" is looked up in {kind_of(value)}')
         return value
 
     return get
-
-
-def _kind(value: Json) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a truth value"
-        case str():
-            return "text"
-        case int() | float():
-            return "a number"
-        case list():
-            return "a list"
-        case _:
-            return "an object"
 
 
 def _as_text(value: Json, source: str) -> str:
@@ -223,7 +212,7 @@ def _as_text(value: Json, source: str) -> str:
         case int() | float():
             return str(value)
         case _:
-            raise ExpressionFailed(f"`{source}`: {_kind(value)} cannot stand within text")
+            raise ExpressionFailed(f"`{source}`: {kind_of(value)} cannot stand within text")
 
 
 def _as_json(value: Any, source: str) -> Json:
@@ -254,15 +243,16 @@ def _key(key: Any, source: str) -> str:
 def _invalid(source: str, message: str, variables: Sequence[str]) -> ExpressionInvalid:
     """CEL's own message, shortened to what went wrong and where in the expression."""
     first = message.partition("\n")[0]
-    found = re.search(r"<input>:\d+:(\d+): (.*)$", first)
+    found = re.search(r"<input>:-?\d+:(-?\d+): (.*)$", first)
     column, what = (int(found[1]), found[2]) if found else (0, first)
     what = re.sub(r" expecting \{.*", "", what).removesuffix(" (in container '')")
-    where = f" at character {column}" if column else ""
+    where = f" at character {column}" if column > 0 else ""
+    shown = source if len(source) <= LONGEST_SHOWN else source[:LONGEST_SHOWN] + "…"
     if "undeclared reference" in what:
         cure = f"use one of {', '.join(variables)}"
     else:
         cure = "see docs/routes.md, Expressions"
-    return ExpressionInvalid(f"`{source}` is no expression{where}: {what}", cure)
+    return ExpressionInvalid(f"`{shown}` is no expression{where}: {what}", cure)
 
 
 def _first_line(error: object) -> str:

@@ -119,6 +119,8 @@ def _problem(
             expected = context.get("expected", "")
             words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
             what = f'{_shown(fault["input"])} is no value for "{name}"'
+            if isinstance(fault["input"], str) and fault["input"] in words:
+                return document.problem(whole, "unknown-value", what, "write it without quotes")
             return document.problem(
                 whole, "unknown-value", what, nearest(str(fault["input"]), words)
             )

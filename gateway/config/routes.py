@@ -15,7 +15,7 @@ from gateway.config.shapes import NAME, EndpointShape, RoutesFile, RouteShape, S
 from gateway.config.sources import build_source
 from gateway.core.errors import Problem
 from gateway.core.model import Json
-from gateway.core.pattern import Pattern, PatternError, compile_pattern
+from gateway.core.pattern import OPERATORS, Pattern, PatternError, compile_pattern
 from gateway.core.routing import Route, Routes, Target
 
 Built = TypeVar("Built")
@@ -164,7 +164,25 @@ def _targets(shape: RouteShape, endpoints: list[str], part: Part) -> tuple[Targe
 
 def _pattern(shape: RouteShape, part: Part) -> Pattern | None:
     try:
-        return compile_pattern(shape.match)
+        pattern = compile_pattern(shape.match)
     except PatternError as error:
         part.at(*error.path).fault(error.code, error.what, error.cure, key=True)
         return None
+    _check_attributes(shape.match, part)
+    return pattern
+
+
+def _check_attributes(match: Mapping[str, Json], part: Part) -> None:
+    """Only `data` has fields: what looks like one elsewhere is an operator, misspelt."""
+    for name, value in match.items():
+        if name == "$or":
+            for i, branch in enumerate(value):
+                _check_attributes(branch, part.at(name, i))
+        elif name != "data" and isinstance(value, dict) and not value.keys() & set(OPERATORS):
+            for field_name in value:
+                part.at(name, field_name).fault(
+                    "pattern-operator",
+                    f'"{name}" is text and has no field "{field_name}"',
+                    nearest(field_name, OPERATORS),
+                    key=True,
+                )

@@ -70,22 +70,35 @@ class SecretBook:
         if self.development is None:
             what = f"the environment variable {name} is not set"
             raise SecretMissing("secret-missing", what, "set it; production makes no secrets up")
-        known = read_development_secrets(self.development)
+        try:
+            known = read_development_secrets(self.development)
+        except (OSError, orjson.JSONDecodeError) as error:
+            what = f"{self.development} cannot be read: {error}"
+            cure = "remove it: then secrets are made anew"
+            raise SecretMissing("secret-unreadable", what, cure) from None
         if name not in known:
             key = format_key(entropy.token_bytes(32))
             known[name] = key if kind == "signing-key" else entropy.token_hex(24)
             if self.keep:
                 text = orjson.dumps(known, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-                write_private(self.development, text)
+                self._write(self.development, text)
         if name not in self.made:
             self.made.append(name)
         return known[name]
 
+    def _write(self, path: Path, text: bytes) -> None:
+        try:
+            write_private(path, text)
+        except OSError as error:
+            what = f"made-up secrets cannot be kept in {path}: {error.strerror}"
+            cure = "make that folder writable, or name another with --database"
+            raise SecretMissing("secret-unwritable", what, cure) from None
+
 
 def read_development_secrets(path: Path) -> dict[str, str]:
-    """The made-up secrets in *path*; none when it is not there."""
+    """The made-up secrets in *path*; none when it is not there. Raises OSError, JSONDecodeError."""
     try:
         known: dict[str, str] = orjson.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     return known

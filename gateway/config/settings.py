@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -26,9 +26,10 @@ from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND
 
 FILE = "gateway.toml"
+HTTPS_PORT = 443
 
 
-def _host_and_port(value: Any) -> tuple[str, int]:
+def host_and_port(value: Any) -> tuple[str, int]:
     """`127.0.0.1:8080` or `[::1]:8080`."""
     if isinstance(value, tuple):
         return value
@@ -40,9 +41,11 @@ def _host_and_port(value: Any) -> tuple[str, int]:
 
 
 def _items(value: Any) -> Any:
-    """A comma-separated text as a list; a single value as a list of one."""
+    """A comma-separated text, or a list of them, as a list; a single value as a list of one."""
     if isinstance(value, str):
         return [item.strip() for item in value.split(",") if item.strip()]
+    if isinstance(value, list):
+        return [item for each in value for item in _items(each)]
     return [value] if isinstance(value, int) else value
 
 
@@ -50,15 +53,16 @@ def _networks(value: Any) -> tuple[Network, ...]:
     networks = []
     for item in _items(value):
         try:
-            networks.append(ip_network(item, strict=False))
+            networks.append(ip_network(str(item), strict=False))
         except ValueError:
             raise ValueError(f"{item!r} is no address range, such as 10.1.0.0/16") from None
     return tuple(networks)
 
 
-HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_host_and_port)]
+HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(host_and_port)]
 Networks = Annotated[tuple[Any, ...], NoDecode, BeforeValidator(_networks)]
-Ports = Annotated[frozenset[int], NoDecode, BeforeValidator(_items)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_items)]
 
 
 class Settings(BaseSettings):
@@ -85,8 +89,8 @@ class Settings(BaseSettings):
     """The file with the admin API's token; made, and the token shown once, where there is none."""
     egress_allow: Networks = ()
     """Address ranges that calls may go to besides public ones; with http, and any port."""
-    egress_port: Ports = frozenset({443})
-    """Ports that calls to public addresses may go to."""
+    egress_port: Ports = frozenset()
+    """Ports that calls to public addresses may go to besides 443."""
     production: bool = False
     """Make no secrets up, and do not open loopback to calls."""
     grace: Duration = 25 * SECOND
@@ -116,7 +120,9 @@ class Settings(BaseSettings):
     def egress(self) -> EgressPolicy:
         """The policy that these settings make; in development loopback is open."""
         development = () if self.production else LOOPBACK
-        return EgressPolicy(allow=(*self.egress_allow, *development), ports=self.egress_port)
+        return EgressPolicy(
+            allow=(*self.egress_allow, *development), ports=self.egress_port | {HTTPS_PORT}
+        )
 
     @property
     def development_secrets(self) -> Path | None:

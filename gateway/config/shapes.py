@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -115,7 +116,7 @@ class UrlReference(Shape):
 
     env: str = Field(min_length=1, examples=["CMS_URL"])
     """The environment variable that holds it."""
-    default: str | None = Field(None, examples=["http://127.0.0.1:8090/cms"])
+    default: str | None = Field(None, min_length=1, examples=["http://127.0.0.1:8090/cms"])
     """What it is where the variable is not set."""
 
 
@@ -216,6 +217,17 @@ class TokenVerify(Shape):
     """The word before it; default: `Bearer ` in Authorization, else nothing."""
 
 
+def _known_scheme(value: Any) -> Any:
+    scheme = value.get("scheme", "hmac") if isinstance(value, dict) else "hmac"
+    if scheme not in ("hmac", "token"):
+        raise PydanticCustomError(
+            "unknown-value",
+            '"{scheme}" is no value for "scheme"',
+            {"scheme": str(scheme), "cure": "known: hmac, token; or name a preset"},
+        )
+    return value
+
+
 def _verify_form(value: Any) -> str:
     if not isinstance(value, dict):
         return "<text>"
@@ -230,6 +242,7 @@ Verify = Annotated[
     | Annotated[TokenVerify, Tag("<token>")]
     | Annotated[HmacVerify, Tag("<hmac>")],
     Discriminator(_verify_form),
+    BeforeValidator(_known_scheme),
 ]
 
 
@@ -330,10 +343,29 @@ class RetryShape(Shape):
     """The delays before the second, third … attempt; after the last the delivery is dead."""
 
 
+Expression = Annotated[str, StringConstraints(pattern=r"\$\{")]
+
+
+def _body_form(value: Any) -> str:
+    return "<template>" if isinstance(value, (dict, list)) or "${" in str(value) else "<text>"
+
+
 Body = Annotated[
-    Annotated[Literal["event", "raw"], Tag("<text>")] | Annotated[dict[str, Any], Tag("<mapping>")],
-    Discriminator(_text_or_mapping),
+    Annotated[Literal["event", "raw"], Tag("<text>")]
+    | Annotated[dict[str, Any] | list[Any] | Expression, Tag("<template>")],
+    Discriminator(_body_form),
 ]
+
+
+def _some_time(value: Micros) -> Micros:
+    if value == 0:
+        raise PydanticCustomError(
+            "no-time", "a timeout of 0 leaves no time", {"cure": "write 20s, say"}
+        )
+    return value
+
+
+Timeout = Annotated[Duration, AfterValidator(_some_time)]
 
 
 class EndpointShape(Shape):
@@ -365,8 +397,8 @@ class EndpointShape(Shape):
     )
     """Secrets that the handler asks for by name, for APIs that want them in a body."""
     body: Body = "event"
-    """What is posted: `event` (CloudEvents JSON), `raw` (as received), or a template with `${…}`."""
-    timeout: Duration = 20 * SECOND
+    """What is posted: `event` (CloudEvents JSON), `raw` (as received), or JSON of one's own with `${…}`."""
+    timeout: Timeout = 20 * SECOND
     """For a whole attempt."""
     retry: RetryShape | None = None
     """Default: Standard Webhooks' schedule, ten attempts over three days."""

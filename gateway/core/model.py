@@ -394,3 +394,20 @@ class InboxEntry:
 def basic_authorization(user: str, password: str) -> str:
     """The `Authorization` header's value for HTTP basic authentication (RFC 7617, UTF-8)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
+def kind_of(value: Json) -> str:
+    """What a JSON value is, in words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a truth value"
+        case str():
+            return "text"
+        case int() | float():
+            return "a number"
+        case list():
+            return "a list"
+        case _:
+            return "an object"

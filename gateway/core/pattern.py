@@ -526,11 +526,16 @@ def _compared(comparisons: list[tuple[Callable[[float, float], bool], float]]) -
 
 
 def _number(bound: Json, path: Path) -> float:
-    if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not math.isfinite(bound):
-        raise PatternError(
-            path, "pattern-argument", f"{_text(bound)} is no number", "compare with a number"
-        )
-    return bound
+    match bound:
+        case bool():
+            pass
+        case int():
+            return bound
+        case float() if math.isfinite(bound):
+            return bound
+    raise PatternError(
+        path, "pattern-argument", f"{_text(bound)} is no number", "compare with a number"
+    )
 
 
 def _comparison(operator: str) -> Callable[[Json, Path], _Predicate]:

@@ -4,7 +4,8 @@ import asyncio
 import json as jsonlib
 import traceback
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from hashlib import sha256
+from urllib.parse import quote, urlencode
 
 from gateway.core.errors import RetryLater, Skip, Unanswered, Undeliverable
 from gateway.core.model import (
@@ -27,6 +28,9 @@ from gateway.core.routing import EndpointConfig
 from gateway.core.signing import sign
 from gateway.ports import Clock, Handler, Sender
 
+UNQUOTED = "/?:@!$&'()*+,;=~%-._"
+"""What may stand in a path as it is (RFC 3986 §3.3), and `?` and `%`, for those who encode themselves."""
+
 
 class BoundEndpoint:
     """An HTTP client for one delivery's handler; see `ports.Endpoint`."""
@@ -48,7 +52,7 @@ class BoundEndpoint:
 
     @property
     def idempotency_key(self) -> str:
-        """The same on each attempt at this delivery."""
+        """The delivery's id: the same on each attempt at it."""
         return self._delivery.id
 
     def secret(self, name: str) -> str:
@@ -72,16 +76,17 @@ class BoundEndpoint:
     ) -> Response:
         """The endpoint's answer, whatever its status. Raises Unanswered where none came."""
         sent = dict(self._endpoint.headers)
-        sent["idempotency-key"] = self.idempotency_key
         if json is not None:
             body = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
             sent["content-type"] = "application/json"
         content = body or b""
+        url = self._url(path, query)
+        call_id = self._call_id(method, url, content)
+        sent["idempotency-key"] = call_id
         now, began = self._clock.now(), self._clock.monotonic()
         if self._endpoint.keys:
-            sent.update(sign(self.idempotency_key, now, content, self._endpoint.keys))
+            sent.update(sign(call_id, now, content, self._endpoint.keys))
         sent.update({name.lower(): value for name, value in (headers or {}).items()})
-        url = self._url(path, query)
         outcome = await self._sender.send(
             Call(method=method, url=url, headers=sent, body=content, timeout=self._endpoint.timeout)
         )
@@ -126,19 +131,31 @@ class BoundEndpoint:
         """The endpoint's URL with *path* appended: never another host, whatever *path* holds."""
         url = self._endpoint.url
         if path:
-            url = url.rstrip("/") + "/" + path.lstrip("/")
+            if {".", ".."} & set(path.partition("?")[0].split("/")):
+                raise Undeliverable(f"the path {path!r} would lead out of {self.name}'s URL")
+            url = url.rstrip("/") + "/" + quote(path.lstrip("/"), safe=UNQUOTED)
         if query:
             url += ("&" if "?" in url else "?") + urlencode(query)
         return url
+
+    def _call_id(self, method: str, url: str, content: bytes) -> str:
+        """The id of one call: the same on each attempt, and another for another call.
+
+        A delivery may take several writes; an endpoint that knows ids must not take the second for
+        a repetition of the first.
+        """
+        digest = sha256(b"%b %b\n%b" % (method.encode(), url.encode(), content)).hexdigest()
+        return f"{self._delivery.id}_{digest[:12]}"
 
 
 async def handle(
     handler: Handler, delivery: Delivery, endpoint: BoundEndpoint, seconds: float
 ) -> Outcome:
     """What came of running *handler*, which has *seconds* for all of its calls together."""
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
-            answer = await handler(delivery.event, endpoint)
+        async with limit:
+            answer: object = await handler(delivery.event, endpoint)
     except Undeliverable as signal:
         return Hopeless(str(signal))
     except RetryLater as signal:
@@ -148,9 +165,9 @@ async def handle(
         return Skipped(str(signal) or "the handler found nothing to do")
     except Unanswered as signal:
         return Unreachable(signal.reason, signal.detail)
-    except TimeoutError:
-        return Unreachable("timeout", f"the handler took longer than {seconds:g} s")
     except Exception as error:  # noqa: BLE001  # a handler is anyone's code
+        if limit.expired():
+            return Unreachable("timeout", f"the handler took longer than {seconds:g} s")
         return Raised(_summary(error), "".join(traceback.format_exception(error)))
     if not isinstance(answer, Response):
         return Raised(

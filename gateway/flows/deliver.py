@@ -184,6 +184,8 @@ class Deliver:
         self, endpoint: EndpointConfig, delivery: Delivery, now: Micros
     ) -> tuple[Outcome, list[CallRecord]]:
         """One attempt: what it learned, and the calls that a handler made."""
+        if endpoint.keys and not any(key.valid(now) for key in endpoint.keys):
+            return SECRETS_ENDED, []
         if endpoint.handler is None:
             return await self._sender.send(signed_post(endpoint, delivery, now)), []
         bound = BoundEndpoint(endpoint, delivery, self._sender, self._clock)
@@ -205,6 +207,10 @@ class Deliver:
         self._releases.discard(release)
         if not release.cancelled() and release.exception() is not None:
             self._telemetry.emit("release.failed", error=str(release.exception()))
+
+
+SECRETS_ENDED = Raised("secrets-ended", "every secret of the endpoint is past its `until`")
+"""What is not signed is not sent."""
 
 
 def signed_post(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Call:

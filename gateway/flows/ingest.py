@@ -6,8 +6,8 @@ from gateway.core.errors import (
     BodyEmpty,
     BodyMalformed,
     ExpressionFailed,
+    GatewayError,
     RateLimited,
-    StoreUnavailable,
     VerificationFailed,
 )
 from gateway.core.model import SECOND, Arrival, Event, EventId, InboxEntry, Receipt, event_id
@@ -86,12 +86,6 @@ class Ingest:
             raise BodyEmpty("the request has no body", cure="send the event as its body")
         verdict = source.verifier.verify(request)
         if not verdict.ok:
-            self._telemetry.emit(
-                "event.refused",
-                source=source.name,
-                code="verification-failed",
-                outcome=verdict.outcome,
-            )
             raise VerificationFailed(verdict.outcome)
         try:
             events = read(source, request, verdict.id, self._new_id)
@@ -114,7 +108,6 @@ class Ingest:
         except BaseException:
             for arrival in arrivals:
                 self._lanes.give_back(arrival.deliveries)
-            self._telemetry.emit("event.refused", source=source.name, code=StoreUnavailable.code)
             raise
         for arrival, receipt in zip(arrivals, receipts, strict=True):
             if receipt.duplicate:
@@ -156,10 +149,14 @@ class Ingest:
         bucket = self._in_force.buckets.get(source.name)
         wait = bucket.take(self._clock.monotonic()) if bucket else 0
         if wait:
-            self._telemetry.emit("event.refused", source=source.name, code=RateLimited.code)
             raise RateLimited(
                 "this source sends faster than it may", retry_after_seconds=-(-wait // SECOND)
             )
+
+    def refused(self, source: str, error: GatewayError) -> None:
+        """Report that a request to *source* was refused."""
+        fields = {"outcome": error.outcome} if isinstance(error, VerificationFailed) else {}
+        self._telemetry.emit("event.refused", source=source, code=error.code, **fields)
 
     def _new_id(self) -> EventId:
         self._serial += 1

@@ -18,7 +18,7 @@ import msgspec
 import orjson
 
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
-from gateway.core.model import Event, EventId, Json, Micros, default_origin, rfc3339
+from gateway.core.model import Event, EventId, Json, Micros, default_origin, kind_of, rfc3339
 from gateway.core.routing import EventMapping, Source
 from gateway.core.verifying import Inbound
 
@@ -106,6 +106,7 @@ class _Reading:
         if not isinstance(_decoded(self.request.body), list):
             raise _invalid("a CloudEvents batch is a JSON array")
         elements = [bytes(element) for element in _elements_of(self.request.body)]
+        self.content_type = STRUCTURED  # of each element
         if not elements:
             raise _invalid("the batch is empty")
         return [self.structured(element) for element in elements]
@@ -184,8 +185,8 @@ class _Reading:
 
     def _mapped(self, mapping: EventMapping, decoded: Json) -> Event:
         variables = {"body": decoded, "headers": _header_texts(self.request)}
-        mapped_id = _text(mapping.id(variables), "id") if mapping.id else None
-        own_id = mapped_id or self.verified_id
+        mapped_id = mapping.id(variables) if mapping.id else None
+        own_id = (_text(mapped_id, "event.id") if mapped_id is not None else "") or self.verified_id
         attributes = self._attributes(
             mapping.type(variables),
             own_id,
@@ -202,7 +203,7 @@ class _Reading:
         self, event_type: Json, own_id: str | None, subject: Json, time: Json
     ) -> dict[str, Json]:
         """The attributes of an event whose sender does not speak CloudEvents."""
-        named = _text(event_type, "type")
+        named = _text(event_type, "event.type")
         if not named:
             raise ExpressionFailed("`event.type` is empty")
         attributes: dict[str, Json] = {
@@ -212,7 +213,7 @@ class _Reading:
             "type": named,
         }
         if subject is not None:
-            attributes["subject"] = _text(subject, "subject")
+            attributes["subject"] = _text(subject, "event.subject")
         attributes["time"] = rfc3339(self.request.received_at) if time is None else _time(time)
         attributes["datacontenttype"] = "application/json"
         return attributes
@@ -239,20 +240,20 @@ class _Reading:
             body=body,
             content_type=self.content_type,
             received_at=self.request.received_at,
-            key=self._key(key),
+            key=self._key(key, body),
             data=data,
         )
 
-    def _key(self, key: str | None) -> str | None:
-        """The idempotency key: what the source says it is, else the sender's own id."""
+    def _key(self, key: str | None, body: bytes) -> str | None:
+        """The idempotency key: what the source says it is, else the sender's own id.
+
+        *body* is the event's own: of a batch, its element.
+        """
         if self.source.signed_content_key:
-            return sha256(self.request.body).hexdigest()
+            return sha256(body).hexdigest()
         if self.source.dedupe_key is None:
             return key
-        variables = {
-            "body": _decoded(self.request.body),
-            "headers": _header_texts(self.request),
-        }
+        variables = {"body": _decoded_or_null(body), "headers": _header_texts(self.request)}
         return _text(self.source.dedupe_key(variables), "dedupe.key")
 
 
@@ -267,6 +268,14 @@ def _decoded(body: bytes) -> Json:
         raise BodyMalformed(
             f"the body is no JSON: {error}", cure="send UTF-8 JSON (RFC 8259)", code="invalid-json"
         ) from None
+
+
+def _decoded_or_null(body: bytes) -> Json:
+    """What a binary CloudEvent's body holds is JSON only if it is."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _encoded(data: Json) -> bytes:
@@ -326,13 +335,13 @@ def _text(value: Json, name: str) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise ExpressionFailed(f"`event.{name}` is not text: {type(value).__name__}")
+    raise ExpressionFailed(f"`{name}` is not text, but {kind_of(value)}")
 
 
 def _time(value: Json) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    text = _text(value, "time")
+    text = _text(value, "event.time")
     if not _RFC3339.fullmatch(text):
         raise ExpressionFailed(f"`event.time` is no RFC 3339 date and time: {text[:40]}")
     return text

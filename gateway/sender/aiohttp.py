@@ -102,7 +102,7 @@ class AiohttpSender:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"user-agent": user_agent},
-            skip_auto_headers=("Accept-Encoding",),
+            skip_auto_headers=("Accept-Encoding", "Content-Type"),
             auto_decompress=False,
             trust_env=False,
             raise_for_status=False,

@@ -9,6 +9,7 @@ from uuid import uuid4
 import orjson
 
 from gateway.core.errors import (
+    BodyCorrupt,
     BodyEmpty,
     BodyMalformed,
     BodyTooLarge,
@@ -43,6 +44,7 @@ STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
     (ParameterInvalid, 400, "Parameter invalid"),
     (NotFound, 404, "Not found"),
     (Conflict, 409, "Conflict"),
+    (BodyCorrupt, 500, "Stored body corrupt"),
     (Draining, 503, "Shutting down"),
     (StoreUnavailable, 503, "Storage unavailable"),
 )

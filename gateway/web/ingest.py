@@ -26,6 +26,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
 PROBLEM = (b"content-type", b"application/problem+json")
+UNKNOWN = "(unknown)"
+"""What stands for the name of a source that there is not, in logs and metrics."""
 NO_REPEATS: frozenset[bytes] = frozenset()
 
 
@@ -81,8 +83,18 @@ class PublicApp:
         if self.draining:
             raise Draining("the gateway is shutting down", cure="send it again")
         source = self._ingest.source(name.decode("latin-1"))
-        if source is None:
-            raise UnknownSource("there is no such source", cure="check the last part of the URL")
+        try:
+            if source is None:
+                cure = "check the last part of the URL"
+                raise UnknownSource("there is no such source", cure=cure)
+            return await self._receive_from(source, scope, receive)
+        except GatewayError as error:
+            self._ingest.refused(UNKNOWN if source is None else source.name, error)
+            raise
+
+    async def _receive_from(
+        self, source: Source, scope: Message, receive: Receive
+    ) -> tuple[int, Headers, bytes]:
         if scope["method"] != "POST":
             raise MethodNotAllowed("webhooks are posted", allow="POST")
         pairs = scope["headers"]

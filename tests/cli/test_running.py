@@ -47,7 +47,9 @@ def test_a_sample_can_be_sent_as_any_source(running):
 
 def test_what_is_no_event_is_said_to_be_in_the_inbox(running):
     result = running.run("send", "-", "--wait", stdin=b'{"no": "type"}')
-    assert re.search(r"202 kept in the inbox as inb_\w+: no event\nsee why: .* inbox", result.stdout)
+    assert re.search(
+        r"202 kept in the inbox as inb_\w+: no event\nsee why: .* inbox", result.stdout
+    )
     assert result.returncode == 0
 
 
@@ -57,6 +59,26 @@ def test_each_event_of_a_batch_is_waited_for(running):
     result = running.run("send", "-", "--wait", *header, stdin=json.dumps(events).encode())
     assert result.stdout.count("202 kept as evt_") == 2
     assert result.stdout.count("no route took it") == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("send", "gone.json"), "gone.json cannot be read: No such file or directory"),
+        (("explain", "--event", "gone.json"), "gone.json cannot be read"),
+        (("listen", "--secret-file", "gone"), "gone cannot be read"),
+        (("listen", "--listen", "8090"), "is no HOST:PORT"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_a_line(running, command, words):
+    result = running.run(*command)
+    assert (result.returncode, "Traceback" in result.stderr) == (2, False)
+    assert words in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_gateway_that_is_no_url_does_not_answer(running):
+    result = running.run("status", "--gateway", "notaurl")
+    assert (result.returncode, "does not answer" in result.stderr) == (75, True)
 
 
 def test_a_port_that_is_taken_is_named_and_nothing_else_is_said(running, tmp_path):

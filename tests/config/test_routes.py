@@ -3,9 +3,11 @@
 import pytest
 
 from gateway.config.routes import load_routes
+from gateway.config.settings import Settings
 from gateway.core.model import SECOND, BodyForm
 from gateway.core.routing import EndpointConfig
 from gateway.core.verifying import HmacVerifier, NoVerifier, TokenVerifier
+from gateway.loading import check
 
 GOOD = """\
 version: 1
@@ -197,6 +199,8 @@ ENDPOINT = "version: 1\nendpoints:\n  x: {{{}}}\n"
         ("url: 'https://example.com/', handler: cms", "string-pattern-mismatch"),
         ("url: 'https://example.com/', handler: 'handlers.cms:gone'", "handler"),
         ("url: 'https://example.com/', sign: none, retry: {schedule: [5]}", "not-a-duration"),
+        ("url: 'https://example.com/', sign: none, timeout: 0s", "no-time"),
+        ("url: {env: NOT_SET, default: ''}, sign: none", "string-too-short"),
     ],
 )
 def test_faults_of_an_endpoint(load, endpoint, code):
@@ -265,6 +269,59 @@ HMAC = "scheme: hmac, secrets: [{env: A}]"
 )  # fmt: skip
 def test_faults_of_a_source(load, source, code):
     assert code in [p.code for p in load(SOURCE.format(source), PATH_LIKE="/x").errors]
+
+
+def test_an_unknown_scheme_is_one_problem_that_names_the_known(load):
+    (problem,) = load(SOURCE.format("verify: {scheme: hmmac, secrets: [{env: A}]}")).problems
+    assert (problem.code, problem.cure) == ("unknown-value", "known: hmac, token; or name a preset")
+
+
+def test_a_number_in_quotes_is_told_apart_from_the_number(load):
+    (problem,) = load("version: '1'").problems
+    assert problem.cure == "write it without quotes"
+
+
+def test_an_expression_without_its_quotes_is_told_to_have_them(load):
+    text = "version: 1\nsources:\n  x: {verify: none, event: {type: ${body.a}, id: x}}"
+    assert (
+        load(text).problems[0].cure.endswith('put quotes around text that holds ${…}: "${body.id}"')
+    )
+
+
+@pytest.mark.parametrize("body", ['"${event.data}"', '["${event.data}"]', '{a: "${event.data}"}'])
+def test_a_body_of_ones_own_is_any_json(load, body):
+    loaded = load(ENDPOINT.format(f"url: 'https://example.com/', sign: none, body: {body}"))
+    assert b'"n":1' in loaded.routes.endpoints["x"].render({"event": {"data": {"n": 1}}})
+
+
+@pytest.mark.parametrize(
+    ("match", "cure"),
+    [
+        ("{type: {prefx: a}}", 'did you mean "prefix"?'),
+        ("{$or: [{type: x}, {subject: {exsts: true}}]}", 'did you mean "exists"?'),
+    ],
+)
+def test_only_data_has_fields(load, match, cure):
+    (problem,) = load(f"version: 1\nroutes: [{{name: a, match: {match}, to: [x]}}]").errors[:1]
+    assert (problem.code, problem.cure) == ("pattern-operator", cure)
+
+
+def test_secrets_that_cannot_be_kept_are_a_problem(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "routes.yaml").write_text(
+        SOURCE.format("verify: {scheme: token, secrets: [{env: NO_SUCH}]}")
+    )
+    settings = Settings(routes=tmp_path / "routes.yaml", database=tmp_path / "file" / "x.db")
+    assert [p.code for p in check(settings, {}).problems] == ["secret-unwritable"]
+
+
+def test_made_up_secrets_that_cannot_be_read_are_a_problem(tmp_path):
+    (tmp_path / "development-secrets.json").write_text("{")
+    (tmp_path / "routes.yaml").write_text(
+        SOURCE.format("verify: {scheme: token, secrets: [{env: NO_SUCH}]}")
+    )
+    settings = Settings(routes=tmp_path / "routes.yaml", database=tmp_path / "x.db")
+    assert [p.code for p in check(settings, {}).problems] == ["secret-unreadable"]
 
 
 def test_an_empty_secret_is_missing_not_empty(load, tmp_path):

@@ -41,6 +41,15 @@ def test_lists_are_written_with_commas_in_the_environment(monkeypatch):
     assert settings.egress_port == {443, 8443}
 
 
+def test_a_flag_may_hold_several_too():
+    settings = read_settings({"egress_allow": ["10.0.0.0/8,192.168.1.1", "fd12::/16"]})
+    assert len(settings.egress_allow) == 3
+
+
+def test_further_ports_are_open_besides_443():
+    assert read_settings({"egress_port": ["8443"]}).egress.ports == {443, 8443}
+
+
 def test_an_ipv6_address_is_written_in_brackets():
     assert read_settings({"listen": "[::1]:8080"}).listen == ("::1", 8080)
 
@@ -51,6 +60,9 @@ def test_an_ipv6_address_is_written_in_brackets():
         ({"listen": "8080"}, "--listen", "HOST:PORT"),
         ({"listen": "127.0.0.1:99999"}, "--listen", "HOST:PORT"),
         ({"egress_allow": ["10.0.0.0/33"]}, "--egress-allow", "address range"),
+        ({"egress_allow": [10]}, "--egress-allow", "address range"),
+        ({"egress_port": ["99999"]}, "--egress-port", "65535"),
+        ({"egress_port": ["x"]}, "--egress-port", "integer"),
         ({"grace": "soon"}, "--grace", "duration"),
         ({"log": "xml"}, "--log", "json"),
     ],

@@ -232,7 +232,6 @@ async def test_a_handlers_response_is_the_outcome_and_its_calls_are_recorded(mak
     get, patch = result["calls"]
     assert (get.method, get.url) == ("GET", "http://127.0.0.1:9/cms/items/1?a=b+c")
     assert (patch.method, patch.body) == ("PATCH", b'{"title":14}')
-    assert get.headers["idempotency-key"] == patch.headers["idempotency-key"] == result["id"]
     assert [c["method"] for c in result["attempt"]["calls"]] == ["GET", "PATCH"]
 
 
@@ -244,7 +243,7 @@ async def test_a_handlers_response_is_the_outcome_and_its_calls_are_recorded(mak
         (RetryLater("processing", after=5), "scheduled", "processing", "postponed"),
         (RetryLater(), "scheduled", "the handler asked to try later", "postponed"),
         (ValueError("no luck"), "scheduled", "handler-raised: ValueError: no luck", "raised"),
-        (TimeoutError(), "scheduled", "timeout", "unreachable"),
+        (TimeoutError("db"), "scheduled", "handler-raised: TimeoutError: db", "raised"),
     ],
 )
 async def test_a_handlers_ways_of_ending(make_flows, raised, state, reason, outcome):
@@ -254,6 +253,70 @@ async def test_a_handlers_ways_of_ending(make_flows, raised, state, reason, outc
     result = await outcome_of(make_flows, handler)
     assert (result["state"], result["reason"]) == (state, reason)
     assert result["attempt"]["outcome"] == outcome
+
+
+async def test_a_handler_has_so_long_for_all_of_its_calls(make_flows):
+    async def handler(event, endpoint):
+        await asyncio.Event().wait()
+
+    flows = make_flows(
+        to_cms(handler="handlers.x:f", timeout=1000), handlers={"handlers.x:f": handler}
+    )
+    await arrive(flows)
+    (seen,) = await flows.seen("attempt.recorded")
+    assert seen["attempt"].reason == "timeout"
+
+
+async def test_each_call_has_a_key_of_its_own_that_stays_from_attempt_to_attempt(make_flows):
+    async def handler(event, endpoint):
+        await endpoint.post("/notices", json={"n": 1})
+        await endpoint.post("/notices", json={"n": 2})
+        raise RetryLater(after=0)
+
+    flows = with_handler(make_flows, handler)
+    await arrive(flows)
+    await flows.seen("attempt.recorded", 2)
+    keys = [call.headers["idempotency-key"] for call in flows.sender.calls]
+    assert keys[:2] == keys[2:4]
+    assert keys[0] != keys[1]
+    (row,) = await flows.store.deliveries({})
+    assert all(key.startswith(row["id"]) for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("path", "url"),
+    [
+        ("items/a b", "http://127.0.0.1:9/cms/items/a%20b"),
+        ("/straße#x", "http://127.0.0.1:9/cms/stra%C3%9Fe%23x"),
+        ("/a%2Fb?c=d&e=..", "http://127.0.0.1:9/cms/a%2Fb?c=d&e=.."),
+        ("//evil.example/x", "http://127.0.0.1:9/cms/evil.example/x"),
+    ],
+)
+async def test_a_path_is_encoded_where_it_has_to_be(make_flows, path, url):
+    async def handler(event, endpoint):
+        return await endpoint.get(path)
+
+    result = await outcome_of(make_flows, handler)
+    assert result["calls"][0].url == url
+
+
+@pytest.mark.parametrize("path", ["/items/../admin", "..", "/a/./b"])
+async def test_a_path_does_not_lead_out_of_the_endpoint(make_flows, path):
+    async def handler(event, endpoint):
+        return await endpoint.delete(path)
+
+    result = await outcome_of(make_flows, handler)
+    assert (result["state"], result["calls"]) == ("dead", [])
+    assert "would lead out" in result["reason"]
+
+
+async def test_nothing_is_sent_unsigned_when_every_secret_has_ended(make_flows):
+    flows = make_flows(to_cms(keys=(Key(b"k" * 32, until=NOW),)))
+    await arrive(flows)
+    (seen,) = await flows.seen("attempt.recorded")
+    assert seen["attempt"].reason == "secrets-ended"
+    assert flows.sender.calls == []
+    assert await flows.states() == {"cms": "scheduled"}
 
 
 async def test_a_traceback_is_kept_for_the_operator(make_flows):

@@ -144,6 +144,18 @@ def test_a_batch_makes_several_events_each_with_its_own_bytes():
     assert len({e.event_id for e in found}) == 3
 
 
+def test_the_events_of_a_batch_have_keys_of_their_own():
+    batch = orjson.dumps([{**CLOUD, "id": "a"}, {**CLOUD, "id": "b"}])
+    for of in (source(signed_content_key=True), source(dedupe_key=X.template("${body.id}"))):
+        one, two = read_all(batch, BATCHED, of=of)
+        assert one.key != two.key
+
+
+def test_an_event_of_a_batch_is_a_structured_one():
+    (event,) = read_all(orjson.dumps([CLOUD]), BATCHED)
+    assert event.content_type == STRUCTURED
+
+
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"[1]"])
 def test_a_batch_is_an_array_of_events(body):
     with pytest.raises(BodyMalformed):
@@ -266,6 +278,11 @@ def test_cloudevents_need_no_mapping_even_where_there_is_one():
 def test_a_mapping_without_a_value_fails_and_says_which(templates, word):
     with pytest.raises(ExpressionFailed, match=word):
         read_all(b'{"list":[],"at":"monday","empty":""}', of=mapped(**templates))
+
+
+def test_an_id_of_null_is_none():
+    event = read_one(b'{"n":null}', of=mapped(type="x", id="${body.n}"), verified_id="msg_1")
+    assert (event.id, event.key) == ("msg_1", "msg_1")
 
 
 def test_the_idempotency_key_can_be_computed_or_be_the_content():

@@ -35,6 +35,14 @@ def test_handlers_may_import_each_other(folder):
     assert Handlers(folder).find("hands.mine:act") == ""
 
 
+def test_a_broken_module_says_nothing_about_its_neighbours(folder):
+    put(folder, "def (", "broken")
+    put(folder, GOOD)
+    handlers = Handlers(folder)
+    assert "syntax error" in handlers.find("hands.broken:act")
+    assert handlers.find("hands.mine:act") == ""
+
+
 @pytest.mark.parametrize(
     ("text", "name", "words"),
     [

@@ -22,6 +22,15 @@ def settings_for(routes_file, tmp_path, **more) -> Settings:
     return Settings(routes=routes_file, database=tmp_path / "data" / "gateway.db", **fields)
 
 
+async def post_to_open(service, event: dict[str, str]) -> None:
+    event = {"specversion": "1.0", "id": "1", "source": "/s", **event}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{service.public_url}/in/open", json=event) as answer,
+    ):
+        assert answer.status == 200
+
+
 async def test_a_bad_routes_file_keeps_it_from_starting_and_leaves_nothing(routes_file, tmp_path):
     routes_file.write_text("version: 1\nrotues: []\n")
     with pytest.raises(ConfigError):
@@ -39,6 +48,17 @@ async def test_an_address_in_use_is_named_with_the_flag_and_the_database_let_go(
         await service.start()
     assert read_note(settings.database) is None
     taken.close()
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xff", None])
+async def test_a_token_file_that_holds_no_token_keeps_it_from_starting(
+    routes_file, tmp_path, content
+):
+    file = tmp_path / "token"
+    file.mkdir() if content is None else file.write_bytes(content)
+    service = await Service.open(settings_for(routes_file, tmp_path, admin_token_file=file))
+    with pytest.raises(ConfigError, match="--admin-token-file: admin-token"):
+        await service.start()
 
 
 async def test_two_gateways_cannot_share_a_database(routes_file, tmp_path):
@@ -125,6 +145,29 @@ async def test_a_bad_or_absent_file_leaves_the_former_in_force_and_says_so(
     await gateway.endpoint("cms").calls(1)
 
 
+async def test_work_for_an_endpoint_that_was_not_there_at_start_goes_on_when_it_is_back(
+    routes_file, tmp_path
+):
+    settings, text = settings_for(routes_file, tmp_path), routes_file.read_text()
+    without = text.replace("to: [pager]", "to: [cms]").replace("  pager:", "  other:")
+    server = ScriptedServer()
+    await server.start()
+    server.endpoint("pager").hang()
+    for routes in (text, without):
+        routes_file.write_text(routes)
+        service = await Service.open(settings, stand_in=lambda name: f"{server.url}/{name}")
+        await service.start()
+        if routes == text:
+            await post_to_open(service, {"type": "license.expired"})
+            await server.endpoint("pager").calls(1)
+            await service.stop()
+    routes_file.write_text(text)
+    assert (await service.reload()).routes is not None
+    await server.endpoint("pager").calls(2)
+    await service.stop()
+    await server.stop()
+
+
 async def test_work_for_an_endpoint_that_left_the_file_waits_visibly(gateway, routes_file):
     await gateway.service._operate.pause("pager")
     await gateway.send("getty", {"type": "license.expired"})
@@ -198,16 +241,7 @@ async def test_what_was_under_way_when_it_stopped_is_delivered_after_the_next_st
         service = await Service.open(settings, stand_in=lambda name: f"{server.url}/{name}")
         await service.start()
         if round_ == 1:
-            body = b'{"specversion":"1.0","id":"1","source":"/s","type":"license.expiring"}'
-            async with (
-                aiohttp.ClientSession() as session,
-                session.post(
-                    f"{service.public_url}/in/open",
-                    data=body,
-                    headers={"content-type": "application/json"},
-                ) as answer,
-            ):
-                assert answer.status == 200
+            await post_to_open(service, {"type": "license.expiring"})
         await server.endpoint("cms").calls(round_)
         if round_ == 2:
             while (await service._store.deliveries({}))[0]["state"] != "delivered":

@@ -21,7 +21,7 @@ async def test_a_handler_that_blocks_the_loop_is_named(tmp_path):
     reports, telemetry = [], Telemetry()
     telemetry.listen(lambda name, fields: (reports.append((name, fields)), told.set()))
     told, until = asyncio.Event(), threading.Event()
-    watchdog = Watchdog(telemetry, tmp_path, patience=0.05)
+    watchdog = Watchdog(telemetry, lambda: [tmp_path], patience=0.05)
     watchdog._report, original = lambda *a: (until.set(), original(*a)), watchdog._report
     watchdog.start()
     names["block"](until)
@@ -33,10 +33,10 @@ async def test_a_handler_that_blocks_the_loop_is_named(tmp_path):
 
 
 def test_without_a_handler_on_the_stack_the_innermost_line_is_named(tmp_path):
-    name, fields = blamed(sys._getframe(), tmp_path)
+    name, fields = blamed(sys._getframe(), [tmp_path])
     assert name == "loop.blocked"
     assert "test_watchdog.py" in fields["place"]
 
 
 def test_an_empty_stack_is_no_crash(tmp_path):
-    assert blamed(None, tmp_path) == ("loop.blocked", {"place": ""})
+    assert blamed(None, [tmp_path]) == ("loop.blocked", {"place": ""})

@@ -151,12 +151,16 @@ async def test_metrics_count_what_happened(gateway, api):
     await an_expired_licence(gateway)
     await gateway.send("getty", {"type": "nobody.cares"})
     await gateway.post("getty", b"{}", {"content-type": "application/json"})
+    await gateway.post("open", b"", {})
+    await gateway.post("nobody", b"{}", {})
     await gateway.settled()
     _, text = await api("GET", "/metrics")
     for line in (
         'gateway_events_received_total{outcome="accepted",source="getty"} 1.0',
         'gateway_events_received_total{outcome="unmatched",source="getty"} 1.0',
         'gateway_events_received_total{outcome="verification-failed",source="getty"} 1.0',
+        'gateway_events_received_total{outcome="empty-body",source="open"} 1.0',
+        'gateway_events_received_total{outcome="unknown-source",source="(unknown)"} 1.0',
         'gateway_attempts_total{endpoint="cms",outcome="accepted"} 1.0',
         'gateway_deliveries_ended_total{endpoint="pager",state="dead"} 1.0',
         'gateway_attempt_duration_seconds_count{endpoint="cms"} 1.0',
