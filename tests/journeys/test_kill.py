@@ -11,7 +11,7 @@ import signal
 
 import pytest
 
-EVENTS, KILLS = 1500, 6
+EVENTS, KILLS = 5000, 10
 
 
 @pytest.mark.timeout(120)
