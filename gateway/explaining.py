@@ -6,7 +6,7 @@ from gateway.core.errors import NotFound
 from gateway.core.model import Delivery, Event, Json, Micros, event_id
 from gateway.core.routing import Routes, Source, plan
 from gateway.core.verifying import Inbound
-from gateway.flows.deliver import signed_post
+from gateway.flows.deliver import request_of
 from gateway.flows.reading import STRUCTURED, read
 
 
@@ -19,13 +19,13 @@ def explained(
     lower-case name. Raises what reading it raises.
     """
     event = _read(_source(routes, source_name), body, headers, now)
-    deliveries, failures = plan(event, routes)
+    routed = plan(event, routes)
     return {
         "event": event.fields,
         "routes": [
             {
                 "name": route.name,
-                "matches": not (misses := route.pattern.misses(event.fields)),
+                "matches": not (misses := route.pattern.misses(event.fields)[0]),
                 "to": [target.endpoint for target in route.to],
                 "misses": [
                     {"field": miss.path, "wanted": miss.wanted, "seen": miss.seen}
@@ -34,8 +34,8 @@ def explained(
             }
             for route in routes.routes
         ],
-        "requests": [_request(routes, delivery, now) for delivery in deliveries],
-        "failures": [detail for _, detail in failures],
+        "requests": [_request(routes, delivery, now) for delivery in routed.deliveries],
+        "failures": [failure.detail for failure in routed.failures],
     }
 
 
@@ -45,7 +45,7 @@ def _read(source: Source, body: bytes, headers: Mapping[str, str], now: Micros) 
     given = {"content-type": content_type, **headers}
     raw = {name.encode(): value.encode() for name, value in given.items()}
     request = Inbound("POST", raw, frozenset(), body, now)
-    return read(source, request, None, lambda: event_id(now, 0))[0]
+    return read(source, request, None, lambda: event_id(now, 0)).events[0]
 
 
 def looks_like_cloudevent(body: bytes) -> bool:
@@ -71,7 +71,7 @@ def _request(routes: Routes, delivery: Delivery, now: Micros) -> dict[str, Json]
             "handler": endpoint.handler,
             "url": endpoint.url,
         }
-    call = signed_post(endpoint, delivery, now)
+    call = request_of(endpoint, delivery, now)
     hidden = {"webhook-signature", *endpoint.headers}
     return {
         "endpoint": endpoint.name,

@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from gateway.core.model import SECOND, Arrival, Attempt, Delivery, Micros, Receipt
+from gateway.core.model import SECOND, Arrival, Attempt, Delivery, Micros, Receipt, Routed
 from gateway.core.retry import Decision, Finish, GiveUp
 
 BOUNDS: tuple[Micros, ...] = tuple(
@@ -28,6 +28,7 @@ class Metrics(Collector):
     def __init__(self, lanes: Callable[[], list[dict[str, Any]]]) -> None:
         self._lanes = lanes
         self._events: Counter[tuple[str, str]] = Counter()
+        self._routes: Counter[tuple[str, str]] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._ended: Counter[tuple[str, str]] = Counter()
         self._durations: dict[str, list[int]] = {}
@@ -48,6 +49,8 @@ class Metrics(Collector):
             self._kept(**fields)
         elif name == "event.refused":
             self._events[fields["source"], fields["code"]] += 1
+        elif name == "event.ignored":
+            self._events[fields["source"], "ignored"] += 1
         elif name == "event.unreadable":
             self._events[fields["source"], "unreadable"] += 1
 
@@ -56,8 +59,24 @@ class Metrics(Collector):
             if receipt.duplicate:
                 outcome = "duplicate"
             else:
-                outcome = "accepted" if arrival.deliveries else "unmatched"
+                outcome = "accepted" if arrival.routed.matched else "unmatched"
+                self._routed(arrival.routed)
             self._events[source, outcome] += 1
+
+    def _routed(self, routed: Routed) -> None:
+        for route in routed.matched:
+            self._routes[route, "matched"] += 1
+        for withheld in routed.withheld:
+            self._routes[withheld.route, withheld.reason] += 1
+        for failure in routed.failures:
+            self._routes[failure.route, "failed"] += 1
+
+    def routes(self) -> dict[str, dict[str, int]]:
+        """What each route has done since the start: how often it matched, withheld, and failed."""
+        counts: dict[str, dict[str, int]] = {}
+        for (route, what), count in self._routes.items():
+            counts.setdefault(route, {})[what] = count
+        return counts
 
     def _attempt(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> None:
         endpoint = delivery.endpoint
@@ -79,6 +98,12 @@ class Metrics(Collector):
             "Requests by what became of them.",
             ("source", "outcome"),
             self._events,
+        )
+        yield _counter(
+            "gateway_route_events",
+            "Events by route: matched, withheld (shadow, once), or with an expression that failed.",
+            ("route", "outcome"),
+            self._routes,
         )
         yield _counter(
             "gateway_attempts", "Attempts by outcome.", ("endpoint", "outcome"), self._attempts

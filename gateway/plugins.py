@@ -29,15 +29,20 @@ class Handlers:
         self._faults: dict[str, str] = {}
         self._former: dict[str, dict[str, ModuleType]] = {}
 
-    def find(self, name: str) -> str:
-        """Load `module:function`; why that cannot be done, or nothing."""
+    def find(self, name: str, arguments: tuple[str, ...] | None = None) -> str:
+        """Load `module:function`; why that cannot be done, or nothing.
+
+        With *arguments*, also why it cannot be called with just those as keywords.
+        """
         if name not in self._loaded and name not in self._faults:
             found = self._load(*name.split(":", 1))
             if isinstance(found, str):
                 self._faults[name] = found
             else:
                 self._loaded[name] = found
-        return self._faults.get(name, "")
+        if name in self._faults:
+            return self._faults[name]
+        return "" if arguments is None else _misfit(self._loaded[name], name, arguments)
 
     def get(self, name: str) -> Handler:
         """A handler that was found."""
@@ -82,10 +87,19 @@ def _checked(module: ModuleType, name: str, place: str) -> Handler | str:
     if not inspect.iscoroutinefunction(function):
         return f"{name} in {place} is no coroutine: write `async def {name}(event, endpoint)`"
     try:
-        inspect.signature(function).bind(None, None)
+        inspect.signature(function).bind_partial(None, None)
     except TypeError:
         return f"{name} in {place} does not take (event, endpoint)"
     return cast("Handler", function)
+
+
+def _misfit(function: Handler, name: str, arguments: tuple[str, ...]) -> str:
+    """Why a handler cannot be called with these keyword arguments; nothing where it can."""
+    try:
+        inspect.signature(function).bind(None, None, **dict.fromkeys(arguments))
+    except TypeError as error:
+        return f"{name} cannot be called so: {error}"
+    return ""
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from gateway.core.model import (
     Outcome,
     Receipt,
     Response,
+    Routed,
 )
 from gateway.core.retry import Decision
 
@@ -48,7 +49,8 @@ class AppendStore(Protocol):
         """Keep the events with all their deliveries, in one commit, and say which were duplicates.
 
         Deliveries that hold a lease are leased, the others scheduled for now. A duplicate keeps
-        neither event nor deliveries; with another body than the first, it goes to the inbox.
+        neither event nor deliveries; with another body than the first, it goes to the inbox. Nor are
+        deliveries kept of routes whose `once` has fired for that value: the receipt names them.
         Raises StoreUnavailable: then nothing of it is kept.
         """
 
@@ -101,6 +103,9 @@ class LookUpStore(Protocol):
     async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
         """The attempts of one delivery, in order."""
 
+    async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
+        """What routes that matched an event did not send, and why."""
+
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """What was unreadable or unmatched, newest first."""
 
@@ -123,8 +128,11 @@ class OperateStore(Protocol):
     async def cancel(self, event_id: EventId, n: int, now: Micros, reason: str) -> str | None:
         """Cancel a scheduled delivery; returns as `redeliver` does."""
 
-    async def replay(self, event_id: EventId, deliveries: Sequence[Delivery], now: Micros) -> int:
-        """Add new deliveries to a stored event; the number of the first of them."""
+    async def replay(self, event_id: EventId, routed: Routed, now: Micros) -> list[int]:
+        """Add new deliveries to a stored event; their numbers.
+
+        Those of a route whose `once` has fired by another event are not added.
+        """
 
     async def set_endpoint(self, name: str, state: str, reason: str, now: Micros) -> None:
         """Write down that an endpoint is `open`, `paused`, `disabled` or `blocked`."""
@@ -198,5 +206,8 @@ class Endpoint(Protocol):
 class Handler(Protocol):
     """A coroutine function of handlers/ that speaks an endpoint's own API."""
 
-    async def __call__(self, event: Event, endpoint: Endpoint) -> Response:
-        """Do it. The response is the outcome; where there is nothing to do, raise Skip."""
+    async def __call__(self, event: Event, endpoint: Endpoint, **arguments: Json) -> Response:
+        """Do it. The response is the outcome; where there is nothing to do, raise Skip.
+
+        *arguments* are what the route's target has under `with:`.
+        """

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.clock import SystemClock
+from gateway.config.files import included
 from gateway.config.private import write_private
 from gateway.config.settings import Settings
 from gateway.core.errors import ConfigError, Problem
@@ -77,6 +78,7 @@ class Service:
         self.public_url = ""
         self.admin_url = ""
         self._check_routes = check_routes
+        self._including = checked.loaded.files.patterns
         self._handlers = checked.handlers
         self._store = store
         self._clock = clock
@@ -84,6 +86,7 @@ class Service:
         self._servers: list[Server] = []
         self._serving: list[asyncio.Task[None]] = []
         self._hurried = asyncio.Event()
+        self._reloading = asyncio.Lock()
         self.telemetry = Telemetry()
         self._assemble()
 
@@ -156,7 +159,7 @@ class Service:
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)
         self._watchdog = Watchdog(telemetry, self._handler_places)
-        self._watcher = Watcher(self.settings.routes, self._handler_packages, self.reload)
+        self._watcher = Watcher(self._routes_files, self._handler_packages, self.reload)
         self._public = PublicApp(self._ingest, self._ready)
 
     # -- life --------------------------------------------------------------------------------------
@@ -260,24 +263,39 @@ class Service:
     # -- routes ------------------------------------------------------------------------------------
 
     async def reload(self) -> Checked:
-        """Put the routes file in force as it is now; a bad or absent one changes nothing."""
-        checked = self._check_routes()
-        if checked.routes is None:
-            self.telemetry.emit(
-                "routes.rejected",
-                problems=[str(problem) for problem in checked.problems],
-                in_force=self.routes.fingerprint,
-            )
-            return checked
-        self.routes, self._handlers = checked.routes, checked.handlers
-        self._lanes.configure(checked.routes.endpoints)
+        """Put the routes files in force as they are now; bad or absent ones change nothing.
+
+        They are read and indexed in a thread, so that events are taken meanwhile.
+        """
+        async with self._reloading:
+            checked = await asyncio.to_thread(self._check_routes)
+            self._including = checked.loaded.files.patterns
+            if checked.routes is None:
+                self.telemetry.emit(
+                    "routes.rejected",
+                    problems=[str(problem) for problem in checked.problems],
+                    in_force=self.routes.fingerprint,
+                )
+                return checked
+            await self._put_in_force(checked, checked.routes)
+        return checked
+
+    async def _put_in_force(self, checked: Checked, routes: Routes) -> None:
+        self.routes, self._handlers = routes, checked.handlers
+        self._lanes.configure(routes.endpoints)
         self._deliver.empty_closed_lanes()
-        self._ingest.use(checked.routes)
+        self._ingest.use(routes)
+        gc.freeze()  # an index is large, and lives until the next
         await self._claim.refresh()  # what waited for an endpoint that is new, or back
         await self._operate.reopen_blocked()
         self._lanes.wake()
-        self.telemetry.emit("routes.reloaded", fingerprint=checked.routes.fingerprint)
-        return checked
+        self.telemetry.emit("routes.reloaded", fingerprint=routes.fingerprint)
+
+    def _routes_files(self) -> list[Path]:
+        """The routes file and those that it includes, as far as they are there now."""
+        first = self.settings.routes.absolute()
+        more = [file for base, pattern in self._including for file in included(base, pattern)]
+        return [first, *(file.absolute() for file in more)]
 
     def _handler_packages(self) -> set[str]:
         """The top folders that the handlers in force come from."""

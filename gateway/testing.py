@@ -9,6 +9,8 @@
 
 The gateway is the real one, on a database of its own; only its endpoints' URLs are the scripted
 server's, and its clock is moved by hand, so that a retry in two hours takes no time.
+
+`matches` and `Matcher` try patterns on decoded JSON, without a gateway.
 """
 
 import asyncio
@@ -28,16 +30,65 @@ from aiohttp import web
 
 from gateway.clock import SystemClock
 from gateway.config.settings import Settings
-from gateway.core.errors import ConfigError
+from gateway.core.errors import ConfigError, Problem
+from gateway.core.grammar import Fault, PatternCompiler, PatternInvalid
+from gateway.core.index import Index
 from gateway.core.model import SECOND, Json, Micros
 from gateway.core.retry import Finish, GiveUp
 from gateway.service import Service
 from gateway.web.server import listen
 
-__all__ = ["Gateway", "ManualClock", "ReceivedCall", "ScriptedEndpoint", "ScriptedServer"]
+__all__ = [
+    "Gateway",
+    "ManualClock",
+    "Matcher",
+    "ReceivedCall",
+    "ScriptedEndpoint",
+    "ScriptedServer",
+    "matches",
+]
 
 ANYWHERE = ("127.0.0.1", 0)
 LOOK_AGAIN_SECONDS = 0.1
+
+
+class Matcher:
+    """Many patterns, by name, as the `match` of routes has them. Raises ConfigError where one is faulty.
+
+    *lists* are what `in:` may name.
+    """
+
+    def __init__(
+        self, patterns: Mapping[str, Json], *, lists: Mapping[str, list[Json]] | None = None
+    ) -> None:
+        compiler = PatternCompiler(lists)
+        problems: list[Problem] = []
+        compiled = []
+        for name, pattern in patterns.items():
+            try:
+                compiled.append(compiler.compile(pattern))
+            except PatternInvalid as error:
+                problems += [_problem(name, fault) for fault in error.faults]
+        if problems:
+            raise ConfigError(problems)
+        self._names = list(patterns)
+        self._index = Index(compiled)
+
+    def match(self, event: Mapping[str, Json]) -> set[str]:
+        """The names of the patterns that *event*, decoded JSON, satisfies."""
+        return {self._names[number] for number in self._index.match(event)}
+
+
+def matches(
+    pattern: Json, event: Mapping[str, Json], *, lists: Mapping[str, list[Json]] | None = None
+) -> bool:
+    """Whether *event*, decoded JSON, satisfies *pattern*. Raises ConfigError where that is faulty."""
+    return bool(Matcher({"match": pattern}, lists=lists).match(event))
+
+
+def _problem(name: str, fault: Fault) -> Problem:
+    place = ".".join(map(str, (name, *fault.place)))
+    return Problem(file=place, line=0, column=0, code=fault.code, what=fault.what, cure=fault.cure)
 
 
 class ManualClock:

@@ -1,7 +1,7 @@
-"""Sees that the routes file, or a handler beside it, has changed."""
+"""Sees that the routes file, one that it includes, or a handler beside it, has changed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,14 +20,17 @@ class Watcher:
 
     def __init__(
         self,
-        routes: Path,
+        routes: Callable[[], Sequence[Path]],
         packages: Callable[[], Iterable[str]],
         changed: Callable[[], Awaitable[object]],
     ) -> None:
-        self._routes = routes.absolute()
+        self._routes = routes
+        """The routes file, then those that it includes now."""
         self._packages = packages
         self._changed = changed
         self._task: asyncio.Task[None] | None = None
+        self._digests: dict[Path, tuple[tuple[int, ...], bytes]] = {}
+        """By file: its size and time, and the digest of what it then held."""
         self._seen = self._content()
 
     def start(self) -> None:
@@ -60,25 +63,30 @@ class Watcher:
                     break
 
     def _folders(self) -> list[Path]:
-        """The routes file's folder, and every folder of the packages that its handlers live in."""
-        home = self._routes.parent
-        found = {home}
+        """The routes files' folders, and every folder of the packages that handlers live in."""
+        files = self._routes()
+        home = files[0].parent
+        found = {file.parent for file in files}
         for package in self._packages():
             for folder in (home / package, *(home / package).rglob("*")):
                 if folder.is_dir() and folder.name != "__pycache__":
                     found.add(folder)
-        return sorted(found)
+        return sorted(folder for folder in found if folder.is_dir())
 
-    def _content(self) -> bytes:
-        """A digest of the routes file and of the handlers' code."""
-        files = [self._routes]
+    def _content(self) -> dict[Path, bytes]:
+        """A digest of each routes file and of each file of the handlers' code."""
+        files = list(self._routes())
         for folder in self._folders():
             files += sorted(folder.glob("*.py"))
-        digest = sha256()
-        for file in files:
-            try:
-                content = file.read_bytes()
-            except OSError:
-                content = b"(absent)"
-            digest.update(b"%b\0%d\0%b" % (str(file).encode(), len(content), content))
-        return digest.digest()
+        return {file: self._digest(file) for file in files}
+
+    def _digest(self, file: Path) -> bytes:
+        try:
+            about = file.stat()
+            stamp = (about.st_mtime_ns, about.st_size, about.st_ino)
+            known = self._digests.get(file)
+            if known is None or known[0] != stamp:
+                known = self._digests[file] = (stamp, sha256(file.read_bytes()).digest())
+        except OSError:
+            return b"(absent)"
+        return known[1]

@@ -17,7 +17,7 @@ import yaml
 
 from gateway.config.document import read_document
 from gateway.config.settings import Settings
-from gateway.core.pattern import compile_pattern
+from gateway.core.grammar import compile_pattern
 from gateway.loading import check
 
 ROOT = Path(__file__).parents[1]

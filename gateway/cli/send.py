@@ -209,7 +209,7 @@ async def _ping(settings: Any, endpoint: Any) -> tuple[Any, Any]:
     from gateway.core.model import Call, Delivery, event_id
     from gateway.core.routing import Source
     from gateway.core.verifying import Inbound, NoVerifier
-    from gateway.flows.deliver import signed_post
+    from gateway.flows.deliver import request_of
     from gateway.flows.reading import read
     from gateway.sender.aiohttp import AiohttpSender
 
@@ -218,8 +218,8 @@ async def _ping(settings: Any, endpoint: Any) -> tuple[Any, Any]:
         body = orjson.dumps({"type": "gateway.ping", "data": {"endpoint": endpoint.name}})
         request = Inbound("POST", {}, frozenset(), body, now)
         source = Source(name="gateway", verifier=NoVerifier())
-        (event,) = read(source, request, None, lambda: event_id(now, entropy.randbits(48)))
-        call = signed_post(endpoint, Delivery(event, 0, "ping", endpoint.name), now)
+        (event,) = read(source, request, None, lambda: event_id(now, entropy.randbits(48))).events
+        call = request_of(endpoint, Delivery(event, 0, "ping", endpoint.name), now)
     else:
         call = Call(
             method="GET",

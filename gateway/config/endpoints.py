@@ -27,13 +27,31 @@ def event_expressions() -> Expressions:
     return Expressions(["event"])
 
 
-def build_endpoint(name: str, shape: EndpointShape, part: Part) -> EndpointConfig | None:
-    """The endpoint that *shape* describes; None where it cannot be built, which is noted."""
+@cache
+def item_expressions() -> Expressions:
+    """What `${…}` sees where an event and an item of its `each` are known."""
+    return Expressions(["event", "item"])
+
+
+def build_endpoint(
+    name: str, shape: EndpointShape, part: Part, *, only_called: bool = False
+) -> EndpointConfig | None:
+    """The endpoint that *shape* describes; None where it cannot be built, which is noted.
+
+    *only_called*: every target that sends to it spells out a `call`, so that no event is posted to it.
+    """
+    if shape.sign is None and shape.handler is None and not only_called:
+        part.fault(
+            "unsigned",
+            "what is posted here would not be signed",
+            "add `sign: {secrets: [{env: NAME}]}`, or spell out `sign: none`",
+            key=True,
+        )
     url = part.around.stand_in(name) or _url(shape, part.at("url"))
     keys = _signing_keys(shape, part)
     headers = {} if shape.auth is None else _auth_headers(shape.auth, part.at("auth"))
     if shape.handler is not None:
-        fault = part.around.find_handler(shape.handler)
+        fault = part.around.find_handler(shape.handler, None)
         if fault:
             part.at("handler").fault("handler", fault, "see docs/handlers.md")
     form, render = _body(shape, part.at("body"))
@@ -54,6 +72,7 @@ def build_endpoint(name: str, shape: EndpointShape, part: Part) -> EndpointConfi
         retry=RetryPolicy() if shape.retry is None else RetryPolicy(tuple(shape.retry.schedule)),
         timeout=shape.timeout,
         concurrency=shape.concurrency,
+        groups=tuple(shape.groups),
         owner=shape.owner,
     )
 
@@ -65,13 +84,6 @@ def _signing_keys(shape: EndpointShape, part: Part) -> tuple[Key, ...]:
         case "none":
             return ()
         case None:
-            if shape.handler is None:
-                part.fault(
-                    "unsigned",
-                    "what is posted here would not be signed",
-                    "add `sign: {secrets: [{env: NAME}]}`, or spell out `sign: none`",
-                    key=True,
-                )
             return ()
 
 

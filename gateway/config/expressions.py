@@ -9,10 +9,12 @@ why; an error never passes for a value, although the library shows errors as tex
 
 Plain paths (`body.license.id`, `headers["x-id"]`) are most of what people write, and a Python getter
 is ten times as fast as CEL: those are compiled to getters, and a property test holds them to CEL.
+
+To CEL's own functions, and those of its string and optional extensions, FUNCTIONS adds a few.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +24,7 @@ from cel_expr_python.ext.ext_strings import ExtStrings
 
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import Json, kind_of
-from gateway.core.routing import Compute
+from gateway.core.routing import Compute, Scope
 
 LONGEST_SHOWN = 120
 
@@ -36,6 +38,39 @@ class ExpressionInvalid(Exception):  # becomes a Problem of the file it stands i
         self.cure = cure
 
 
+_DAY = timedelta(days=1)
+
+FUNCTIONS = (
+    cel.FunctionDecl(
+        "days",
+        [
+            cel.Overload(
+                "days_int", cel.Type.DURATION, [cel.Type.INT], impl=lambda count: _DAY * count
+            )
+        ],
+    ),
+    cel.FunctionDecl(
+        "daysBetween",
+        [
+            cel.Overload(
+                "days_between_timestamps",
+                cel.Type.INT,
+                [cel.Type.TIMESTAMP, cel.Type.TIMESTAMP],
+                impl=lambda earlier, later: int((later - earlier) / _DAY),
+            )
+        ],
+    ),
+    *(
+        cel.FunctionDecl(
+            name, [cel.Overload(f"{name}_string", cel.Type.STRING, [cel.Type.STRING], True, impl=do)]
+        )
+        for name, do in (("lower", str.lower), ("upper", str.upper))
+    ),
+)
+"""`days(14)`, a duration; `daysBetween(a, b)`, whole days from one timestamp to another, negative where
+b is earlier; `text.lower()` and `text.upper()`, of any script."""
+
+
 class Expressions:
     """Compiles expressions over a fixed set of variables."""
 
@@ -43,7 +78,7 @@ class Expressions:
         self.variables = tuple(variables)
         self._env = cel.NewEnv(
             variables=dict.fromkeys(variables, cel.Type.DYN),
-            extensions=[ExtStrings(), ExtOptional()],
+            extensions=[ExtStrings(), ExtOptional(), cel.CelExtension("gateway", FUNCTIONS)],
         )
 
     def template(self, template: Json) -> Compute:
@@ -65,14 +100,36 @@ class Expressions:
         if all(isinstance(piece, str) for piece in pieces):
             literal = "".join(piece for piece in pieces if isinstance(piece, str))
             return lambda _variables: literal
+        compute = self.pieces(text)
+        return lambda variables: "".join(piece for piece, _ in compute(variables))
+
+    def pieces(self, text: str) -> Callable[[Mapping[str, Json]], list[tuple[str, bool]]]:
+        """What computes the pieces of a text, each with whether it is the value of an expression."""
         parts = [
             piece if isinstance(piece, str) else (piece.source, self.expression(piece.source))
-            for piece in pieces
+            for piece in _split(text)
         ]
-        return lambda variables: "".join(
-            part if isinstance(part, str) else _as_text(part[1](variables), part[0])
+        return lambda variables: [
+            (part, False) if isinstance(part, str) else (_as_text(part[1](variables), part[0]), True)
             for part in parts
-        )
+        ]
+
+    def literals(self, text: str) -> list[str]:
+        """The pieces of a text that are no expressions. Raises ExpressionInvalid."""
+        return [piece for piece in _split(text) if isinstance(piece, str)]
+
+    def condition(self, source: str) -> Compute:
+        """What computes a bare expression that is true or false. Raises ExpressionInvalid."""
+        if source.strip().startswith("${"):
+            bare = source.strip().removeprefix("${").removesuffix("}").strip()
+            cure = f"write `{bare}`: ${{…}} is for values"
+            raise ExpressionInvalid(f"`{source}` is wrapped in ${{…}}", cure)
+        compute = self.expression(source)
+        kind = self._env.compile(source).return_type().name()
+        if kind not in ("BOOL", "DYN"):
+            what = f"`{_excerpt(source)}` is {kind.lower()}, neither true nor false"
+            raise ExpressionInvalid(what, "compare it with something")
+        return compute
 
     def expression(self, source: str) -> Compute:
         """What computes one expression. Raises ExpressionInvalid."""
@@ -87,21 +144,57 @@ class Expressions:
             program = env.compile(source)
         except RuntimeError as error:
             raise _invalid(source, str(error), self.variables) from None
+        if "optional_type" in program.return_type().name():
+            what = f"`{_excerpt(source)}` may have no value"
+            raise ExpressionInvalid(what, "say what it is then: .orValue(…)")
+        plain_value = _plain_value if "?" in source or "optional" in source else cel.Value.plain_value
 
         def compute(variables: Mapping[str, Json]) -> Json:
             try:
-                value = program.eval(env.Activation(variables))
-                plain = value.plain_value()
-            except TypeError:  # the library's own words speak of C++
-                what = "its value is nothing that JSON can hold (an optional wants .orValue(…))"
-                raise ExpressionFailed(f"`{source}`: {what}") from None
-            except (RuntimeError, ValueError) as error:
+                value = program.eval(_activation(env, variables))
+                plain = plain_value(value)
+            except (RuntimeError, ValueError, OverflowError) as error:
                 raise ExpressionFailed(f"`{source}`: {_first_line(error)}") from None
             if value.type() == cel.Type.ERROR:  # its plain value is the error's text
                 raise ExpressionFailed(f"`{source}`: {_first_line(plain)}")
             return _as_json(plain, source)
 
         return compute
+
+
+def _activation(env: Any, variables: Mapping[str, Json]) -> Any:
+    """The variables as CEL sees them: made once for all the expressions that look at one event."""
+    if not isinstance(variables, Scope):
+        return env.Activation(variables)
+    if variables.activation is None:
+        variables.activation = env.Activation(variables)
+    return variables.activation
+
+
+def _plain_value(value: Any) -> Any:
+    """A value in Python's terms, looked into with care.
+
+    Asked for the plain value of an optional, the library raises TypeError; of a mapping that holds
+    one, the process dies.
+    """
+    try:
+        inner = value.value()
+    except TypeError:
+        raise ValueError(NO_JSON) from None
+    if isinstance(inner, list):
+        return [_checked(each) for each in inner]
+    if isinstance(inner, dict):
+        return {key: _checked(each) for key, each in inner.items()}
+    return value.plain_value()
+
+
+def _checked(value: Any) -> Any:
+    if value.type() == cel.Type.ERROR:
+        raise ValueError(NO_JSON)
+    return _plain_value(value)
+
+
+NO_JSON = "its value is nothing that JSON can hold (an optional wants .orValue(…))"
 
 
 class _Expression:
@@ -247,12 +340,16 @@ def _invalid(source: str, message: str, variables: Sequence[str]) -> ExpressionI
     column, what = (int(found[1]), found[2]) if found else (0, first)
     what = re.sub(r" expecting \{.*", "", what).removesuffix(" (in container '')")
     where = f" at character {column}" if column > 0 else ""
-    shown = source if len(source) <= LONGEST_SHOWN else source[:LONGEST_SHOWN] + "…"
+    shown = _excerpt(source)
     if "undeclared reference" in what:
         cure = f"use one of {', '.join(variables)}"
     else:
         cure = "see docs/routes.md, Expressions"
     return ExpressionInvalid(f"`{shown}` is no expression{where}: {what}", cure)
+
+
+def _excerpt(source: str) -> str:
+    return source if len(source) <= LONGEST_SHOWN else source[:LONGEST_SHOWN] + "…"
 
 
 def _first_line(error: object) -> str:

@@ -172,7 +172,9 @@ def _keys(shape: Any, location: Sequence[str | int]) -> list[str]:
             shape = _entered(shape, step)
     shape = _bare(shape)
     return (
-        list(shape.model_fields) if isinstance(shape, type) and issubclass(shape, BaseModel) else []
+        [field.alias or name for name, field in shape.model_fields.items()]
+        if isinstance(shape, type) and issubclass(shape, BaseModel)
+        else []
     )
 
 
@@ -203,7 +205,8 @@ def _entered(annotation: Any, step: str | int) -> Any:
     """The annotation of what stands at *step* within."""
     annotation = _bare(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        field = annotation.model_fields.get(str(step))
+        fields = annotation.model_fields
+        field = next((f for name, f in fields.items() if (f.alias or name) == step), None)
         return None if field is None else field.annotation
     arguments = get_args(annotation)
     return arguments[-1] if arguments else None

@@ -25,8 +25,9 @@ class Surroundings:
 
     secrets: SecretBook
     egress: EgressPolicy
-    find_handler: Callable[[str], str]
-    """Given `module:function`: why there is no such handler, or nothing."""
+    find_handler: Callable[[str, tuple[str, ...] | None], str]
+    """Given `module:function`: why there is no such handler, or nothing; given the names of keyword
+    arguments too, why it cannot be called with them."""
     stand_in: Callable[[str], str] = _none
     """Given an endpoint's name: the URL to use instead of its own, or nothing."""
 
@@ -90,6 +91,14 @@ class Part:
                 continue
             keys.append(Key(material, reference.until))
         return tuple(keys)
+
+    def condition(self, source: str, expressions: Expressions) -> Compute | None:
+        """A compiled `when`; None where it does not compile, which is noted."""
+        try:
+            return expressions.condition(source)
+        except ExpressionInvalid as error:
+            self.fault("expression", error.what, error.cure)
+            return None
 
     def compute(self, template: Json, expressions: Expressions) -> Compute | None:
         """A compiled `${…}` value; None where it does not compile, which is noted."""

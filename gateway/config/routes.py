@@ -1,22 +1,25 @@
 """routes.yaml, checked whole: the values that the core knows, or every problem at once."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from gateway.config.document import read_document
-from gateway.config.endpoints import build_endpoint
-from gateway.config.faults import nearest, shaped
+from gateway.config.document import Place
+from gateway.config.endpoints import build_endpoint, event_expressions
+from gateway.config.faults import shaped
+from gateway.config.files import Files, read_files
 from gateway.config.part import Part, Surroundings
-from gateway.config.shapes import NAME, EndpointShape, RoutesFile, RouteShape, Shape, SourceShape
+from gateway.config.shapes import NAME, EndpointShape, RouteShape, Shape, SourceShape, TargetShape
 from gateway.config.sources import build_source
+from gateway.config.targets import Places, build_targets
 from gateway.core.errors import Problem
+from gateway.core.grammar import OPERATORS, Lists, PatternCompiler, PatternInvalid, known_operators
+from gateway.core.index import Index, Progress
 from gateway.core.model import Json
-from gateway.core.pattern import OPERATORS, Pattern, PatternError, compile_pattern
-from gateway.core.routing import Route, Routes, Target
+from gateway.core.pattern import Pattern
+from gateway.core.routing import Compute, OnError, Route, Routes, Target
 
 Built = TypeVar("Built")
 Shaped = TypeVar("Shaped", bound=Shape)
@@ -28,6 +31,10 @@ class Loaded:
 
     routes: Routes | None
     problems: list[Problem] = field(default_factory=list)
+    files: Files = field(default_factory=Files)
+    """What was read."""
+    parts: list[Part] = field(default_factory=list)
+    """Where each route stands, in their order."""
 
     @property
     def errors(self) -> list[Problem]:
@@ -35,154 +42,202 @@ class Loaded:
         return [problem for problem in self.problems if problem.severity == "error"]
 
 
-def load_routes(path: Path, around: Surroundings) -> Loaded:
-    """Read and check the routes file at *path*."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        what = f"the file cannot be read: {error.strerror}"
-        cure = "name another with --routes, or make one with `gateway init`"
-        problem = Problem(file=str(path), line=0, column=0, code="no-file", what=what, cure=cure)
-        return Loaded(None, [problem])
-    document = read_document(text, str(path))
-    if document.problems:
-        return Loaded(None, document.problems)
-    part = Part(document, path.parent, around)
-    sections = _sections(document.value, part)
-    sources = _built(sections["sources"], SourceShape, build_source, part.at("sources"))
-    endpoints = _built(sections["endpoints"], EndpointShape, build_endpoint, part.at("endpoints"))
-    routes = _routes(sections["routes"], list(sections["endpoints"]), part.at("routes"))
-    loaded = Loaded(None, sorted(part.problems, key=lambda problem: (problem.line, problem.column)))
+@dataclass(frozen=True, slots=True)
+class _Named(Generic[Shaped]):
+    """A part of a section, in its shape."""
+
+    shape: Shaped
+    part: Part
+    faulty: bool
+    """It holds stand-ins for what is wrong with it, which has been noted."""
+
+
+def load_routes(path: Path, around: Surroundings, progress: Progress | None = None) -> Loaded:
+    """Read and check the routes file at *path*, and those that it includes.
+
+    *progress* is told how far the index of many routes has come.
+    """
+    files = read_files(path, around)
+    sources = _named(files, "sources", SourceShape)
+    endpoints = _named(files, "endpoints", EndpointShape)
+    places = Places({
+        name: endpoints[name].shape if name in endpoints else None
+        for name in _names(files, "endpoints")
+    })  # fmt: skip
+    routes = _Routes(files, places)
+    built_sources = _built(sources, build_source)
+    called = routes.only_called
+    built_endpoints = _built(
+        endpoints,
+        lambda name, shape, part: build_endpoint(name, shape, part, only_called=name in called),
+    )
+    order = {str(file): i for i, file in enumerate(files.paths)}
+    problems = sorted(files.problems, key=lambda p: (order.get(p.file, 0), p.line, p.column))
+    loaded = Loaded(None, problems, files, routes.parts)
     if not loaded.errors:
         loaded.routes = Routes(
-            sources=sources,
-            endpoints=endpoints,
-            routes=tuple(routes),
-            fingerprint=sha256(text).hexdigest()[:12],
+            sources=built_sources,
+            endpoints=built_endpoints,
+            routes=tuple(routes.built),
+            index=Index([route.pattern for route in routes.built], progress),
+            fingerprint=files.fingerprint,
         )
     return loaded
 
 
-def _sections(value: Json, part: Part) -> dict[str, Json]:
-    """The three sections, empty where they are missing or no such thing, which is noted.
+# -- sections of named parts ---------------------------------------------------------------------------
 
-    They are checked part by part afterwards, so that a fault in one hides none in another.
-    """
-    empty: dict[str, Json] = {"sources": {}, "endpoints": {}, "routes": []}
-    frame = value
-    if isinstance(value, dict):
-        frame = {
-            key: empty[key] if key in empty and type(section) is type(empty[key]) else section
-            for key, section in value.items()
-        }
-    _, problems = shaped(RoutesFile, {} if frame is None else frame, part.document, ())
-    part.problems.extend(problems)
-    if not isinstance(value, dict):
-        return empty
-    return {
-        key: value[key] if type(value.get(key)) is type(nothing) else nothing
-        for key, nothing in empty.items()
-    }
+
+def _names(files: Files, section: str) -> list[str]:
+    """All names in a section, faulty parts included."""
+    return [name for file in files.files for name in file.sections[section]]
+
+
+def _named(files: Files, section: str, shape: type[Shaped]) -> dict[str, _Named[Shaped]]:
+    """The parts of a section, of all files, in their shape; what is wrong with it is noted."""
+    found: dict[str, _Named[Shaped]] = {}
+    places: dict[str, Part] = {}
+    for name, value, part in _members(files, section):
+        if not re.fullmatch(NAME, name):
+            cure = "use a-z, 0-9, - and _, at most 63"
+            part.fault("name", f'"{name}" is no name', cure, key=True)
+        if not _is_new(name, places, part, section.removesuffix("s"), key=True):
+            continue
+        made, problems = shaped(shape, value, part.document, part.path)
+        part.problems.extend(problems)
+        if made is not None:
+            found[name] = _Named(made, part, bool(problems))
+    return found
+
+
+def _members(files: Files, section: str) -> Iterator[tuple[str, Json, Part]]:
+    for file in files.files:
+        for name, value in file.sections[section].items():
+            yield name, value, file.part.at(section, name)
+
+
+def _is_new(name: str, places: dict[str, Part], part: Part, kind: str, *, key: bool = False) -> bool:
+    """Whether nothing before has that name; that something has is noted."""
+    if name not in places:
+        places[name] = part
+        return True
+    place: Place = places[name].place()
+    what = f'there is another {kind} "{name}" in line {place.line}'
+    if places[name].document is not part.document:
+        what = f'there is another {kind} "{name}" in {places[name].document.name}:{place.line}'
+    part.fault("duplicate-name", what, f"give each {kind} a name of its own", key=key)
+    return False
 
 
 def _built(
-    section: dict[str, Json],
-    shape: type[Shaped],
-    build: Callable[[str, Shaped, Part], Built | None],
-    part: Part,
-) -> Mapping[str, Built]:
+    parts: Mapping[str, _Named[Shaped]], build: Callable[[str, Shaped, Part], Built | None]
+) -> dict[str, Built]:
     """What a section of named parts comes to."""
     built = {}
-    for name, value in section.items():
-        below = part.at(name)
-        if not re.fullmatch(NAME, name):
-            below.fault(
-                "name", f'"{name}" is no name', "use a-z, 0-9, - and _, at most 63", key=True
-            )
-        found, problems = shaped(shape, value, part.document, below.path)
-        part.problems.extend(problems)
-        if found is None:
-            continue
-        if (
-            problems
-        ):  # it holds stand-ins: errors in the rest of it count, warnings may be about them
-            below = replace(below, problems=[])
-            build(name, found, below)
-            part.problems.extend(p for p in below.problems if p.severity == "error")
-        elif (made := build(name, found, below)) is not None:
+    for name, each in parts.items():
+        if each.faulty:  # errors in the rest of it count; warnings may be about stand-ins
+            below = replace(each.part, problems=[])
+            build(name, each.shape, below)
+            each.part.problems.extend(p for p in below.problems if p.severity == "error")
+        elif (made := build(name, each.shape, each.part)) is not None:
             built[name] = made
     return built
 
 
-def _routes(section: list[Json], endpoints: list[str], part: Part) -> list[Route]:
-    routes: list[Route] = []
-    seen: dict[str, int] = {}
-    for i, value in enumerate(section):
-        below = part.at(i)
-        found, problems = shaped(RouteShape, value, part.document, below.path)
+def _lists(files: Files) -> Lists:
+    lists: dict[str, Sequence[Json]] = {}
+    places: dict[str, Part] = {}
+    for name, value, part in _members(files, "lists"):
+        if _is_new(name, places, part, "list", key=True) and isinstance(value, list):
+            lists[name] = value
+    return lists
+
+
+# -- routes --------------------------------------------------------------------------------------------
+
+
+class _Routes:
+    """The routes of all files, built one after the other."""
+
+    def __init__(self, files: Files, places: Places) -> None:
+        self.built: list[Route] = []
+        self.parts: list[Part] = []
+        self._places = places
+        self._compiler = PatternCompiler(_lists(files))
+        self._seen: dict[str, Part] = {}
+        self._posted: set[str] = set()
+        self._called: set[str] = set()
+        for file in files.files:
+            for i, value in enumerate(file.sections["routes"]):
+                self._add(value, file.part.at("routes", i))
+
+    @property
+    def only_called(self) -> set[str]:
+        """The endpoints that only targets with a `call` send to."""
+        return self._called - self._posted
+
+    def _add(self, value: Json, part: Part) -> None:
+        shape, problems = shaped(RouteShape, value, part.document, part.path)
         part.problems.extend(problems)
-        if found is None:
-            continue
-        if not (problems and found.name == RouteShape.stand_ins["name"]):
-            _check_name(found.name, seen, below.at("name"), part)
-            seen.setdefault(found.name, i)
+        if shape is None:
+            return
+        if not (problems and shape.name == RouteShape.stand_ins["name"]):
+            _is_new(shape.name, self._seen, part.at("name"), "route")
         targets: tuple[Target, ...] = ()
-        if not (problems and found.to == RouteShape.stand_ins["to"]):
-            targets = _targets(found, endpoints, below.at("to"))
-        pattern = _pattern(found, below.at("match"))
+        if not (problems and shape.to == RouteShape.stand_ins["to"]):
+            targets = build_targets(shape.to, self._places, part.at("to"))
+            self._note_use(shape)
+        pattern = self._pattern(shape, part.at("match"))
+        when, once = self._conditions(shape, part)
         if pattern is not None:
-            routes.append(Route(name=found.name, owner=found.owner, pattern=pattern, to=targets))
-    return routes
-
-
-def _check_name(name: str, seen: Mapping[str, int], part: Part, section: Part) -> None:
-    if name in seen:
-        line = section.at(seen[name], "name").place().line
-        what = f'there is another route "{name}" in line {line}'
-        part.fault("duplicate-name", what, "give each route a name of its own")
-
-
-def _targets(shape: RouteShape, endpoints: list[str], part: Part) -> tuple[Target, ...]:
-    targets: list[Target] = []
-    for i, each in enumerate(shape.to):
-        name = each if isinstance(each, str) else each.endpoint
-        below = part.at(i) if isinstance(each, str) else part.at(i, "endpoint")
-        target = Target(name)
-        if name not in endpoints:
-            below.fault(
-                "unknown-endpoint", f'there is no endpoint "{name}"', nearest(name, endpoints)
+            self.parts.append(part)
+            self.built.append(
+                Route(
+                    name=shape.name,
+                    pattern=pattern,
+                    to=targets,
+                    when=when,
+                    once=once,
+                    on_error=OnError(shape.on_error),
+                    shadow=shape.mode == "shadow",
+                    owner=shape.owner,
+                )
             )
-        elif target in targets:
-            below.fault(
-                "duplicate-target",
-                f'"{name}" stands twice',
-                "remove one: it would get each event twice",
-            )
-        targets.append(target)
-    return tuple(targets)
 
+    def _conditions(self, shape: RouteShape, part: Part) -> tuple[Compute | None, Compute | None]:
+        expressions = event_expressions()
+        when = None if shape.when is None else part.at("when").condition(shape.when, expressions)
+        once = None if shape.once is None else part.at("once").compute(shape.once, expressions)
+        return when, once
 
-def _pattern(shape: RouteShape, part: Part) -> Pattern | None:
-    try:
-        pattern = compile_pattern(shape.match)
-    except PatternError as error:
-        part.at(*error.path).fault(error.code, error.what, error.cure, key=True)
-        return None
-    _check_attributes(shape.match, part)
-    return pattern
+    def _note_use(self, shape: RouteShape) -> None:
+        for each in shape.to:
+            target = TargetShape(endpoint=each) if isinstance(each, str) else each
+            names = [target.endpoint] if target.endpoint else self._places.group(target.group or "")
+            (self._posted if target.call is None else self._called).update(names)
+
+    def _pattern(self, shape: RouteShape, part: Part) -> Pattern | None:
+        try:
+            pattern = self._compiler.compile(shape.match)
+        except PatternInvalid as error:
+            for fault in error.faults:
+                part.at(*fault.place).fault(fault.code, fault.what, fault.cure, key=True)
+            return None
+        _check_attributes(shape.match, part)
+        return pattern
 
 
 def _check_attributes(match: Mapping[str, Json], part: Part) -> None:
     """Only `data` has fields: what looks like one elsewhere is an operator, misspelt."""
     for name, value in match.items():
-        if name == "$or":
+        below = part.at(name)
+        if name in ("$or", "$and"):
             for i, branch in enumerate(value):
-                _check_attributes(branch, part.at(name, i))
+                _check_attributes(branch, below.at(i))
+        elif name == "$not":
+            _check_attributes(value, below)
         elif name != "data" and isinstance(value, dict) and not value.keys() & set(OPERATORS):
             for field_name in value:
-                part.at(name, field_name).fault(
-                    "pattern-operator",
-                    f'"{name}" is text and has no field "{field_name}"',
-                    nearest(field_name, OPERATORS),
-                    key=True,
-                )
+                what = f'"{name}" is text and has no field "{field_name}"'
+                cure = known_operators(field_name)
+                below.at(field_name).fault("pattern-operator", what, cure, key=True)

@@ -246,10 +246,20 @@ Verify = Annotated[
 ]
 
 
-class EventShape(Shape):
-    """How plain JSON becomes an event. `${…}` sees `body` and `headers`."""
+Condition = Annotated[str, StringConstraints(min_length=1)]
+"""A bare CEL expression that is true or false."""
 
-    type: str = Field(examples=["license.expiring", "${body.kind}"])
+
+class EventShape(Shape):
+    """How plain JSON becomes an event. `${…}` sees `body`, `headers` and, with `each`, `item`."""
+
+    when: Condition | None = Field(None, examples=['headers["x-github-event"] == "push"'])
+    """Whether this case is the one: a bare CEL expression over `body` and `headers`. Default: it is."""
+    ignore: Literal[True] | None = None
+    """Acknowledge the request and keep nothing of it: for a sender's pings."""
+    each: str | None = Field(None, pattern=r"\$\{", examples=["${body.assets}"])
+    """A list: each of its items becomes an event of its own, and `item` stands for it."""
+    type: str | None = Field(None, examples=["license.expiring", "${body.kind}"])
     """What happened."""
     id: str | None = Field(None, examples=['${headers["x-delivery-id"]}'])
     """The sender's id of it: also the idempotency key."""
@@ -257,8 +267,36 @@ class EventShape(Shape):
     """What it happened to."""
     time: str | None = Field(None, examples=["${body.occurred_at}"])
     """When it happened (RFC 3339); default: when it was received."""
-    data: Any = Field("${body}", examples=["${body}", {"asset": "${body.asset}"}])
-    """The event's content; default: the body, byte for byte."""
+    data: Any = Field(None, examples=["${body}", {"asset": "${body.asset}"}])
+    """The event's content; default: the body, byte for byte; with `each`, the item."""
+
+    @model_validator(mode="after")
+    def _type_unless_ignored(self) -> "EventShape":
+        rest = self.model_fields_set - {"when", "ignore"}
+        if self.ignore and rest:
+            raise PydanticCustomError(
+                "ignored-case",
+                "it is ignored, so {keys} does nothing",
+                {"keys": ", ".join(sorted(rest)), "cure": "remove one or the other"},
+            )
+        if not self.ignore and self.type is None:
+            raise PydanticCustomError(
+                "missing-key",
+                "it names no type of event",
+                {"cure": "add `type: …`, or `ignore: true`"},
+            )
+        return self
+
+
+def _list_or_mapping(value: Any) -> str:
+    return "<list>" if isinstance(value, list) else "<mapping>"
+
+
+Events = Annotated[
+    Annotated[EventShape, Tag("<mapping>")]
+    | Annotated[list[EventShape], Field(min_length=1), Tag("<list>")],
+    Discriminator(_list_or_mapping),
+]
 
 
 class DedupeShape(Shape):
@@ -277,8 +315,9 @@ class SourceShape(Shape):
 
     verify: Verify
     """How requests are proven to come from this sender; `none` must be spelled out."""
-    event: EventShape | None = None
-    """How plain JSON becomes an event; CloudEvents need no mapping."""
+    event: Events | None = None
+    """How plain JSON becomes an event: one mapping, or a list of cases, of which the first whose `when`
+    is true is taken; where none is, the request goes to the inbox. CloudEvents need no mapping."""
     dedupe: DedupeShape = DedupeShape()
     """When a second arrival counts as a duplicate."""
     ack: Literal[200, 201, 202, 204] = 202
@@ -404,18 +443,67 @@ class EndpointShape(Shape):
     """Default: Standard Webhooks' schedule, ten attempts over three days."""
     concurrency: int = Field(8, ge=1, le=1000)
     """Attempts at the same time."""
-    owner: str | None = None
+    groups: list[Name] = Field(default_factory=list, examples=[["publishers"]])
+    """Names by which routes send to several endpoints at once: `to: [{group: publishers}]`."""
+    owner: str | None = Field(None, examples=["web-team"])
     """Who to ask about it."""
 
 
 # -- routes --------------------------------------------------------------------------------------------
 
 
+class CallShape(Shape):
+    """A request of one's own, without Python: what is sent instead of the event."""
+
+    method: Literal["POST", "PUT", "PATCH", "DELETE", "GET"] = "POST"
+    """Its method."""
+    path: str = Field("", examples=["/posts/${item.ref}"])
+    """Appended to the endpoint's URL; what `${…}` gives is encoded, and stays one segment."""
+    query: dict[str, Any] = Field(
+        default_factory=dict, examples=[{"lang": "${event.data.lang}", "force": "true"}]
+    )
+    """Its query: text or numbers; a list repeats its name, null leaves it out."""
+    headers: dict[HeaderName, str] = Field(
+        default_factory=dict, examples=[{"X-Request-Source": "rights"}]
+    )
+    """Its headers, beside those of the endpoint's `auth` and `sign`."""
+    json_: Any = Field(None, alias="json", examples=[{"status": "draft"}])
+    """Its body, as JSON; default: none."""
+
+
 class TargetShape(Shape):
     """One place that a route sends to."""
 
-    endpoint: str = Field(min_length=1)
+    name: Name | None = None
+    """Its name within the route, to tell it apart."""
+    endpoint: str | None = Field(None, min_length=1, examples=["cms"])
     """The endpoint's name."""
+    group: Name | None = Field(None, examples=["publishers"])
+    """Or a group's: every endpoint that has it among its `groups`."""
+    when: Condition | None = Field(None, examples=['item.system == "wordpress"'])
+    """Whether to send to it: a bare CEL expression over `event` and, with `each`, `item`."""
+    each: str | None = Field(None, pattern=r"\$\{", examples=["${event.data.placements}"])
+    """A list: each of its items becomes a delivery of its own, and `item` stands for it."""
+    call: CallShape | None = None
+    """A request of one's own instead of the event. `${…}` sees `event` and, with `each`, `item`."""
+    with_: dict[str, Any] | None = Field(None, alias="with", examples=[{"project": "RIGHTS"}])
+    """Keyword arguments for the endpoint's handler. `${…}` sees `event` and, with `each`, `item`."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "TargetShape":
+        if (self.endpoint is None) == (self.group is None):
+            raise PydanticCustomError(
+                "target-place",
+                "a target names one place",
+                {"cure": "write `endpoint: NAME` or `group: NAME`"},
+            )
+        if self.call is not None and self.with_ is not None:
+            raise PydanticCustomError(
+                "call-and-with",
+                "`call` is sent without a handler, `with` is for one",
+                {"cure": "remove one of them"},
+            )
+        return self
 
 
 Target = Annotated[
@@ -429,27 +517,104 @@ class RouteShape(Shape):
 
     stand_ins: ClassVar[dict[str, Any]] = {"name": "stand-in", "match": {}, "to": ["stand-in"]}
 
-    name: Name
-    """Its name."""
-    owner: str | None = None
+    name: Name = Field(examples=["licence-expiring"])
+    """Its name, unique in all files."""
+    owner: str | None = Field(None, examples=["rights-team"])
     """Who to ask about it."""
-    match: dict[str, Any] = Field(examples=[{"type": "license.expiring"}])
+    match: dict[str, Any] = Field(
+        examples=[{"type": "license.expiring", "data": {"days_left": {"lte": 14}}}]
+    )
     """Which events: an EventBridge event pattern. `{}` matches all."""
-    to: list[Target] = Field(min_length=1, examples=[["cms"]])
-    """Where they go: names of endpoints."""
+    when: Condition | None = Field(
+        None, examples=['event.data.license.channels.exists(c, c == "web")']
+    )
+    """What patterns cannot say: a bare CEL expression over `event`, asked only where `match` holds."""
+    once: str | None = Field(
+        None, pattern=r"\$\{", examples=["${event.data.license.id}/${event.data.license.expires_at}"]
+    )
+    """The route fires at most once for each value of this."""
+    on_error: Literal["inbox", "match", "skip"] = "inbox"
+    """Where an expression fails: tell the inbox and send nothing, count the condition as true, or send
+    nothing and only count it."""
+    mode: Literal["live", "shadow"] = "live"
+    """`shadow`: match and record what would be sent, and send nothing."""
+    to: list[Target] = Field(min_length=1, examples=[["cms", {"group": "publishers"}]])
+    """Where they go: endpoints by name, or targets that say more."""
+
+
+# -- tests ---------------------------------------------------------------------------------------------
+
+
+class RequestShape(Shape):
+    """A request as the source's sender posts it."""
+
+    headers: dict[HeaderName, str] = Field(
+        default_factory=dict, examples=[{"X-GitHub-Event": "push"}]
+    )
+    """Its headers, but for signatures: requests of tests are taken as verified."""
+    body: Any = Field(examples=[{"asset": {"id": "847116840"}}])
+    """Its body, as JSON."""
+
+
+class ExampleShape(Shape):
+    """An event, and where it has to go."""
+
+    stand_ins: ClassVar[dict[str, Any]] = {"name": "stand-in", "expect": []}
+
+    name: str = Field(min_length=1, examples=["an expiring licence takes the page offline"])
+    """What it shows, as a sentence."""
+    source: str | None = Field(None, examples=["getty"])
+    """The source that the event comes in by; default: the first of the file."""
+    event: dict[str, Any] | None = Field(
+        None, examples=[{"type": "license.expiring", "data": {"days_left": 3}}]
+    )
+    """An event, as CloudEvents attributes and `data`; what it leaves out is made up."""
+    request: RequestShape | None = None
+    """Or a request, which the source's `event:` mapping reads."""
+    expect: list[str] = Field(examples=[["cms", "cms", "pager"]])
+    """The endpoints of the deliveries, in any order, each as often as there are deliveries to it."""
+
+    @model_validator(mode="after")
+    def _event_or_request(self) -> "ExampleShape":
+        if (self.event is None) == (self.request is None):
+            raise PydanticCustomError(
+                "test-input",
+                "a test has either an event or a request",
+                {"cure": "write `event: {type: …, data: …}` or `request: {body: …}`"},
+            )
+        return self
+
+
+class RoutesTestFile(Shape):
+    """*.routes-test.yaml: tests of the routes file beside it."""
+
+    tests: list[ExampleShape] = Field(min_length=1)
+    """Events, and where they have to go."""
+
+
+Scalar = str | int | float | bool | None
 
 
 class RoutesFile(Shape):
     """routes.yaml: where events come from, where they go, and which go where."""
 
-    version: Literal[1]
+    version: Literal[1] = Field(examples=[1])
     """Of this language."""
+    include: list[str] = Field(default_factory=list, examples=[["routes.d/*.yaml"]])
+    """Further files of this kind, so that each team has its own: paths or patterns (`*`), relative to
+    this file. Names are unique across all of them."""
+    lists: dict[str, Annotated[list[Scalar], Field(min_length=1)]] = Field(
+        default_factory=dict, examples=[{"EU": ["AT", "BE", "DE", "FR"]}]
+    )
+    """Lists of values that patterns refer to: `{in: EU}`."""
     sources: dict[Name, SourceShape] = Field(default_factory=dict)
     """Where events come from."""
     endpoints: dict[Name, EndpointShape] = Field(default_factory=dict)
     """Where they go."""
     routes: list[RouteShape] = Field(default_factory=list)
     """Which go where."""
+    tests: list[ExampleShape] = Field(default_factory=list)
+    """Events, and where they have to go: `gateway check --tests` tries them."""
 
 
 def json_schema() -> dict[str, Any]:

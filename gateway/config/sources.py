@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from gateway.config.document import Document, read_document
 from gateway.config.expressions import Expressions
@@ -24,7 +26,7 @@ from gateway.config.shapes import (
 )
 from gateway.core.egress import EgressPolicy
 from gateway.core.model import Json, Micros
-from gateway.core.routing import EventMapping, Source
+from gateway.core.routing import Compute, EventCase, Source
 from gateway.core.secret import Key
 from gateway.core.signing import SECRET_PREFIX, parse_key
 from gateway.core.verifying import (
@@ -57,21 +59,28 @@ def source_expressions() -> Expressions:
     return Expressions(["body", "headers"])
 
 
+@cache
+def each_expressions() -> Expressions:
+    """What it sees where there are items."""
+    return Expressions(["body", "headers", "item"])
+
+
 def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
     """The source that *shape* describes; None where it cannot be built, which is noted."""
     verifier = _verifier(shape, part.at("verify"))
-    mapping = None if shape.event is None else _mapping(shape.event, part.at("event"))
+    cases = _cases(shape, part.at("event"))
     key = shape.dedupe.key
     dedupe_key = None
     if key is not None and key != SIGNED_CONTENT:
-        dedupe_key = part.at("dedupe", "key").compute(key, source_expressions())
+        expressions = each_expressions() if _has_items(shape) else source_expressions()
+        dedupe_key = part.at("dedupe", "key").compute(key, expressions)
     if verifier is None:
         return None
     return Source(
         name=name,
         verifier=verifier,
         verified=shape.verify != "none",
-        mapping=mapping,
+        cases=cases,
         dedupe_key=dedupe_key,
         dedupe_window=shape.dedupe.window,
         signed_content_key=key == SIGNED_CONTENT,
@@ -81,17 +90,53 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
     )
 
 
-def _mapping(shape: EventShape, part: Part) -> EventMapping | None:
-    def compute(name: str) -> object:
-        template = getattr(shape, name)
-        return None if template is None else part.at(name).compute(template, source_expressions())
+def _has_items(shape: SourceShape) -> bool:
+    """Whether every event of this source is an item of an `each`, so that its key may speak of it."""
+    cases = shape.event if isinstance(shape.event, list) else [shape.event]
+    return all(case is not None and (case.ignore or case.each is not None) for case in cases)
 
-    event_type = part.at("type").compute(shape.type, source_expressions())
-    computed = {name: compute(name) for name in ("id", "subject", "time")}
-    data = "body" if shape.data == "${body}" else compute("data")
-    if event_type is None:
-        return None
-    return EventMapping(type=event_type, data=data, **computed)  # type: ignore[arg-type]
+
+def _cases(shape: SourceShape, part: Part) -> tuple[EventCase, ...]:
+    """The cases of `event:`; those that cannot be reached are noted."""
+    if shape.event is None:
+        return ()
+    if isinstance(shape.event, EventShape):
+        return (_case(shape.event, part),)
+    for i, case in enumerate(shape.event[:-1]):
+        if case.when is None:
+            what = "no case after this one is ever reached"
+            part.at(i).fault("unreachable-case", what, "add `when:`, or move it to the end")
+    return tuple(_case(case, part.at(i)) for i, case in enumerate(shape.event))
+
+
+def _case(shape: EventShape, part: Part) -> EventCase:
+    expressions = source_expressions() if shape.each is None else each_expressions()
+
+    def compute(name: str) -> Compute | None:
+        template = getattr(shape, name)
+        return None if template is None else part.at(name).compute(template, expressions)
+
+    when, each = shape.when, shape.each
+    return EventCase(
+        when=None if when is None else part.at("when").condition(when, source_expressions()),
+        each=None if each is None else part.at("each").compute(each, source_expressions()),
+        type=compute("type"),
+        id=compute("id"),
+        subject=compute("subject"),
+        time=compute("time"),
+        data=_data(shape, compute),
+    )
+
+
+def _data(
+    shape: EventShape, compute: Callable[[str], Compute | None]
+) -> Compute | Literal["body", "item"] | None:
+    """What computes the data: spliced from the body where it is all of it, or one item."""
+    if shape.each is None and shape.data in (None, "${body}"):
+        return "body"
+    if shape.each is not None and shape.data in (None, "${item}"):
+        return "item"
+    return compute("data")
 
 
 def _verifier(shape: SourceShape, part: Part) -> Verifier | None:
@@ -133,7 +178,7 @@ def _preset(shape: PresetVerify, part: Part) -> Verifier | None:
 def standard_webhooks(keys: tuple[Key, ...]) -> Verifier:
     """The verifier of Standard Webhooks with these keys."""
     nowhere = Part(
-        Document("presets.yaml"), Path(), Surroundings(SecretBook({}), EgressPolicy(), str)
+        Document("presets.yaml"), Path(), Surroundings(SecretBook({}), EgressPolicy(), lambda _name, _arguments: "")
     )
     shape = HmacVerify.model_validate(
         {**presets()["standard-webhooks"], "secrets": [SecretReference(env="GIVEN")]}

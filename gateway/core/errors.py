@@ -17,7 +17,8 @@ GatewayError
 ├── SchemaTooNew             run the newer gateway that wrote the database
 ├── BodyCorrupt              restore a backup: stored bytes have changed
 ├── LeaseLost                throw the result away: someone else owns the delivery
-└── ExpressionFailed         a `${…}` of routes.yaml cannot be computed for this event
+├── ExpressionFailed         a `${…}` of routes.yaml cannot be computed for this event
+└── EventTooWide             an event has more elements than patterns can look at
 
 HandlerSignal                what a handler raises to end its delivery its own way
 ├── Undeliverable            dead at once
@@ -228,6 +229,12 @@ class ExpressionFailed(GatewayError):
     """An expression of routes.yaml has no value for this event."""
 
     code = "expression-failed"
+
+
+class EventTooWide(GatewayError):
+    """An event's arrays have more elements than patterns can look at."""
+
+    code = "event-too-wide"
 
 
 class HandlerSignal(Exception):

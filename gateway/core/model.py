@@ -9,7 +9,7 @@ each second. Nothing changes an `Event` after it was read.
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -195,7 +195,11 @@ class BodyForm(StrEnum):
     RAW = "raw"
     """The bytes that came in."""
     OWN = "own"
-    """Bytes rendered for this delivery when its event was routed, kept with it."""
+    """JSON rendered for this delivery when its event was routed, kept with it."""
+    CALL = "call"
+    """A whole request, rendered and kept likewise (calls.py)."""
+    ARGUMENTS = "arguments"
+    """What the handler gets as keyword arguments, as JSON, rendered and kept likewise."""
 
 
 @dataclass(slots=True)
@@ -208,6 +212,8 @@ class Delivery:
     endpoint: str
     form: BodyForm = BodyForm.EVENT
     body: bytes | None = None
+    target: str | None = None
+    """The name of the route's target, where it has one."""
     attempts: int = 0
     """Attempts made so far, over all rounds."""
     round_from: int = 0
@@ -222,12 +228,19 @@ class Delivery:
     def content(self) -> tuple[str, bytes]:
         """The content type and the exact bytes to post: the same on every attempt."""
         match self.form:
-            case BodyForm.EVENT:
-                return "application/cloudevents+json", self.event.envelope
             case BodyForm.RAW:
                 return self.event.content_type, self.event.body
             case BodyForm.OWN:
                 return "application/json", self.body or b""
+            case _:
+                return "application/cloudevents+json", self.event.envelope
+
+    def arguments(self) -> dict[str, Json]:
+        """What its handler gets beside event and endpoint."""
+        if self.form is not BodyForm.ARGUMENTS or self.body is None:
+            return {}
+        given: dict[str, Json] = json.loads(self.body)
+        return given
 
 
 @dataclass(slots=True, frozen=True)
@@ -357,16 +370,63 @@ class Attempt:
     calls: list[CallRecord] = field(default_factory=list)
 
 
+@dataclass(slots=True, frozen=True)
+class Failure:
+    """An expression of a route that failed for an event."""
+
+    route: str
+    code: str
+    detail: str
+    to_inbox: bool
+    """Whether the inbox is to have it; it is counted in any case."""
+
+
+@dataclass(slots=True, frozen=True)
+class Withheld:
+    """What a route that matched did not send, and why not."""
+
+    route: str
+    reason: str
+    """`shadow`: its mode; `once`: it had fired for that value before."""
+    detail: str
+
+
+@dataclass(slots=True)
+class Routed:
+    """What the routes make of an event."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    matched: list[str] = field(default_factory=list)
+    """The routes that matched, `when` included."""
+    withheld: list[Withheld] = field(default_factory=list)
+    firings: dict[str, str] = field(default_factory=dict)
+    """By route with a `once`: its value. Where it has fired before, its deliveries are not made."""
+    failures: list[Failure] = field(default_factory=list)
+
+    def withhold(self, routes: Collection[str]) -> list[Delivery]:
+        """Take back the deliveries of routes that have fired before; which they were."""
+        if not routes:
+            return []
+        taken = [delivery for delivery in self.deliveries if delivery.route in routes]
+        self.deliveries = [each for each in self.deliveries if each.route not in routes]
+        for route in routes:
+            self.withheld.append(Withheld(route, "once", self.firings[route]))
+        return taken
+
+
 @dataclass(slots=True, kw_only=True)
 class Arrival:
     """An event on its way into the store, with all that it was routed to."""
 
     event: Event
-    deliveries: list[Delivery]
+    routed: Routed
     since: Micros
     """An earlier event with the same source and key makes this one a duplicate if it is not older."""
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    """Expressions that failed for it, as (code, detail): each is kept in the inbox."""
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """What it was routed to."""
+        return self.routed.deliveries
 
 
 @dataclass(slots=True, frozen=True)
@@ -375,6 +435,8 @@ class Receipt:
 
     event_id: EventId
     duplicate: bool
+    fired_before: frozenset[str] = frozenset()
+    """The routes whose `once` had fired before: their deliveries were not made."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,123 +1,112 @@
-"""A `match` pattern, compiled: does an event's content satisfy it?
+"""A `match` pattern as a value, and what it means: does an event's content satisfy it?
 
-The grammar is that of EventBridge event patterns
-(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html), written
-in YAML: a mapping of fields, each with a list of alternatives; a scalar or a single operator stands
-for a list of one. All fields must match; of a field's alternatives, one must.
+A pattern is a choice of rules (`$or` written out); a rule is a set of parts, all of which have to hold.
+A part is a condition on one field, or the negation of a pattern (`$not`). grammar.py makes patterns
+out of YAML; index.py matches many of them at once, and is held to what is defined here.
 
-How arrays are read: arrays are crushed out, to any depth, and a field matches if any element does.
-Fields below the same array must be matched by the same element of it, all together. A field that is
-missing, an empty array and an object have no leaves: only `exists: false` matches there.
+How arrays are read. An array is crushed out, to any depth: a field has the leaves (text, numbers,
+true, false, null) of all its elements, and a condition holds if one of them satisfies it. Objects in
+an array are told apart: what a rule says of fields below the same array has to be true of one of its
+elements, all together. That element is found by the conditions that want something to be there. Those
+that want nothing there (`exists: false`, `present: false`, `$not`) are judged last, in that element;
+where none has been found, they are judged in every element.
 
-`$or` is expanded into sub-rules, each a plain tree of fields, so that its branches and the fields
-beside it are judged together, element by element. There are no regular expressions: they backtrack.
+So the parts below an array are judged in two ways at once: *bound*, if one element satisfies them and
+has something that a part wants; *absent*, if no element has anything that any of them refuses. Either
+will do.
+
+A key with dots, in a pattern or in an event, is the same as nested objects.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import reduce
-from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from gateway.core.model import Json
+from gateway.core.operators import Scalar, Test, shown
 
-MOST_SUBRULES = 1024
-"""`$or` multiplies: more sub-rules than this is refused."""
 DEEPEST = 64
+"""Patterns nest no deeper, so nothing deeper in an event is looked at."""
+LONGEST_SHOWN = 80
 
-Scalar: TypeAlias = str | int | float | bool | None
-Path: TypeAlias = tuple[str | int, ...]
+Path: TypeAlias = tuple[str, ...]
+Judged: TypeAlias = tuple[bool, bool]
+"""Bound, and absent: see above."""
+Focus: TypeAlias = Mapping[int, Json]
+"""By the identity of an array, the one element of it that is to be looked at."""
+
+EVERYWHERE: Focus = {}
 
 
-class PatternError(Exception):
-    """A pattern cannot be compiled; `path` leads to the place in it."""
+class Missing:
+    """What a field has in an event that does not have the field."""
 
-    def __init__(self, path: Path, code: str, what: str, cure: str) -> None:
-        super().__init__(f"{what}; {cure}")
-        self.path = path
-        self.code = code
-        self.what = what
-        self.cure = cure
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = Missing()
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
-    """One alternative of a field: what it accepts, and how it reads."""
+class Condition:
+    """What one field must satisfy: one of these, and one is enough."""
 
-    text: str
-    accepts: Callable[[Sequence[Scalar]], bool]
-    """Given the leaves that the field has in the event (none: it is absent)."""
-    literal: str | None = None
-    """Set where it is nothing but this text."""
+    path: Path
+    tests: tuple[Test, ...] = ()
+    """One of its leaves passes one of these."""
+    absent: bool = False
+    """It has no leaf: `exists: false`."""
+    there: bool = False
+    """It has anything, be it an object or empty: `present: true`."""
+    not_there: bool = False
+    """It does not have the field at all: `present: false`."""
 
+    @property
+    def positive(self) -> bool:
+        """Whether it always wants something to be there."""
+        return not (self.absent or self.not_there)
 
-class Leaf:
-    """What one field must satisfy: of each list of alternatives, one."""
-
-    __slots__ = ("choices", "matches")
-
-    def __init__(self, choices: tuple[tuple[Test, ...], ...]) -> None:
-        self.choices = choices
-        self.matches: Callable[[Json], bool] = _leaf_matcher(choices)
-        """Whether the field's value (MISSING: it has none) satisfies every list."""
-
-
-class Fields:
-    """Fields that one object must satisfy, all of them."""
-
-    __slots__ = ("_matchers", "nodes")
-
-    def __init__(self, nodes: Mapping[str, "Leaf | Fields"]) -> None:
-        self.nodes = nodes
-        self._matchers = [(name, node.matches) for name, node in nodes.items()]
-
-    def matches(self, value: Json) -> bool:
-        """Whether the object, or one element of the array, satisfies every field."""
-        for candidate in _objects(value):
-            for name, matches in self._matchers:
-                if not matches(candidate.get(name, MISSING)):
-                    break
-            else:
-                return True
+    def accepts(self, found: Iterable[Scalar]) -> bool:
+        """Whether one of the leaves passes one of the tests."""
+        for leaf in found:
+            for test in self.tests:
+                if test.accepts(leaf):
+                    return True
         return False
 
+    def judged(self, value: Json) -> Judged:
+        """Whether the field's value satisfies it by what is there, and by what is not."""
+        if value is MISSING:
+            return False, self.absent or self.not_there
+        found = leaves(value)
+        return self.there or self.accepts(found), self.absent and not found
 
-def _leaf_matcher(choices: tuple[tuple[Test, ...], ...]) -> Callable[[Json], bool]:
-    """`Leaf.matches`; most fields are a word or a choice of words, and those are looked up."""
-    literals = [test.literal for tests in choices for test in tests]
-    if len(choices) == 1 and None not in literals:
-        words = frozenset(literals)
-        return lambda value: (
-            value in words
-            if value.__class__ is str
-            else value.__class__ is list and any(leaf in words for leaf in _leaves(value))
-        )
-
-    def matches(value: Json) -> bool:
-        leaves = _leaves(value)
-        for tests in choices:
-            for test in tests:
-                if test.accepts(leaves):
-                    break
-            else:
-                return False
-        return True
-
-    return matches
+    def __str__(self) -> str:
+        choices = [str(test) for test in self.tests]
+        choices += ["{exists: false}"] * self.absent
+        choices += ["{present: true}"] * self.there
+        choices += ["{present: false}"] * self.not_there
+        return " or ".join(choices)
 
 
-class _Missing:
-    """What a field has in an event that does not have the field."""
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """No rule of a pattern holds in the object at *path*: `$not`. Their paths begin with it."""
+
+    path: Path
+    rules: "tuple[Rule, ...]"
+    text: str
+    """As written."""
 
 
-MISSING = _Missing()
+Part: TypeAlias = Condition | Negation
+Rule: TypeAlias = tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Why a pattern did not match: the field that came closest, what it wanted and what it saw."""
+    """Why a rule does not hold: the field, what was wanted and what was seen."""
 
     path: str
     wanted: str
@@ -126,45 +115,115 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled pattern: it matches when one of its sub-rules does."""
+    """A compiled pattern: it matches when one of its rules holds."""
 
-    rules: tuple[Fields, ...]
+    rules: tuple[Rule, ...]
 
     def matches(self, fields: Mapping[str, Json]) -> bool:
         """Whether an event with these fields satisfies the pattern."""
-        for rule in self.rules:  # noqa: SIM110  # any() would cost as much as the match
-            if rule.matches(fields):
-                return True
-        return False
+        event = undotted(fields)
+        return any(holds(rule, event) for rule in self.rules)
 
-    def misses(self, fields: Mapping[str, Json]) -> list[Miss]:
-        """The fields that kept the nearest sub-rule from matching; empty when the pattern matches."""
-        return min((list(_misses(rule, fields, ())) for rule in self.rules), key=len, default=[])
+    def misses(self, fields: Mapping[str, Json]) -> tuple[list[Miss], int]:
+        """What kept the nearest rule from holding, of so many parts; nothing when the pattern matches."""
+        event = undotted(fields)
+        found = [(list(_misses(rule, 0, event)), len(rule)) for rule in self.rules]
+        return min(found, key=lambda each: len(each[0]), default=([], 0))
 
 
-def _objects(value: Json) -> Sequence[Mapping[str, Json]]:
-    """The objects among which one must satisfy the fields; an empty one where there is none."""
-    if isinstance(value, dict):
+def holds(rule: Rule, event: Mapping[str, Json], focus: Focus = EVERYWHERE) -> bool:
+    """Whether every part of *rule* is true of the event, in the elements that *focus* names."""
+    bound, absent = _in_object(rule, 0, event, focus)
+    return bound or absent
+
+
+def _in_object(
+    parts: Iterable[Part], depth: int, value: Mapping[str, Json], focus: Focus
+) -> Judged:
+    """Judge parts, of whose paths *depth* steps have led to this object."""
+    something, nothing = False, True
+    below: dict[str, list[Part]] = {}
+    negations = []
+    for part in parts:
+        if isinstance(part, Negation) and len(part.path) == depth:
+            negations.append(part)
+        else:
+            below.setdefault(part.path[depth], []).append(part)
+    for name, under in below.items():
+        bound, absent = _at_field(under, depth + 1, value.get(name, MISSING), focus)
+        if not bound and not absent:
+            return False, False
+        something = something or bound
+        nothing = nothing and absent
+    if any(_holds_in(negation, value) for negation in negations):
+        return False, False
+    return something, nothing
+
+
+def _holds_in(negation: Negation, value: Mapping[str, Json]) -> bool:
+    """Whether what is negated is true of the object: anywhere in it, whatever is in focus."""
+    return any(any(_in_object(r, len(negation.path), value, EVERYWHERE)) for r in negation.rules)
+
+
+def _at_field(parts: Sequence[Part], depth: int, value: Json, focus: Focus) -> Judged:
+    """Judge parts, of whose paths *depth* steps have led to this field."""
+    something, nothing = False, True
+    below = []
+    for part in parts:
+        if isinstance(part, Negation) or len(part.path) > depth:
+            below.append(part)
+            continue
+        bound, absent = part.judged(value)
+        if not bound and not absent:
+            return False, False
+        something = something or bound
+        nothing = nothing and absent
+    if below:
+        bound, absent = _in_objects(below, depth, value, focus)
+        if not bound and not absent:
+            return False, False
+        something = something or bound
+        nothing = nothing and absent
+    return something, nothing
+
+
+def _in_objects(parts: Sequence[Part], depth: int, value: Json, focus: Focus) -> Judged:
+    """Judge parts in the object that a field holds, or in those of its array."""
+    nothing = True
+    for each in _objects(value, focus):
+        bound, absent = _in_object(parts, depth, each, focus)
+        if bound:
+            return True, False
+        nothing = nothing and absent
+    return False, nothing
+
+
+def _objects(value: Json, focus: Focus = EVERYWHERE) -> Sequence[Mapping[str, Json]]:
+    """The objects that a field holds; an empty one where it holds none."""
+    if value.__class__ is dict:
         return (value,)
-    if isinstance(value, list):
-        return [element for element in _crushed(value) if isinstance(element, dict)] or ({},)
+    if value.__class__ is list:
+        if id(value) in focus:
+            return (focus[id(value)],)
+        return [each for each in crushed(value) if each.__class__ is dict] or ({},)
     return ({},)
 
 
-def _leaves(value: Json) -> Sequence[Scalar]:
+def leaves(value: Json) -> Sequence[Scalar]:
+    """The leaves that a field holds."""
     if value.__class__ is list:
-        return [element for element in _crushed(value) if not isinstance(element, dict)]
-    if value is MISSING or value.__class__ is dict:
+        return [each for each in crushed(value) if each.__class__ is not dict]
+    if value.__class__ is dict or value is MISSING:
         return ()
     return (value,)
 
 
-def _crushed(array: list[Json]) -> Iterator[Json]:
+def crushed(array: list[Json]) -> Iterator[Json]:
     """The elements of an array, and of the arrays in it, without recursion."""
     stack = [iter(array)]
     while stack:
         for element in stack[-1]:
-            if isinstance(element, list):
+            if element.__class__ is list:
                 stack.append(iter(element))
                 break
             yield element
@@ -172,386 +231,87 @@ def _crushed(array: list[Json]) -> Iterator[Json]:
             stack.pop()
 
 
-def _misses(node: "Leaf | Fields", value: Json, path: tuple[str, ...]) -> Iterator[Miss]:
-    if node.matches(value):
-        return
-    if isinstance(node, Leaf):
-        wanted = " and ".join(
-            " or ".join(test.text for test in tests)
-            for tests in node.choices
-            if not any(test.accepts(_leaves(value)) for test in tests)
-        )
-        yield Miss(".".join(path), wanted, _shown(value))
-        return
-    candidates = [
-        [
-            miss
-            for name, child in node.nodes.items()
-            for miss in _misses(child, candidate.get(name, MISSING), (*path, name))
-        ]
-        for candidate in _objects(value)
+# -- keys with dots ------------------------------------------------------------------------------------
+
+
+def undotted(fields: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The fields with nested objects where keys had dots; the very same where none has.
+
+    Where that leads several times to one field, it has the values of all; those that are objects
+    are one.
+    """
+    return _nested(fields.items(), 1) if _has_dots(fields) else fields
+
+
+def _has_dots(value: Json) -> bool:
+    stack: list[Any] = [value]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, Mapping):
+            if any("." in name for name in each):
+                return True
+            stack.extend(each.values())
+        elif isinstance(each, list):
+            stack.extend(each)
+    return False
+
+
+def _nested(members: Iterable[tuple[str, Json]], depth: int) -> dict[str, Json]:
+    """An object of these members, the first step of whose names leads to fields at that depth."""
+    values: dict[str, list[Json]] = {}
+    for name, value in members:
+        step, dot, rest = name.partition(".")
+        values.setdefault(step, []).append({rest: value} if dot else value)
+    return {step: _united(several, depth) for step, several in values.items()}
+
+
+def _united(values: list[Json], depth: int) -> Json:
+    """What a field holds that has all of these values."""
+    if depth > DEEPEST:  # no pattern looks there
+        return values
+    objects = [each for each in values if each.__class__ is dict]
+    others = [
+        _nested(each.items(), depth + 1) if each.__class__ is dict else each
+        for each in crushed([each for each in values if each.__class__ is not dict])
     ]
-    yield from min(candidates, key=len)
+    if objects:
+        whole = _nested((member for each in objects for member in each.items()), depth + 1)
+        return [whole, *others] if others else whole
+    return others[0] if len(values) == 1 and values[0].__class__ is not list else others
 
 
-def _shown(value: Json) -> str:
+# -- why not -------------------------------------------------------------------------------------------
+
+
+def _misses(parts: Iterable[Part], depth: int, value: Mapping[str, Json]) -> Iterator[Miss]:
+    """What kept these parts from holding in an object."""
+    below: dict[str, list[Part]] = {}
+    for part in parts:
+        if not isinstance(part, Negation) or len(part.path) > depth:
+            below.setdefault(part.path[depth], []).append(part)
+        elif _holds_in(part, value):
+            yield Miss(".".join(part.path) or "$not", f"not {part.text}", _excerpt(value))
+    for name, under in below.items():
+        yield from _misses_at(under, depth + 1, value.get(name, MISSING))
+
+
+def _misses_at(parts: Sequence[Part], depth: int, value: Json) -> Iterator[Miss]:
+    """What kept these parts from holding at a field; in an array, in the nearest element of it."""
+    below = []
+    for part in parts:
+        if isinstance(part, Negation) or len(part.path) > depth:
+            below.append(part)
+        elif not any(part.judged(value)):
+            yield Miss(".".join(part.path), str(part), _excerpt(value))
+    if not below or any(_in_objects(below, depth, value, EVERYWHERE)):
+        return
+    per_element = [list(_misses(below, depth, each)) for each in _objects(value)]
+    # Where no element has what is wanted, each that has what is refused is a miss.
+    yield from min((misses for misses in per_element if misses), key=len)
+
+
+def _excerpt(value: Json) -> str:
     if value is MISSING:
         return "nothing"
-    text = _text(value)
-    return text if len(text) <= 80 else text[:79] + "…"
-
-
-def _text(value: Json) -> str:
-    """A value as YAML's flow style writes it."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case list():
-            return "[" + ", ".join(map(_text, value)) + "]"
-        case dict():
-            return "{" + ", ".join(f"{name}: {_text(item)}" for name, item in value.items()) + "}"
-        case str():
-            return f'"{value}"'
-        case _:
-            return str(value)
-
-
-# -- compiling ---------------------------------------------------------------------------------------
-
-
-def compile_pattern(pattern: Json) -> Pattern:
-    """The compiled form of a decoded pattern. Raises PatternError at the first fault."""
-    if not isinstance(pattern, dict):
-        raise PatternError(
-            (), "pattern-shape", "match is not a mapping of fields", "write `match: {type: …}`"
-        )
-    return Pattern(tuple(_object(pattern, ()))) if pattern else Pattern((Fields({}),))
-
-
-def _object(pattern: dict[str, Json], path: Path) -> list[Fields]:
-    """The sub-rules that a mapping of fields expands to."""
-    if len(path) > DEEPEST:
-        raise PatternError(path, "pattern-depth", f"it nests deeper than {DEEPEST}", "flatten it")
-    if not pattern:
-        raise PatternError(
-            path, "pattern-shape", "an empty mapping matches nothing", "name a field, or remove it"
-        )
-    parts: list[list[Fields]] = []
-    for name, value in pattern.items():
-        if name == "$or":
-            parts.append(_or(value, (*path, name)))
-        else:
-            parts.append([_nested(name, node) for node in _field(value, (*path, name))])
-    total = math.prod(len(part) for part in parts)
-    if total > MOST_SUBRULES:
-        raise PatternError(
-            path,
-            "pattern-size",
-            f"its $or branches multiply to {total} sub-rules, more than {MOST_SUBRULES}",
-            "split the route in several",
-        )
-    return [reduce(lambda a, b: _both(a, b, path), combination) for combination in product(*parts)]
-
-
-def _nested(name: str, node: "Leaf | Fields") -> Fields:
-    """The fields that a dotted path stands for."""
-    *outer, last = name.split(".")
-    fields = Fields({last: node})
-    for step in reversed(outer):
-        fields = Fields({step: fields})
-    return fields
-
-
-def _both(one: Fields, other: Fields, path: Path) -> Fields:
-    """Fields that want all that both want; the same field in both means both."""
-    nodes = dict(one.nodes)
-    for name, node in other.nodes.items():
-        present = nodes.get(name)
-        match present, node:
-            case None, _:
-                nodes[name] = node
-            case Fields(), Fields():
-                nodes[name] = _both(present, node, path)
-            case Leaf(), Leaf():
-                nodes[name] = Leaf(present.choices + node.choices)
-            case _:
-                raise PatternError(
-                    path,
-                    "pattern-shape",
-                    f'"{name}" is wanted as a value and as an object',
-                    "decide for one",
-                )
-    return Fields(nodes)
-
-
-def _or(value: Json, path: Path) -> list[Fields]:
-    if (
-        not isinstance(value, list)
-        or len(value) < 2
-        or not all(isinstance(item, dict) for item in value)
-    ):
-        raise PatternError(
-            path,
-            "pattern-or",
-            "$or wants a list of two or more mappings",
-            "write `$or: [{…}, {…}]`",
-        )
-    for i, branch in enumerate(value):
-        for name in branch:
-            if name in OPERATORS:
-                raise PatternError(
-                    (*path, i, name),
-                    "pattern-or",
-                    f"{name} is an operator, but a branch of $or names fields",
-                    f"write the field first: `{{field: {{{name}: …}}}}`",
-                )
-    return [rule for i, branch in enumerate(value) for rule in _object(branch, (*path, i))]
-
-
-def _field(value: Json, path: Path) -> "Sequence[Leaf | Fields]":
-    """What one field wants: nested fields, or a list of alternatives."""
-    if isinstance(value, dict):
-        operators = [name for name in value if name in OPERATORS]
-        if not operators:
-            return _object(value, path)
-        if len(operators) < len(value):
-            field = next(name for name in value if name not in OPERATORS)
-            raise PatternError(
-                (*path, field),
-                "pattern-operator",
-                f'"{field}" is no operator, but stands beside "{operators[0]}", which is one',
-                f"use an operator ({', '.join(OPERATORS)}), or write the field as a dotted path",
-            )
-        return [Leaf(((_operators(value, path),),))]
-    if isinstance(value, list):
-        if not value:
-            raise PatternError(
-                path, "pattern-shape", "an empty list matches nothing", "name a value, or remove it"
-            )
-        return [Leaf((tuple(_alternative(item, (*path, i)) for i, item in enumerate(value)),))]
-    return [Leaf(((_literal(value, path),),))]
-
-
-def _alternative(item: Json, path: Path) -> Test:
-    if isinstance(item, dict):
-        for name in item:
-            if name not in OPERATORS:
-                raise PatternError(
-                    (*path, name),
-                    "pattern-operator",
-                    f'"{name}" is no operator',
-                    _known_operators(name),
-                )
-        if item:
-            return _operators(item, path)
-    if isinstance(item, (dict, list)):
-        raise PatternError(
-            path,
-            "pattern-shape",
-            "an alternative is a value or an operator",
-            "write them in one list",
-        )
-    return _literal(item, path)
-
-
-def _known_operators(name: str) -> str:
-    close = get_close_matches(name, OPERATORS, n=1)
-    return f'did you mean "{close[0]}"?' if close else f"use one of {', '.join(OPERATORS)}"
-
-
-def _operators(item: dict[str, Json], path: Path) -> Test:
-    """Several operators in one mapping: one value of the field must satisfy them all."""
-    predicates = [
-        _ON_VALUES[name](argument, (*path, name))
-        for name, argument in item.items()
-        if name != "exists"
-    ]
-    if "exists" in item:
-        wanted = _truth(item["exists"], (*path, "exists"))
-        if not wanted:
-            return Test(_text(item), lambda leaves: not leaves and not predicates)
-        predicates = predicates or [lambda _leaf: True]
-    if len(predicates) == 1:
-        (accepts,) = predicates
-        return Test(_text(item), lambda leaves: any(map(accepts, leaves)))
-    return Test(
-        _text(item),
-        lambda leaves: any(all(accepts(leaf) for accepts in predicates) for leaf in leaves),
-    )
-
-
-def _truth(argument: Json, path: Path) -> bool:
-    if not isinstance(argument, bool):
-        raise PatternError(
-            path, "pattern-argument", "exists wants true or false", "write `exists: true`"
-        )
-    return argument
-
-
-def _literal(value: Json, path: Path) -> Test:
-    accepts = _equal(_checked(value, path))
-    literal = value if isinstance(value, str) else None
-    return Test(_text(value), lambda leaves: any(map(accepts, leaves)), literal)
-
-
-# -- operators: each turns its argument into a predicate on one leaf -----------------------------------
-
-_Predicate: TypeAlias = Callable[[Scalar], bool]
-
-
-def _checked(value: Json, path: Path) -> Scalar:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise PatternError(
-            path, "pattern-number", "it is no finite number", "write a number that JSON can hold"
-        )
-    if isinstance(value, (dict, list)):
-        raise PatternError(
-            path,
-            "pattern-shape",
-            "a single value is wanted here",
-            "write text, a number, true, false or null",
-        )
-    checked: Scalar = value
-    return checked
-
-
-def _equal(value: Scalar) -> _Predicate:
-    """Equality without coercion: 35 is 35.0, but neither "35" nor, for 1, true."""
-    if isinstance(value, bool) or value is None:
-        return lambda leaf: leaf is value
-    if isinstance(value, str):
-        return lambda leaf: leaf == value
-    return lambda leaf: leaf == value and not isinstance(leaf, bool)
-
-
-def _prefix(argument: Json, path: Path) -> _Predicate:
-    text = _string(argument, path)
-    return lambda leaf: isinstance(leaf, str) and leaf.startswith(text)
-
-
-def _suffix(argument: Json, path: Path) -> _Predicate:
-    text = _string(argument, path)
-    return lambda leaf: isinstance(leaf, str) and leaf.endswith(text)
-
-
-def _string(argument: Json, path: Path) -> str:
-    if not isinstance(argument, str):
-        raise PatternError(path, "pattern-argument", f"{path[-1]} wants text", "quote it")
-    return argument
-
-
-def _anything_but(argument: Json, path: Path) -> _Predicate:
-    """Any leaf but these; on an array it is satisfied by any element that is not one of them."""
-    if isinstance(argument, dict):
-        if len(argument) != 1 or next(iter(argument)) not in ("prefix", "suffix"):
-            raise PatternError(
-                path,
-                "pattern-argument",
-                "anything-but takes values, or one of prefix and suffix",
-                'write `anything-but: {prefix: "x"}`',
-            )
-        ((name, inner),) = argument.items()
-        texts = inner if isinstance(inner, list) else [inner]
-        if not texts or "" in texts:
-            raise PatternError(
-                (*path, name),
-                "pattern-argument",
-                "it wants text that is not empty",
-                "an empty one would match nothing",
-            )
-        excluded = [_ON_VALUES[name](text, (*path, name)) for text in texts]
-    else:
-        values = argument if isinstance(argument, list) else [argument]
-        if not values:
-            raise PatternError(
-                path, "pattern-argument", "anything-but wants at least one value", "name one"
-            )
-        excluded = [_equal(_checked(value, path)) for value in values]
-    return lambda leaf: not any(accepts(leaf) for accepts in excluded)
-
-
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "=": lambda leaf, bound: leaf == bound,
-    ">": lambda leaf, bound: leaf > bound,
-    ">=": lambda leaf, bound: leaf >= bound,
-    "<": lambda leaf, bound: leaf < bound,
-    "<=": lambda leaf, bound: leaf <= bound,
-}
-
-
-def _numeric(argument: Json, path: Path) -> _Predicate:
-    if not isinstance(argument, list) or len(argument) not in (2, 4):
-        raise PatternError(
-            path,
-            "pattern-argument",
-            "numeric wants one comparison or a range",
-            'write `numeric: [">", 0, "<=", 5]`',
-        )
-    comparisons = [(argument[i], argument[i + 1]) for i in range(0, len(argument), 2)]
-    for operator, bound in comparisons:
-        if not isinstance(operator, str) or operator not in _COMPARE:
-            raise PatternError(
-                path,
-                "pattern-argument",
-                f"{_text(operator)} is no comparison",
-                'use "=", ">", ">=", "<" or "<="',
-            )
-        _number(bound, path)
-    if len(comparisons) == 2:
-        (first, low), (second, high) = comparisons
-        if (
-            first not in (">", ">=")
-            or second not in ("<", "<=")
-            or low > high
-            or (low == high and (first, second) != (">=", "<="))
-        ):
-            raise PatternError(
-                path,
-                "pattern-argument",
-                "the range is empty or the wrong way round",
-                'write the lower bound first: `[">", 0, "<=", 5]`',
-            )
-    return _compared([(_COMPARE[operator], bound) for operator, bound in comparisons])
-
-
-def _compared(comparisons: list[tuple[Callable[[float, float], bool], float]]) -> _Predicate:
-    def accepts(leaf: Scalar) -> bool:
-        if isinstance(leaf, bool) or not isinstance(leaf, (int, float)):
-            return False
-        return all(compare(leaf, bound) for compare, bound in comparisons)
-
-    return accepts
-
-
-def _number(bound: Json, path: Path) -> float:
-    match bound:
-        case bool():
-            pass
-        case int():
-            return bound
-        case float() if math.isfinite(bound):
-            return bound
-    raise PatternError(
-        path, "pattern-argument", f"{_text(bound)} is no number", "compare with a number"
-    )
-
-
-def _comparison(operator: str) -> Callable[[Json, Path], _Predicate]:
-    return lambda argument, path: _compared([(_COMPARE[operator], _number(argument, path))])
-
-
-_ON_VALUES: dict[str, Callable[[Json, Path], _Predicate]] = {
-    "prefix": _prefix,
-    "suffix": _suffix,
-    "anything-but": _anything_but,
-    "numeric": _numeric,
-    "gt": _comparison(">"),
-    "gte": _comparison(">="),
-    "lt": _comparison("<"),
-    "lte": _comparison("<="),
-}
-
-OPERATORS: tuple[str, ...] = (*_ON_VALUES, "exists")
-"""Every operator's name; `exists` alone looks at whether there is a value, not at the value."""
+    text = shown(dict(value) if isinstance(value, Mapping) else value)
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"

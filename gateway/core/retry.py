@@ -97,13 +97,15 @@ def decide(
     policy: RetryPolicy,
     now: Micros,
     jitter: float,
+    posted: bool = True,
     by_handler: bool = False,
 ) -> Decision:
     """What becomes of a delivery after *outcome* of its *attempt*-th attempt (counted from 1).
 
-    *jitter* is in [-1, 1]. An answer 410 to a handler's call speaks of one thing at the endpoint,
-    not of the endpoint, so it is an ordinary failure there; likewise a denied address, which came
-    out of the event, is hopeless for this delivery and says nothing of the endpoint.
+    *jitter* is in [-1, 1]. *posted*: the event itself was, to the endpoint's own URL. An answer 410 to
+    anything else speaks of one thing at the endpoint, not of the endpoint, and is an ordinary failure.
+    *by_handler*: a handler made the calls. A denied address is then one that came out of the event: it
+    is hopeless for this delivery and says nothing of the endpoint.
     """
     match outcome:
         case Accepted():
@@ -112,7 +114,7 @@ def decide(
             return Finish(reason)
         case Hopeless(reason):
             return GiveUp(reason)
-        case Refused(response) if response.status == 410 and not by_handler:
+        case Refused(response) if response.status == 410 and posted:
             return Park("disabled", "http-410: the endpoint says that it is gone")
         case Unreachable(reason, detail) if reason == EGRESS_DENIED:
             text = f"{reason}: {detail}"

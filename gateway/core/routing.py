@@ -4,12 +4,26 @@
 changes. Expressions reach it compiled, as plain callables: this file knows no expression language.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from enum import StrEnum
+from typing import Any, Literal, TypeAlias
 
-from gateway.core.errors import ExpressionFailed
-from gateway.core.model import SECOND, BodyForm, Delivery, Event, Json, Micros
+from gateway.core.errors import EventTooWide, ExpressionFailed
+from gateway.core.index import Index
+from gateway.core.model import (
+    SECOND,
+    BodyForm,
+    Delivery,
+    Event,
+    Failure,
+    Json,
+    Micros,
+    Routed,
+    Withheld,
+    kind_of,
+)
 from gateway.core.pattern import Pattern
 from gateway.core.retry import RetryPolicy
 from gateway.core.secret import Key
@@ -23,18 +37,35 @@ Render: TypeAlias = Callable[[Mapping[str, Json]], bytes]
 
 DEFAULT_BODY_BYTES = 1024 * 1024
 HOUR = 3600 * SECOND
+MOST_ITEMS = 1000
+"""An `each` with more items than this makes nothing: a body of 1 MiB could ask for half a million."""
+
+
+class Scope(dict[str, Json]):
+    """The variables of expressions, and what whoever evaluates them keeps beside them."""
+
+    __slots__ = ("activation",)
+
+    def __init__(self, **variables: Json) -> None:
+        super().__init__(variables)
+        self.activation: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventMapping:
-    """How a source's plain JSON becomes an event; what is None is not mapped."""
+class EventCase:
+    """How a source's plain JSON becomes an event, or several; what is None is not mapped."""
 
-    type: Compute
+    type: Compute | None = None
+    """None where the request is to be ignored."""
+    when: Compute | None = None
+    """Whether this case is the one."""
+    each: Compute | None = None
+    """A list: each of its items becomes an event."""
     id: Compute | None = None
     subject: Compute | None = None
     time: Compute | None = None
-    data: Compute | Literal["body"] = "body"
-    """`body`: the bytes as received are the data."""
+    data: Compute | Literal["body", "item"] | None = "body"
+    """`body`: the bytes as received are the data; `item`: the item is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +76,8 @@ class Source:
     verifier: Verifier
     verified: bool = True
     """False where `verify: none` was spelled out."""
-    mapping: EventMapping | None = None
-    """None: CloudEvents, or the body shape that Standard Webhooks recommends."""
+    cases: tuple[EventCase, ...] = ()
+    """Of its `event:`; none: CloudEvents, or the body shape that Standard Webhooks recommends."""
     dedupe_key: Compute | None = None
     dedupe_window: Micros = 72 * HOUR
     signed_content_key: bool = False
@@ -77,14 +108,34 @@ class EndpointConfig:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: Micros = 20 * SECOND
     concurrency: int = 8
+    groups: tuple[str, ...] = ()
     owner: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+class OnError(StrEnum):
+    """What a failing expression of a route comes to."""
+
+    INBOX = "inbox"
+    """The delivery is not made, and the inbox says why."""
+    MATCH = "match"
+    """A condition that failed counts as true; for anything else, as `inbox`."""
+    SKIP = "skip"
+    """The delivery is not made. It is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One place that a route sends to."""
 
     endpoint: str
+    name: str | None = None
+    when: Compute | None = None
+    each: Compute | None = None
+    """A list: each of its items becomes a delivery."""
+    form: BodyForm | None = None
+    """CALL or ARGUMENTS, where the target says what is sent; None: the endpoint does."""
+    render: Render | None = None
+    """What is sent, for a form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +145,11 @@ class Route:
     name: str
     pattern: Pattern
     to: tuple[Target, ...]
+    when: Compute | None = None
+    once: Compute | None = None
+    on_error: OnError = OnError.INBOX
+    shadow: bool = False
+    """It matches and is recorded, and sends nothing."""
     owner: str | None = None
 
 
@@ -104,37 +160,166 @@ class Routes:
     sources: Mapping[str, Source]
     endpoints: Mapping[str, EndpointConfig]
     routes: tuple[Route, ...]
+    index: Index
+    """Of the routes' patterns, in their order."""
     fingerprint: str = ""
-    """The start of the sha256 of the file."""
+    """The start of the sha256 of the file and of those that it includes."""
 
     def match(self, event: Event) -> list[Route]:
-        """The routes whose pattern the event satisfies, in the order of the file."""
-        fields = event.fields
-        return [route for route in self.routes if route.pattern.matches(fields)]
+        """The routes whose pattern the event satisfies, in the order of the file.
+
+        Raises EventTooWide.
+        """
+        return [self.routes[number] for number in self.index.match(event.fields)]
 
 
-def plan(event: Event, routes: Routes) -> tuple[list[Delivery], list[tuple[str, str]]]:
-    """The deliveries that *routes* make of *event*, and the expressions that failed meanwhile.
-
-    A failed expression costs only its own delivery; it is named by (code, detail) for the inbox.
-    """
-    deliveries: list[Delivery] = []
-    failures: list[tuple[str, str]] = []
-    for route in routes.match(event):
-        for target in route.to:
-            endpoint = routes.endpoints[target.endpoint]
-            try:
-                body = render(event, endpoint)
-            except ExpressionFailed as error:
-                detail = f"route {route.name}, endpoint {endpoint.name}: {error}"
-                failures.append((error.code, detail))
-                continue
-            deliveries.append(
-                Delivery(event, len(deliveries), route.name, endpoint.name, endpoint.form, body)
-            )
-    return deliveries, failures
+def indexed(
+    *,
+    sources: Mapping[str, Source],
+    endpoints: Mapping[str, EndpointConfig],
+    routes: Sequence[Route],
+    fingerprint: str = "",
+) -> Routes:
+    """The routes with the index of their patterns."""
+    return Routes(
+        sources=sources,
+        endpoints=endpoints,
+        routes=tuple(routes),
+        index=Index([route.pattern for route in routes]),
+        fingerprint=fingerprint,
+    )
 
 
-def render(event: Event, endpoint: EndpointConfig) -> bytes | None:
-    """The body of a delivery's own, where its endpoint has a template. Raises ExpressionFailed."""
-    return endpoint.render({"event": event.fields}) if endpoint.render else None
+# -- an event in, its deliveries out ---------------------------------------------------------------------
+
+
+def plan(event: Event, routes: Routes) -> Routed:
+    """The deliveries that *routes* make of *event*, and what kept others from being made."""
+    routed = Routed()
+    try:
+        matched = routes.match(event)
+    except EventTooWide as error:
+        routed.failures.append(Failure("(all)", error.code, str(error), to_inbox=True))
+        return routed
+    if matched:
+        scope = Scope(event=event.fields)
+        for route in matched:
+            _Planning(event, routes, route, scope, routed).run()
+    return routed
+
+
+class _Planning:
+    """One route that matches, on its way to deliveries."""
+
+    __slots__ = ("_event", "_route", "_routed", "_routes", "_scope")
+
+    def __init__(
+        self, event: Event, routes: Routes, route: Route, scope: Scope, routed: Routed
+    ) -> None:
+        self._event = event
+        self._routes = routes
+        self._route = route
+        self._scope = scope
+        self._routed = routed
+
+    def run(self) -> None:
+        route, routed = self._route, self._routed
+        if route.when is not None and not self._holds(route.when, self._scope, "when"):
+            return
+        once = None
+        if route.once is not None:
+            once = self._once(route.once)
+            if once is None:
+                return
+        routed.matched.append(route.name)
+        made = [delivery for target in route.to for delivery in self._deliveries(target)]
+        if route.shadow:
+            routed.withheld.append(Withheld(route.name, "shadow", _summary(made)))
+            return
+        if once is not None:
+            routed.firings[route.name] = once
+        for delivery in made:
+            delivery.n = len(routed.deliveries)
+            routed.deliveries.append(delivery)
+
+    def _once(self, compute: Compute) -> str | None:
+        try:
+            return text_of(compute(self._scope))
+        except ExpressionFailed as error:
+            self._failed(f"once: {error}", error)
+            return None
+
+    def _deliveries(self, target: Target) -> Iterator[Delivery]:
+        if target.each is None:
+            yield from self._delivery(target, self._scope)
+            return
+        where = f"endpoint {target.endpoint}, each"
+        try:
+            items = list_of(target.each(self._scope))
+        except ExpressionFailed as error:
+            self._failed(f"{where}: {error}", error)
+            return
+        for item in items:
+            yield from self._delivery(target, Scope(event=self._event.fields, item=item))
+
+    def _delivery(self, target: Target, scope: Scope) -> Iterator[Delivery]:
+        where = f"endpoint {target.endpoint}"
+        if target.when is not None and not self._holds(target.when, scope, f"{where}, when"):
+            return
+        endpoint = self._routes.endpoints[target.endpoint]
+        form, render = endpoint.form, endpoint.render
+        if target.form is not None:
+            form, render = target.form, target.render
+        try:
+            body = None if render is None else render(scope)
+        except ExpressionFailed as error:
+            self._failed(f"{where}: {error}", error)
+            return
+        yield Delivery(
+            self._event, 0, self._route.name, target.endpoint, form, body, target.name
+        )
+
+    def _holds(self, condition: Compute, scope: Scope, where: str) -> bool:
+        """Whether a condition is true; where it fails, what `on_error` says."""
+        try:
+            return holds(condition, scope)
+        except ExpressionFailed as error:
+            match_anyway = self._route.on_error is OnError.MATCH
+            self._failed(f"{where}: {error}", error, to_inbox=not match_anyway)
+            return match_anyway
+
+    def _failed(self, detail: str, error: ExpressionFailed, *, to_inbox: bool = True) -> None:
+        name = self._route.name
+        kept = to_inbox and self._route.on_error is not OnError.SKIP
+        self._routed.failures.append(Failure(name, error.code, f"route {name}, {detail}", kept))
+
+
+def holds(condition: Compute, scope: Mapping[str, Json]) -> bool:
+    """Whether a condition is true. Raises ExpressionFailed where it is neither true nor false."""
+    value = condition(scope)
+    if not isinstance(value, bool):
+        raise ExpressionFailed(f"it is {kind_of(value)}, neither true nor false")
+    return value
+
+
+def list_of(value: Json) -> list[Json]:
+    """The items of an `each`. Raises ExpressionFailed where it is no list, or too long a one."""
+    if not isinstance(value, list):
+        raise ExpressionFailed(f"it is {kind_of(value)}, not a list")
+    if len(value) > MOST_ITEMS:
+        raise ExpressionFailed(f"it has {len(value):,} items, more than {MOST_ITEMS:,}")
+    return value
+
+
+def text_of(value: Json) -> str:
+    """The value of a `once`. Raises ExpressionFailed where it is neither text nor a number."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ExpressionFailed(f"it is {kind_of(value)}, neither text nor a number")
+    return str(value)
+
+
+def _summary(deliveries: Sequence[Delivery]) -> str:
+    """To how many places, by endpoint: what a shadow tells."""
+    counts = Counter(delivery.endpoint for delivery in deliveries)
+    told = [name if count == 1 else f"{name} ×{count}" for name, count in counts.items()]
+    return "would have gone to " + (", ".join(told) or "nowhere")

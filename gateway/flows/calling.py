@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from urllib.parse import quote, urlencode
 
+from gateway.core.calls import joined
 from gateway.core.errors import RetryLater, Skip, Unanswered, Undeliverable
 from gateway.core.model import (
     SECOND,
@@ -129,14 +130,11 @@ class BoundEndpoint:
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         """The endpoint's URL with *path* appended: never another host, whatever *path* holds."""
-        url = self._endpoint.url
-        if path:
-            if {".", ".."} & set(path.partition("?")[0].split("/")):
-                raise Undeliverable(f"the path {path!r} would lead out of {self.name}'s URL")
-            url = url.rstrip("/") + "/" + quote(path.lstrip("/"), safe=UNQUOTED)
-        if query:
-            url += ("&" if "?" in url else "?") + urlencode(query)
-        return url
+        if {".", ".."} & set(path.partition("?")[0].split("/")):
+            raise Undeliverable(f"the path {path!r} would lead out of {self.name}'s URL")
+        path, _, own_query = quote(path.lstrip("/"), safe=UNQUOTED).partition("?")
+        queries = [each for each in (own_query, urlencode(query or {})) if each]
+        return joined(self._endpoint.url, path, "&".join(queries))
 
     def _call_id(self, method: str, url: str, content: bytes) -> str:
         """The id of one call: the same on each attempt, and another for another call.
@@ -155,7 +153,7 @@ async def handle(
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
-            answer: object = await handler(delivery.event, endpoint)
+            answer: object = await handler(delivery.event, endpoint, **delivery.arguments())
     except Undeliverable as signal:
         return Hopeless(str(signal))
     except RetryLater as signal:

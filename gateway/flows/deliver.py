@@ -7,10 +7,12 @@ do it; decide what follows from the outcome; move the lane on; hand it all to th
 import asyncio
 from collections.abc import Callable, Iterable
 
+from gateway.core.calls import PreparedCall, joined
 from gateway.core.model import (
     SECOND,
     Accepted,
     Attempt,
+    BodyForm,
     Call,
     CallRecord,
     Delivery,
@@ -161,6 +163,7 @@ class Deliver:
     async def _attempt(self, lane: Lane, delivery: Delivery) -> None:
         endpoint = lane.endpoint
         started_at, began = self._clock.now(), self._clock.monotonic()
+        spelled_out = delivery.form is BodyForm.CALL
         outcome, calls = await self._make(endpoint, delivery, started_at)
         delivery.attempts += 1
         decision = decide(
@@ -169,7 +172,8 @@ class Deliver:
             policy=endpoint.retry,
             now=self._clock.now(),
             jitter=self._clock.chance(),
-            by_handler=endpoint.handler is not None,
+            posted=endpoint.handler is None and not spelled_out,
+            by_handler=endpoint.handler is not None and not spelled_out,
         )
         if isinstance(decision, Park) and lane.is_open:
             self.close_lane(lane, decision.state, decision.reason)
@@ -186,8 +190,8 @@ class Deliver:
         """One attempt: what it learned, and the calls that a handler made."""
         if endpoint.keys and not any(key.valid(now) for key in endpoint.keys):
             return SECRETS_ENDED, []
-        if endpoint.handler is None:
-            return await self._sender.send(signed_post(endpoint, delivery, now)), []
+        if endpoint.handler is None or delivery.form is BodyForm.CALL:
+            return await self._sender.send(request_of(endpoint, delivery, now)), []
         bound = BoundEndpoint(endpoint, delivery, self._sender, self._clock)
         handler = self._handler(endpoint.handler)
         return await handle(handler, delivery, bound, endpoint.timeout / SECOND), bound.calls
@@ -213,24 +217,49 @@ SECRETS_ENDED = Raised("secrets-ended", "every secret of the endpoint is past it
 """What is not signed is not sent."""
 
 
-def signed_post(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Call:
-    """The request that posts the event itself: the same bytes each time, signed for this attempt."""
+def request_of(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Call:
+    """The request that a delivery without a handler makes, signed for this attempt."""
+    if delivery.form is BodyForm.CALL:
+        return _spelled_out(endpoint, delivery, now)
     content_type, body = delivery.content()
     event = delivery.event
-    webhook_id = delivery.id
     headers = {
         **endpoint.headers,
         "content-type": content_type,
         "ce-id": event.id,
         "ce-type": event.type,
+        **_identified(endpoint, delivery, body, now),
     }
-    if endpoint.keys:
-        headers.update(sign(webhook_id, now, body, endpoint.keys))
-    else:
-        headers["webhook-id"] = webhook_id
     return Call(
         method="POST", url=endpoint.url, headers=headers, body=body, timeout=endpoint.timeout
     )
+
+
+def _spelled_out(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Call:
+    """The request that its route has under `call:`; the same bytes each time."""
+    prepared = PreparedCall.unpacked(delivery.body or b"")
+    headers = {
+        **prepared.headers,
+        **endpoint.headers,
+        "idempotency-key": delivery.id,
+        **_identified(endpoint, delivery, prepared.body, now),
+    }
+    return Call(
+        method=prepared.method,
+        url=joined(endpoint.url, prepared.path, prepared.query),
+        headers=headers,
+        body=prepared.body,
+        timeout=endpoint.timeout,
+    )
+
+
+def _identified(
+    endpoint: EndpointConfig, delivery: Delivery, body: bytes, now: Micros
+) -> dict[str, str]:
+    """The delivery's id, with a signature where the endpoint wants one."""
+    if endpoint.keys:
+        return sign(delivery.id, now, body, endpoint.keys)
+    return {"webhook-id": delivery.id}
 
 
 def described(outcome: Outcome) -> Attempt:

@@ -16,7 +16,7 @@ from gateway.core.routing import Routes, Source, plan
 from gateway.core.verifying import Inbound
 from gateway.flows.deliver import Deliver
 from gateway.flows.lanes import Lanes
-from gateway.flows.reading import is_batch, read
+from gateway.flows.reading import read
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
 
@@ -27,7 +27,7 @@ class Received:
 
     receipts: list[Receipt]
     several: bool = False
-    """Whether the request was a batch."""
+    """Whether the request says that it holds several events."""
 
 
 @dataclass(slots=True)
@@ -88,21 +88,22 @@ class Ingest:
         if not verdict.ok:
             raise VerificationFailed(verdict.outcome)
         try:
-            events = read(source, request, verdict.id, self._new_id)
+            events, several = read(source, request, verdict.id, self._new_id)
         except (BodyMalformed, ExpressionFailed) as error:
             return await self._unreadable(source, request, error)
-        return Received(await self._keep(source, events), several=is_batch(request))
+        if not events:
+            self._telemetry.emit("event.ignored", source=source.name)
+            return Received([], several=several)
+        return Received(await self._keep(source, events), several=several)
 
     async def _keep(self, source: Source, events: list[Event]) -> list[Receipt]:
         routes, now = self._in_force.routes, events[0].received_at
         arrivals = []
         for event in events:
-            deliveries, failures = plan(event, routes)
-            self._lanes.reserve(deliveries, now)
+            routed = plan(event, routes)
+            self._lanes.reserve(routed.deliveries, now)
             since = now - source.dedupe_window
-            arrivals.append(
-                Arrival(event=event, deliveries=deliveries, since=since, failures=failures)
-            )
+            arrivals.append(Arrival(event=event, routed=routed, since=since))
         try:
             receipts = await self._store.append(arrivals)
         except BaseException:
@@ -113,6 +114,7 @@ class Ingest:
             if receipt.duplicate:
                 self._lanes.give_back(arrival.deliveries)
             else:
+                self._lanes.give_back(arrival.routed.withhold(receipt.fired_before))
                 self._deliver.begin(arrival.deliveries, now)
         self._telemetry.emit(
             "events.kept", source=source.name, arrivals=arrivals, receipts=receipts

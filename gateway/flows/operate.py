@@ -70,14 +70,14 @@ class Operate:
         event = await self._look_up.event(event_id)
         if event is None:
             raise NotFound(f"there is no event {name}", cure="see `gateway events`")
-        deliveries, failures = plan(event, self._routes())
+        routed = plan(event, self._routes())
         now = self._clock.now()
-        first = await self._store.replay(event_id, deliveries, now)
-        for delivery in deliveries:
+        numbers = await self._store.replay(event_id, routed, now)
+        for delivery in routed.deliveries:
             self._lanes.note_due(delivery.endpoint, now)
-        self._telemetry.emit("event.replayed", event=name, deliveries=len(deliveries))
-        names = [delivery_id(event_id, first + i) for i in range(len(deliveries))]
-        return names, [detail for _, detail in failures]
+        self._telemetry.emit("event.replayed", event=name, deliveries=len(numbers))
+        names = [delivery_id(event_id, n) for n in numbers]
+        return names, [failure.detail for failure in routed.failures]
 
     async def pause(self, name: str) -> None:
         """Begin no attempt at this endpoint until it is resumed; its work waits."""

@@ -9,9 +9,10 @@ format (§3) and the HTTP binding (§3.1 binary, §3.2 structured, §3.3 batched
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -19,7 +20,7 @@ import orjson
 
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import Event, EventId, Json, Micros, default_origin, kind_of, rfc3339
-from gateway.core.routing import EventMapping, Source
+from gateway.core.routing import Compute, EventCase, Scope, Source, holds, list_of
 from gateway.core.verifying import Inbound
 
 STRUCTURED = "application/cloudevents+json"
@@ -42,40 +43,43 @@ _REQUIRED = frozenset({"id", "source", "type"})
 _ATTRIBUTE = re.compile(r"[a-z0-9]+")
 
 
+class Reading(NamedTuple):
+    """What a request holds."""
+
+    events: list[Event]
+    several: bool = False
+    """Whether it says that it holds several events, however many it then has."""
+
+
 def read(
     source: Source, request: Inbound, verified_id: str | None, new_id: Callable[[], EventId]
-) -> list[Event]:
-    """The events in a request: one, but for a CloudEvents batch.
+) -> Reading:
+    """The events in a request: none where its source ignores it.
 
     Raises BodyMalformed or ExpressionFailed where the body cannot be read, MediaTypeUnsupported
     where it is not of a kind that a source reads.
     """
     content_type = request.headers.get(b"content-type", b"").decode("latin-1")
     media_type = _media_type(content_type)
-    reading = _Reading(source, request, verified_id, new_id, content_type or "application/json")
+    reader = _Reader(source, request, verified_id, new_id, content_type or "application/json")
     if media_type == STRUCTURED:
-        return [reading.structured(request.body)]
+        return Reading([reader.structured(request.body)])
     if media_type == BATCHED:
-        return reading.batch()
+        return Reading(reader.batch(), several=True)
     if b"ce-specversion" in request.headers:
-        return [reading.binary(media_type)]
+        return Reading([reader.binary(media_type)])
     if media_type and not _is_json(media_type):
         raise MediaTypeUnsupported(
             f"this source does not read {media_type}", cure="send application/json, or CloudEvents"
         )
-    return [reading.plain()]
-
-
-def is_batch(request: Inbound) -> bool:
-    """Whether a request says that it holds several events, however many it then has."""
-    return _media_type(request.headers.get(b"content-type", b"").decode("latin-1")) == BATCHED
+    return reader.plain()
 
 
 def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-class _Reading:
+class _Reader:
     """One request being read."""
 
     __slots__ = ("content_type", "new_id", "request", "source", "verified_id")
@@ -151,16 +155,15 @@ class _Reading:
         origin_and_id = f"{attributes['source']} {attributes['id']}"
         return self._event(attributes, body, name, splice, data, origin_and_id)
 
-    def plain(self) -> Event:
+    def plain(self) -> Reading:
         """Plain JSON: by the source's mapping, else by what it looks like."""
         body = self.request.body
         decoded = _decoded(body)
-        mapping = self.source.mapping
-        if mapping is not None:
-            return self._mapped(mapping, decoded)
+        if self.source.cases:
+            return self._by_case(decoded)
         if isinstance(decoded, dict) and "specversion" in decoded:
-            return self._structured(decoded, body)
-        return self._recommended(decoded)
+            return Reading([self._structured(decoded, body)])
+        return Reading([self._recommended(decoded)])
 
     def _recommended(self, decoded: Json) -> Event:
         """The body that Standard Webhooks recommends: `type`, `timestamp`, `data`."""
@@ -183,21 +186,47 @@ class _Reading:
             attributes, body, b'"data":', bytes(raw), decoded["data"], self.verified_id
         )
 
-    def _mapped(self, mapping: EventMapping, decoded: Json) -> Event:
-        variables = {"body": decoded, "headers": _header_texts(self.request)}
-        mapped_id = mapping.id(variables) if mapping.id else None
-        own_id = (_text(mapped_id, "event.id") if mapped_id is not None else "") or self.verified_id
+    def _by_case(self, decoded: Json) -> Reading:
+        """What the first case makes of the body whose `when` is true."""
+        scope = Scope(body=decoded, headers=_header_texts(self.request))
+        for case in self.source.cases:
+            if case.when is None or holds(case.when, scope):
+                break
+        else:
+            raise BodyMalformed(
+                "none of the cases of this source's `event:` is about it",
+                cure="add a case for it, or one with `ignore: true`",
+                code="event-unmapped",
+            )
+        if case.type is None:
+            return Reading([])
+        if case.each is None:
+            return Reading([self._mapped(case, scope, self.request.body, self.verified_id)])
+        return Reading(list(self._items(case, case.each, scope)), several=True)
+
+    def _items(self, case: EventCase, each: Compute, scope: Scope) -> Iterator[Event]:
+        """An event for each item; those that have no id of their own are numbered."""
+        self.content_type = "application/json"  # of each item
+        for i, item in enumerate(list_of(each(scope))):
+            name = None if self.verified_id is None else f"{self.verified_id}/{i}"
+            yield self._mapped(case, Scope(**scope, item=item), _encoded(item), name)
+
+    def _mapped(self, case: EventCase, scope: Scope, body: bytes, verified_id: str | None) -> Event:
+        """The event that a case makes of a body, or of one item of it."""
+        mapped_id = case.id(scope) if case.id else None
+        own_id = (_text(mapped_id, "event.id") if mapped_id is not None else "") or verified_id
         attributes = self._attributes(
-            mapping.type(variables),
+            case.type(scope) if case.type else None,
             own_id,
-            mapping.subject(variables) if mapping.subject else None,
-            mapping.time(variables) if mapping.time else None,
+            case.subject(scope) if case.subject else None,
+            case.time(scope) if case.time else None,
         )
-        body = self.request.body
-        if mapping.data == "body":
-            return self._event(attributes, body, b'"data":', body, decoded, own_id)
-        data = mapping.data(variables)
-        return self._event(attributes, body, b'"data":', _encoded(data), data, own_id)
+        if case.data == "body":
+            return self._event(attributes, body, b'"data":', body, scope["body"], own_id, scope)
+        if case.data == "item":
+            return self._event(attributes, body, b'"data":', body, scope["item"], own_id, scope)
+        data = case.data(scope) if case.data else None
+        return self._event(attributes, body, b'"data":', _encoded(data), data, own_id, scope)
 
     def _attributes(
         self, event_type: Json, own_id: str | None, subject: Json, time: Json
@@ -226,6 +255,7 @@ class _Reading:
         splice: bytes,
         data: Json,
         key: str | None,
+        scope: Scope | None = None,
     ) -> Event:
         event_id = self.new_id()
         if not attributes["id"]:
@@ -240,21 +270,22 @@ class _Reading:
             body=body,
             content_type=self.content_type,
             received_at=self.request.received_at,
-            key=self._key(key, body),
+            key=self._key(key, body, scope),
             data=data,
         )
 
-    def _key(self, key: str | None, body: bytes) -> str | None:
+    def _key(self, key: str | None, body: bytes, scope: Scope | None) -> str | None:
         """The idempotency key: what the source says it is, else the sender's own id.
 
-        *body* is the event's own: of a batch, its element.
+        *body* is the event's own: of a batch, its element. *scope* are the variables of a mapping.
         """
         if self.source.signed_content_key:
             return sha256(body).hexdigest()
         if self.source.dedupe_key is None:
             return key
-        variables = {"body": _decoded_or_null(body), "headers": _header_texts(self.request)}
-        return _text(self.source.dedupe_key(variables), "dedupe.key")
+        if scope is None:
+            scope = Scope(body=_decoded_or_null(body), headers=_header_texts(self.request))
+        return _text(self.source.dedupe_key(scope), "dedupe.key")
 
 
 def _is_json(media_type: str) -> bool:

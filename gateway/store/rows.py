@@ -85,6 +85,7 @@ class DeliveryRow(NamedTuple):
     form: str
     body: bytes | None
     sha256: bytes | None
+    target: str | None
     attempts: int
     round_from: int
     lease: int
@@ -100,6 +101,7 @@ def delivery_of(row: DeliveryRow, event: Event) -> Delivery:
         row.endpoint,
         BodyForm(row.form),
         row.body,
+        row.target,
         row.attempts,
         row.round_from,
         Lease(row.lease, row.lease_until),

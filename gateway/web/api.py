@@ -143,7 +143,8 @@ class _Api:
         deliveries = await self._look_up.deliveries({"event": name, "limit": LARGEST_LIMIT})
         for delivery in deliveries:
             delivery["attempts"] = await self._attempts(delivery["id"])
-        return _json({**event, "deliveries": deliveries[::-1]})
+        withheld = await self._look_up.withheld(name)
+        return _json({**event, "deliveries": deliveries[::-1], "withheld": withheld})
 
     async def replay(self, request: Request) -> Response:
         names, failures = await self._operate.replay(request.path_params["id"])

@@ -147,6 +147,8 @@ def _too_large(limit: int) -> GatewayError:
 
 def _acknowledgement(received: Received) -> bytes:
     """What the sender hears: ids are ours and need no escaping."""
+    if not received.receipts and not received.several:
+        return b'{"ignored":true}'
     entries = [
         b'{"id":"%b","duplicate":%b}'
         % (receipt.event_id.encode(), b"true" if receipt.duplicate else b"false")

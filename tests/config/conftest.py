@@ -13,6 +13,13 @@ from gateway.core.egress import LOOPBACK, EgressPolicy
 KEY = "whsec_" + "a" * 43 + "="
 
 
+def _find_handler(name: str, arguments: tuple[str, ...] | None) -> str:
+    """Why there is no such handler, or none that takes these arguments: one that is known takes `x`."""
+    if name != "handlers.cms:known":
+        return f"there is no {name}"
+    return "it takes x" if set(arguments or ()) - {"x"} else ""
+
+
 @pytest.fixture
 def load(tmp_path: Path) -> Callable[..., Loaded]:
     """Load routes from text, with the environment given by keywords."""
@@ -23,7 +30,7 @@ def load(tmp_path: Path) -> Callable[..., Loaded]:
         around = Surroundings(
             secrets=SecretBook(environment, tmp_path / "data" / "development-secrets.json"),
             egress=EgressPolicy(allow=LOOPBACK),
-            find_handler=lambda name: "" if name == "handlers.cms:known" else f"there is no {name}",
+            find_handler=_find_handler,
         )
         return load_routes(path, around)
 

@@ -66,6 +66,6 @@ def test_the_dam_is_read_by_its_mapping(routes):
     assert source.verifier.verify(
         Inbound("POST", {k.lower(): v for k, v in request.headers.items()}, frozenset(), body, NOW)
     ).ok
-    (event,) = read(source, request, None, lambda: event_id(NOW, 1))
+    (event,) = read(source, request, None, lambda: event_id(NOW, 1)).events
     assert (event.id, event.type, event.subject) == ("d-1", "asset.updated", "asset/847116840")
     assert event.data == {"asset": {"id": "847116840"}, "lifecycle": "update"}

@@ -62,7 +62,7 @@ def test_a_good_file_comes_to_values(load):
     assert (getty.dedupe_window, getty.ack, getty.body_bytes) == (24 * 3600 * SECOND, 200, 65536)
     assert getty.rate == (100, 60 * SECOND)
     assert isinstance(legacy.verifier, TokenVerifier)
-    assert legacy.mapping.type({"body": {"kind": "x"}, "headers": {}}) == "legacy.x"
+    assert legacy.cases[0].type({"body": {"kind": "x"}, "headers": {}}) == "legacy.x"
     assert isinstance(opened.verifier, NoVerifier)
     assert (opened.verified, opened.signed_content_key) == (False, True)
     cms, chat, wordpress = (routes.endpoints[name] for name in ("cms", "chat", "wordpress"))

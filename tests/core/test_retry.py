@@ -37,9 +37,10 @@ def refused(status: int, **headers: str) -> Refused:
     return Refused(Response(status=status, headers=headers))
 
 
-def decided(outcome, *, attempt=1, jitter=0.0, by_handler=False, policy=POLICY):
+def decided(outcome, *, attempt=1, jitter=0.0, posted=True, by_handler=False, policy=POLICY):
     return decide(
-        outcome, attempt=attempt, policy=policy, now=NOW, jitter=jitter, by_handler=by_handler
+        outcome, attempt=attempt, policy=policy, now=NOW, jitter=jitter, posted=posted,
+        by_handler=by_handler,
     )
 
 
@@ -81,7 +82,7 @@ def test_gone_disables_the_endpoint_and_keeps_the_delivery():
 
 
 def test_gone_to_a_handlers_call_is_an_ordinary_failure():
-    assert decided(refused(410), by_handler=True) == RetryAt(NOW + 5 * SECOND, "http-410")
+    assert decided(refused(410), posted=False) == RetryAt(NOW + 5 * SECOND, "http-410")
 
 
 def test_a_denied_url_blocks_its_endpoint():

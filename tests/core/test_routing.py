@@ -1,7 +1,7 @@
 """An event in, its deliveries out."""
 
 from gateway.core.errors import ExpressionFailed
-from gateway.core.model import BodyForm
+from gateway.core.model import BodyForm, Failure, Routed
 from gateway.core.routing import EndpointConfig, plan
 from tests.kit.build import an_event, some_routes
 
@@ -10,16 +10,16 @@ EXPIRING = {"type": "license.expiring"}
 
 def test_every_matching_route_makes_its_deliveries_numbered_in_order():
     routes = some_routes((EXPIRING, "cms"), ({"type": "other"}, "cms"), ({}, "alerting"))
-    deliveries, failures = plan(an_event(), routes)
-    assert [(d.n, d.route, d.endpoint) for d in deliveries] == [
+    routed = plan(an_event(), routes)
+    assert [(d.n, d.route, d.endpoint) for d in routed.deliveries] == [
         (0, "route-0", "cms"),
         (1, "route-2", "alerting"),
     ]
-    assert failures == []
+    assert routed.failures == []
 
 
 def test_an_event_that_no_route_matches_has_no_deliveries():
-    assert plan(an_event(), some_routes(({"type": "other"}, "cms"))) == ([], [])
+    assert plan(an_event(), some_routes(({"type": "other"}, "cms"))) == Routed()
 
 
 def test_a_template_is_rendered_when_the_event_is_routed():
@@ -27,7 +27,7 @@ def test_a_template_is_rendered_when_the_event_is_routed():
         name="cms", url="http://127.0.0.1:9/", form=BodyForm.OWN,
         render=lambda variables: variables["event"]["type"].encode(),
     )  # fmt: skip
-    (delivery,), _ = plan(an_event(), some_routes((EXPIRING, "cms"), cms=endpoint))
+    (delivery,) = plan(an_event(), some_routes((EXPIRING, "cms"), cms=endpoint)).deliveries
     assert delivery.content() == ("application/json", b"license.expiring")
 
 
@@ -37,8 +37,7 @@ def test_a_template_that_fails_costs_only_its_own_delivery_and_is_named():
 
     broken = EndpointConfig(name="cms", url="http://127.0.0.1:9/", form=BodyForm.OWN, render=fails)
     routes = some_routes((EXPIRING, "cms"), (EXPIRING, "alerting"), cms=broken)
-    deliveries, failures = plan(an_event(), routes)
-    assert [d.endpoint for d in deliveries] == ["alerting"]
-    assert failures == [
-        ("expression-failed", "route route-0, endpoint cms: `event.data.x`: there is no x")
-    ]
+    routed = plan(an_event(), routes)
+    assert [d.endpoint for d in routed.deliveries] == ["alerting"]
+    detail = "route route-0, endpoint cms: `event.data.x`: there is no x"
+    assert routed.failures == [Failure("route-0", "expression-failed", detail, to_inbox=True)]

@@ -16,7 +16,7 @@ from gateway.core.errors import (
     VerificationFailed,
 )
 from gateway.core.model import SECOND
-from gateway.core.routing import EventMapping, Routes, Source
+from gateway.core.routing import EventCase, Routes, Source
 from gateway.core.secret import Key
 from gateway.core.verifying import Inbound, NoVerifier, TokenVerifier
 from tests.flows.test_deliver import Broken
@@ -34,11 +34,8 @@ EVENT = {
 
 def routes_with(**source) -> Routes:
     fields = {"name": "getty", "verifier": TOKEN, **source}
-    return Routes(
-        sources={"getty": Source(**fields)},
-        endpoints=some_routes(({}, "cms")).endpoints,
-        routes=some_routes(({"type": "license.expiring"}, "cms")).routes,
-    )
+    routes = some_routes(({"type": "license.expiring"}, "cms"))
+    return replace(routes, sources={"getty": Source(**fields)})
 
 
 def request(
@@ -116,8 +113,8 @@ async def test_what_is_proven_but_unreadable_goes_to_the_inbox(make_flows):
 
 
 async def test_a_failing_mapping_goes_to_the_inbox_with_what_failed(make_flows):
-    mapping = EventMapping(type=Expressions(["body", "headers"]).template("${body.kind}"))
-    flows = make_flows(routes_with(mapping=mapping))
+    mapping = EventCase(type=Expressions(["body", "headers"]).template("${body.kind}"))
+    flows = make_flows(routes_with(cases=(mapping,)))
     await receive(flows, {"a": 1})
     (entry,) = await flows.store.inbox({})
     assert entry["code"] == "expression-failed"

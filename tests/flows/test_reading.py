@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.config.expressions import Expressions
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import event_id
-from gateway.core.routing import EventMapping, Source
+from gateway.core.routing import EventCase, Source
 from gateway.core.verifying import Inbound, NoVerifier
 from gateway.flows.reading import BATCHED, STRUCTURED, read
 from tests.kit.build import NOW
@@ -34,7 +34,7 @@ def read_all(body: bytes, content_type: str = "application/json", of: Source | N
     if content_type:
         raw[b"content-type"] = content_type.encode()
     request = Inbound("POST", raw, frozenset(), body, NOW)
-    return read(of or source(), request, verified_id, lambda: event_id(NOW, next(serials)))
+    return read(of or source(), request, verified_id, lambda: event_id(NOW, next(serials))).events
 
 
 def read_one(*arguments, **more):
@@ -234,7 +234,7 @@ def mapped(**templates) -> Source:
     data = templates.pop("data", "body")
     computed = {name: X.template(template) for name, template in templates.items()}
     return source(
-        mapping=EventMapping(data=data if data == "body" else X.template(data), **computed)
+        cases=(EventCase(data=data if data == "body" else X.template(data), **computed),)
     )
 
 

@@ -12,10 +12,11 @@ from gateway.core.model import (
     Delivery,
     Event,
     Lease,
+    Routed,
     event_id,
 )
-from gateway.core.pattern import compile_pattern
-from gateway.core.routing import EndpointConfig, Route, Routes, Source, Target
+from gateway.core.grammar import compile_pattern
+from gateway.core.routing import EndpointConfig, Route, Routes, Source, Target, indexed
 from gateway.core.verifying import NoVerifier
 
 NOW = 1_795_000_000 * SECOND
@@ -53,9 +54,10 @@ def an_event(
 def a_delivery(
     event: Event | None = None, *, n: int = 0, endpoint: str = "cms", route: str = "a-route",
     lease: Lease | None = None, form: BodyForm = BodyForm.EVENT, body: bytes | None = None,
+    target: str | None = None,
 ) -> Delivery:  # fmt: skip
     """A delivery of an event."""
-    return Delivery(event or an_event(), n, route, endpoint, form, body, lease=lease)
+    return Delivery(event or an_event(), n, route, endpoint, form, body, target, lease=lease)
 
 
 def a_lease(token: int | None = None, until: int = NOW + 30 * SECOND) -> Lease:
@@ -64,28 +66,30 @@ def a_lease(token: int | None = None, until: int = NOW + 30 * SECOND) -> Lease:
 
 
 def an_arrival(
-    event: Event | None = None, *, to: tuple[str, ...] = ("cms",), leased: bool = False, **more: Any
-) -> Arrival:
+    event: Event | None = None, *, to: tuple[str, ...] = ("cms",), leased: bool = False,
+    since: int = 0, **more: Any,
+) -> Arrival:  # fmt: skip
     """An event on its way into the store, routed to some endpoints."""
     event = event or an_event()
     deliveries = [
         a_delivery(event, n=n, endpoint=endpoint, lease=a_lease() if leased else None)
         for n, endpoint in enumerate(to)
     ]
-    return Arrival(event=event, deliveries=deliveries, since=more.pop("since", 0), **more)
+    routed = Routed(deliveries, matched=["a-route"] if deliveries else [], **more)
+    return Arrival(event=event, routed=routed, since=since)
 
 
 def some_routes(*matches: tuple[dict, str], **endpoints: EndpointConfig) -> Routes:
     """Routes from patterns to endpoint names."""
     names = {name for _, name in matches} | set(endpoints)
-    return Routes(
+    return indexed(
         sources={"getty": Source(name="getty", verifier=NoVerifier(), verified=False)},
         endpoints={
             name: endpoints.get(name) or EndpointConfig(name=name, url=f"http://127.0.0.1:9/{name}")
             for name in sorted(names)
         },
-        routes=tuple(
-            Route(name=f"route-{i}", pattern=compile_pattern(match), to=(Target(name),))
+        routes=[
+            Route(name=f"route-{i}", pattern=compile_pattern(match), to=(Target(endpoint=name),))
             for i, (match, name) in enumerate(matches)
-        ),
+        ],
     )

@@ -53,7 +53,6 @@ def test_a_broken_module_says_nothing_about_its_neighbours(folder):
         ("", "hands.mine:act", "it has none"),
         ("def act(event, endpoint): pass", "hands.mine:act", "async def act"),
         ("async def act(event): pass", "hands.mine:act", "does not take (event, endpoint)"),
-        ("async def act(event, endpoint, more): pass", "hands.mine:act", "does not take"),
         ("def (", "hands.mine:act", "syntax error in line 1"),
         (
             "import not_installed_anywhere",
@@ -107,3 +106,12 @@ def test_the_shipped_handlers_load():
                  "alerting:resolve_alert", "alerting:trigger_incident", "alerting:resolve_incident"):  # fmt: skip
         assert handlers.find(f"handlers.{name}") == ""
     handlers.discard()
+
+
+def test_arguments_have_to_be_those_that_a_handler_takes(folder):
+    put(folder, "async def act(event, endpoint, *, project): pass")
+    handlers = Handlers(folder)
+    assert handlers.find("hands.mine:act") == ""
+    assert handlers.find("hands.mine:act", ("project",)) == ""
+    assert "project" in handlers.find("hands.mine:act", ())
+    assert "other" in handlers.find("hands.mine:act", ("project", "other"))

@@ -11,7 +11,10 @@ from gateway.core.model import (
     BodyForm,
     CallRecord,
     EventId,
+    Failure,
     InboxEntry,
+    Routed,
+    Withheld,
     parse_delivery_id,
 )
 from gateway.core.retry import Finish, GiveUp, Park, RetryAt
@@ -169,12 +172,84 @@ async def test_events_without_a_key_are_never_duplicates(store):
 
 async def test_failed_expressions_are_noted_in_the_inbox(store):
     arrival = an_arrival(
-        failures=[("expression-failed", "route a"), ("expression-failed", "route b")]
+        failures=[
+            Failure("a", "expression-failed", "route a", to_inbox=True),
+            Failure("b", "expression-failed", "route b", to_inbox=True),
+            Failure("c", "expression-failed", "route c", to_inbox=False),
+        ]
     )
     await keep(store, arrival)
     entries = await store.inbox({})
     assert sorted(e["detail"] for e in entries) == ["route a", "route b"]
     assert {e["event_id"] for e in entries} == {arrival.event.event_id}
+
+
+# -- once, shadow -------------------------------------------------------------------------------------
+
+
+def fires(value: str, *, event=None, to: tuple[str, ...] = ("cms",), **more):
+    """An arrival whose route fires once for *value*."""
+    return an_arrival(event, to=to, firings={"a-route": value}, **more)
+
+
+async def test_a_route_fires_once_for_a_value(store):
+    first, second = fires("lic-1"), fires("lic-1")
+    (one,) = await keep(store, first)
+    (two,) = await keep(store, second)
+    assert (one.fired_before, two.fired_before) == (frozenset(), {"a-route"})
+    assert [d["id"] for d in await store.deliveries({})] == [first.deliveries[0].id]
+    (withheld,) = await store.withheld(second.event.event_id)
+    assert (withheld["route"], withheld["reason"], withheld["detail"]) == (
+        "a-route", "once", "lic-1",
+    )  # fmt: skip
+
+
+async def test_a_route_fires_once_among_the_events_of_one_commit(store):
+    receipts = await keep(store, fires("lic-1"), fires("lic-1"), fires("lic-2"))
+    assert [bool(r.fired_before) for r in receipts] == [False, True, False]
+    assert len(await store.deliveries({})) == 2
+
+
+async def test_only_the_deliveries_of_the_route_that_fired_before_are_left_out(store):
+    await keep(store, fires("lic-1"))
+    again = fires("lic-1")
+    again.routed.deliveries.append(a_delivery(again.event, n=1, route="other", endpoint="pager"))
+    await keep(store, again)
+    kept = await store.deliveries({"event": again.event.event_id})
+    assert [d["route"] for d in kept] == ["other"]
+
+
+async def test_a_duplicate_does_not_fire(store):
+    event = an_event(key="k")
+    await keep(store, an_arrival(event))
+    await keep(store, fires("lic-1", event=an_event(key="k")))
+    (receipt,) = await keep(store, fires("lic-1"))
+    assert receipt.fired_before == frozenset()
+
+
+async def test_a_replay_fires_again_only_for_the_event_that_had_fired(store):
+    first, second = fires("lic-1"), fires("lic-1")
+    await keep(store, first)
+    await keep(store, second)
+    for arrival, numbers in ((first, [1]), (second, [])):
+        routed = Routed([a_delivery(arrival.event)], firings={"a-route": "lic-1"})
+        assert await store.replay(arrival.event.event_id, routed, SOON) == numbers
+
+
+async def test_what_a_shadow_would_have_sent_is_written_down(store):
+    arrival = an_arrival(to=(), withheld=[Withheld("r", "shadow", "would have gone to cms")])
+    await keep(store, arrival)
+    (withheld,) = await store.withheld(arrival.event.event_id)
+    assert (withheld["reason"], withheld["detail"]) == ("shadow", "would have gone to cms")
+
+
+async def test_an_event_that_a_route_took_without_sending_is_not_unmatched(store):
+    arrival = an_arrival(to=())
+    arrival.routed.matched.append("a-shadow")
+    await keep(store, arrival, an_arrival(to=()))
+    unmatched = await store.events({"unmatched": 1})
+    assert [e["id"] for e in unmatched if e["id"] == arrival.event.event_id] == []
+    assert len(unmatched) == (await store.stats())["unmatched"] == 1
 
 
 async def test_one_impossible_event_fails_alone(store):
@@ -218,7 +293,9 @@ async def test_a_claim_takes_only_what_is_due_at_its_endpoint(store):
 
 async def test_a_claimed_delivery_is_whole(store):
     arrival = an_arrival()
-    arrival.deliveries = [a_delivery(arrival.event, form=BodyForm.OWN, body=b'{"own":1}', n=3)]
+    arrival.routed.deliveries = [
+        a_delivery(arrival.event, form=BodyForm.OWN, body=b'{"own":1}', n=3, target="page")
+    ]
     await keep(store, arrival)
     claimed = await claim_one(store)
     assert (claimed.n, claimed.route, claimed.endpoint, claimed.attempts) == (
@@ -227,7 +304,7 @@ async def test_a_claimed_delivery_is_whole(store):
         "cms",
         0,
     )
-    assert claimed.content() == ("application/json", b'{"own":1}')
+    assert (claimed.target, claimed.content()) == ("page", ("application/json", b'{"own":1}'))
     assert claimed.event.envelope == arrival.event.envelope
 
 
@@ -426,8 +503,8 @@ async def test_a_leased_delivery_cannot_be_cancelled(store):
 async def test_a_replay_adds_deliveries_with_numbers_of_their_own(store):
     arrival = an_arrival(to=("cms", "pager"))
     await keep(store, arrival)
-    more = [a_delivery(arrival.event, endpoint="chat")]
-    assert await store.replay(arrival.event.event_id, more, SOON) == 2
+    more = Routed([a_delivery(arrival.event, endpoint="chat")])
+    assert await store.replay(arrival.event.event_id, more, SOON) == [2]
     claimed = await claim_one(store, "chat", SOON)
     assert parse_delivery_id(claimed.id) == (arrival.event.event_id, 2)
 

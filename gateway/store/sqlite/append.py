@@ -1,12 +1,21 @@
 """Events come to rest: deduplicated, kept with all their deliveries."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from gateway.core.model import Arrival, Delivery, Event, EventId, InboxEntry, Micros, Receipt
+from gateway.core.model import (
+    Arrival,
+    Delivery,
+    Event,
+    EventId,
+    InboxEntry,
+    Micros,
+    Receipt,
+    Routed,
+)
 from gateway.core.state import State
 from gateway.store.rows import data_columns, digest_of
 from gateway.store.sqlite.database import insert_many, powers_of_two, statement
@@ -16,6 +25,9 @@ APPEND_EVENTS = statement("append_events")
 APPEND_DELIVERIES = statement("append_deliveries")
 KEEP_IN_INBOX = statement("keep_in_inbox")
 READ_BODY = statement("read_body")
+NOTE_FIRING = statement("note_firing")
+READ_FIRING = statement("read_firing")
+NOTE_WITHHELD = statement("note_withheld")
 
 
 @dataclass(slots=True)
@@ -28,7 +40,7 @@ class Append:
 def append(cursor: sqlite3.Cursor, appends: Sequence[Append]) -> list[list[Receipt]]:
     """Do them all, in the order in which they came."""
     first = _first_by_key(cursor, [arrival for each in appends for arrival in each.arrivals])
-    fresh: list[Arrival] = []
+    fresh: list[tuple[Arrival, frozenset[str]]] = []
     noted: list[InboxEntry] = []
     receipts = []
     for each in appends:
@@ -38,25 +50,59 @@ def append(cursor: sqlite3.Cursor, appends: Sequence[Append]) -> list[list[Recei
             earlier = first.get((event.source, event.key)) if event.key is not None else None
             if earlier is None or earlier[1] < arrival.since:
                 first[event.source, event.key] = (event.event_id, event.received_at, event.body)
-                fresh.append(arrival)
+                fired = fire(cursor, event.event_id, arrival.routed, event.received_at)
+                fresh.append((arrival, fired))
                 noted += _failures(arrival)
-                kept.append(Receipt(event.event_id, duplicate=False))
+                kept.append(Receipt(event.event_id, duplicate=False, fired_before=fired))
             else:
                 if _body(cursor, earlier) != event.body:
                     noted.append(_differs(event, earlier[0]))
                 kept.append(Receipt(earlier[0], duplicate=True))
         receipts.append(kept)
-    insert_many(cursor, APPEND_EVENTS, [_event_row(arrival) for arrival in fresh])
+    insert_many(cursor, APPEND_EVENTS, [_event_row(*each) for each in fresh])
     append_deliveries(
         cursor,
         (
             (delivery, arrival.event.received_at)
-            for arrival in fresh
+            for arrival, fired in fresh
             for delivery in arrival.deliveries
+            if delivery.route not in fired
         ),
     )
     insert_many(cursor, KEEP_IN_INBOX, [inbox_row(entry) for entry in noted])
+    for arrival, fired in fresh:
+        event = arrival.event
+        note_withheld(cursor, event.event_id, arrival.routed, fired, event.received_at)
     return receipts
+
+
+def fire(
+    cursor: sqlite3.Cursor, event_id: EventId, routed: Routed, now: Micros
+) -> frozenset[str]:
+    """Note for which values routes fire; which of them have fired for theirs, by another event."""
+    if not routed.firings:
+        return NONE
+    before = set()
+    for route, value in routed.firings.items():
+        cursor.execute(NOTE_FIRING, (route, value, event_id, now))
+        if cursor.rowcount == 0:
+            (first,) = cursor.execute(READ_FIRING, (route, value)).fetchone()
+            if first != event_id:
+                before.add(route)
+    return frozenset(before)
+
+
+NONE: frozenset[str] = frozenset()
+
+
+def note_withheld(
+    cursor: sqlite3.Cursor, event_id: EventId, routed: Routed, fired: Collection[str], now: Micros
+) -> None:
+    """Write down what routes that matched did not send, those that *fired* before among them."""
+    noted = [(each.route, each.reason, each.detail) for each in routed.withheld]
+    noted += [(route, "once", routed.firings[route]) for route in fired]
+    if noted:
+        cursor.executemany(NOTE_WITHHELD, [(event_id, *each, now) for each in noted])
 
 
 def append_deliveries(
@@ -110,14 +156,15 @@ def _failures(arrival: Arrival) -> list[InboxEntry]:
         InboxEntry(
             id=f"{inbox_id(event.event_id)}_{i}",
             source=event.source,
-            code=code,
-            detail=detail,
+            code=failure.code,
+            detail=failure.detail,
             received_at=event.received_at,
             content_type=event.content_type,
             body=b"",  # the event has it
             event_id=event.event_id,
         )
-        for i, (code, detail) in enumerate(arrival.failures)
+        for i, failure in enumerate(arrival.routed.failures)
+        if failure.to_inbox
     ]
 
 
@@ -126,8 +173,8 @@ def inbox_id(event_id: EventId) -> str:
     return "inb_" + event_id[4:]
 
 
-def _event_row(arrival: Arrival) -> tuple[Any, ...]:
-    event = arrival.event
+def _event_row(arrival: Arrival, fired: Collection[str]) -> tuple[Any, ...]:
+    event, routed = arrival.event, arrival.routed
     attributes, body, head = event.attributes, event.body, event.head
     data, start, end = data_columns(event)
     return (
@@ -144,7 +191,8 @@ def _event_row(arrival: Arrival) -> tuple[Any, ...]:
         start,
         end,
         digest_of(body, head, data),
-        len(arrival.deliveries),
+        sum(delivery.route not in fired for delivery in routed.deliveries),
+        len(routed.matched),
     )
 
 
@@ -159,6 +207,7 @@ def _delivery_row(delivery: Delivery, promised_at: Micros) -> tuple[Any, ...]:
         delivery.form.value,
         delivery.body,
         None if delivery.body is None else sha256(delivery.body).digest(),
+        delivery.target,
         promised_at,
         None if lease is None else lease.token,
         None if lease is None else lease.until,

@@ -1,10 +1,9 @@
 """What operators change: redeliver, cancel, replay; and the state of endpoints."""
 
 import sqlite3
-from collections.abc import Sequence
 
-from gateway.core.model import Delivery, EventId, Micros
-from gateway.store.sqlite.append import append_deliveries
+from gateway.core.model import EventId, Micros, Routed
+from gateway.store.sqlite.append import append_deliveries, fire, note_withheld
 from gateway.store.sqlite.database import statement
 
 READ_STATE = statement("read_state")
@@ -36,15 +35,16 @@ def _state(cursor: sqlite3.Cursor, event_id: EventId, n: int) -> str | None:
     return None if row is None else row[0]
 
 
-def replay(
-    cursor: sqlite3.Cursor, event_id: EventId, deliveries: Sequence[Delivery], now: Micros
-) -> int:
-    """Add new deliveries to a stored event, numbered after those it has; the first number."""
+def replay(cursor: sqlite3.Cursor, event_id: EventId, routed: Routed, now: Micros) -> list[int]:
+    """Add new deliveries to a stored event, numbered after those it has; their numbers."""
     (first,) = cursor.execute(COUNT_DELIVERIES, (event_id,)).fetchone()
-    for n, delivery in enumerate(deliveries, start=first):
+    fired = fire(cursor, event_id, routed, now)
+    note_withheld(cursor, event_id, routed, fired, now)
+    kept = [delivery for delivery in routed.deliveries if delivery.route not in fired]
+    for n, delivery in enumerate(kept, start=first):
         delivery.n = n
-    append_deliveries(cursor, ((delivery, now) for delivery in deliveries))
-    return int(first)
+    append_deliveries(cursor, ((delivery, now) for delivery in kept))
+    return [delivery.n for delivery in kept]
 
 
 def set_endpoint(cursor: sqlite3.Cursor, name: str, state: str, reason: str, now: Micros) -> None:

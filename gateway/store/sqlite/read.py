@@ -19,6 +19,7 @@ ATTEMPTS_OF = statement("attempts_of")
 NEXT_DUE = statement("next_due")
 ENDPOINT_STATES = statement("endpoint_states")
 STATS = statement("stats")
+WITHHELD_OF = statement("withheld_of")
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 50, 500
 
@@ -31,7 +32,7 @@ EVENT_FILTERS: Filters = {
     "since": "received_at >= ?",
     "until": "received_at < ?",
     "cursor": "id < ?",
-    "unmatched": "(deliveries = 0) = ?",
+    "unmatched": "(matched = 0) = ?",
     "state": "EXISTS (SELECT 1 FROM deliveries WHERE event_id = events.id AND state = ?)",
 }
 DELIVERY_FILTERS: Filters = {
@@ -54,13 +55,13 @@ INBOX_FILTERS: Filters = {
 
 EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries FROM events"
 DELIVERIES = (
-    "SELECT event_id, n, route, endpoint, state, attempts, due_at, created_at, finished_at, reason"
+    "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason"
     " FROM deliveries"
 )
 INBOX = "SELECT id, source, code, detail, received_at, content_type, body, event_id FROM inbox"
 
 TIMES = frozenset(
-    {"received_at", "due_at", "created_at", "finished_at", "started_at", "changed_at"}
+    {"received_at", "due_at", "created_at", "finished_at", "started_at", "changed_at", "at"}
 )
 
 
@@ -116,6 +117,12 @@ class Reader:
             shown["calls"] = orjson.loads(shown["calls"] or "[]")
             found.append(shown)
         return found
+
+    async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
+        """What routes that matched an event did not send, and why."""
+        names = ("route", "reason", "detail", "at")
+        rows = await self.rows(WITHHELD_OF, (event_id,))
+        return [_shown(dict(zip(names, row, strict=True))) for row in rows]
 
     async def next_due(self) -> dict[str, Micros]:
         """For each endpoint with scheduled deliveries, when the first is due."""

@@ -16,6 +16,7 @@ from gateway.core.model import (
     Lease,
     Micros,
     Receipt,
+    Routed,
 )
 from gateway.core.retry import Decision
 from gateway.store.group_commit import GroupCommit
@@ -136,6 +137,10 @@ class SqliteStore:
         """See `LookUpStore.attempts`."""
         return await self._reader.attempts(event_id, n)
 
+    async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
+        """See `LookUpStore.withheld`."""
+        return await self._reader.withheld(event_id)
+
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """See `LookUpStore.inbox`."""
         return await self._reader.inbox(query)
@@ -156,9 +161,10 @@ class SqliteStore:
         state: str | None = await self._change(change.cancel, event_id, n, now, reason)
         return state
 
-    async def replay(self, event_id: EventId, deliveries: Sequence[Delivery], now: Micros) -> int:
+    async def replay(self, event_id: EventId, routed: Routed, now: Micros) -> list[int]:
         """See `OperateStore.replay`."""
-        return int(await self._change(change.replay, event_id, deliveries, now))
+        numbers: list[int] = await self._change(change.replay, event_id, routed, now)
+        return numbers
 
     async def set_endpoint(self, name: str, state: str, reason: str, now: Micros) -> None:
         """See `OperateStore.set_endpoint`."""

@@ -1,4 +1,4 @@
-SELECT d.n, d.route, d.endpoint, d.form, d.body, d.sha256, d.attempts, d.round_from, d.lease, d.lease_until,
+SELECT d.n, d.route, d.endpoint, d.form, d.body, d.sha256, d.target, d.attempts, d.round_from, d.lease, d.lease_until,
        e.id, e.source, e.key, e.received_at, e.content_type,
        e.body, e.head, e.data, e.data_start, e.data_end, e.sha256
 FROM json_each(?) AS leased

@@ -10,7 +10,7 @@ GROUP BY endpoint
 UNION ALL
 SELECT 'unmatched', '', count(*), NULL
 FROM events
-WHERE deliveries = 0
+WHERE matched = 0
 UNION ALL
 SELECT 'inbox', '', count(*), NULL
 FROM inbox

@@ -1,0 +1,3 @@
+INSERT INTO firings (route, value, event_id, fired_at)
+VALUES (?, ?, ?, ?)
+ON CONFLICT DO NOTHING

@@ -1,0 +1,1 @@
+SELECT event_id FROM firings WHERE route = ? AND value = ?

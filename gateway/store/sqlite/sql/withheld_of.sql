@@ -1,0 +1,4 @@
+SELECT route, reason, detail, at
+FROM withheld
+WHERE event_id = ?
+ORDER BY route
