@@ -8,7 +8,6 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from bench.processes import peer
 from bench.scenarios import SCENARIOS, Result
 
 
@@ -26,8 +25,8 @@ def main() -> None:
         parser.error("the gateway and its load need a core each, and this machine has one")
     progress = Console(stderr=True)
     for name in options.scenario or SCENARIOS:
-        with progress.status(f"{name}: {SCENARIOS[name].__doc__}"), peer() as loading:
-            result = SCENARIOS[name](loading, options.rounds)
+        with progress.status(f"{name}: {SCENARIOS[name].__doc__}"):
+            result = SCENARIOS[name](options.rounds)
         print(json.dumps(asdict(result)), flush=True) if options.json else show(result)
 
 

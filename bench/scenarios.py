@@ -4,13 +4,17 @@ So a noisy machine harms both, and the ratio of a round says more than either fi
 reports is the median of its rounds. Figures are compared within a run, never between runs.
 """
 
+import json
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.bare import posts_per_second, starlette
 from bench.gateway import ENDPOINTS, KEY, gateway
-from bench.processes import Peer, cpu_seconds, memory_mib
+from bench.match import WORKLOADS
+from bench.processes import GATEWAY_CORE, Peer, cpu_seconds, memory_mib, peer, process
 
 CONNECTIONS = 64
 REQUESTS = 20_000
@@ -44,13 +48,13 @@ class Result:
     measured: dict[str, float]
 
 
-def ingest(peer: Peer, rounds: int) -> Result:
+def ingest(rounds: int) -> Result:
     """Durable signed ingest with three matching routes, endpoints paused."""
-    with gateway(peer.port) as target, starlette() as bare:
+    with peer() as loading, gateway(loading.port) as target, starlette() as bare:
         at_rest = memory_mib(target.pid, "VmRSS")
         for name in ENDPOINTS:
             target.post(f"/api/v1/endpoints/{name}/pause")
-        ours, theirs = Load(peer, target.port), Load(peer, bare.port)
+        ours, theirs = Load(loading, target.port), Load(loading, bare.port)
         ours.post(2_000)
         theirs.post(2_000)
         runs = []
@@ -77,16 +81,16 @@ def ingest(peer: Peer, rounds: int) -> Result:
     return Result("ingest", figures, measured)
 
 
-def end_to_end(peer: Peer, rounds: int) -> Result:
+def end_to_end(rounds: int) -> Result:
     """Signed, recorded deliveries while ingesting, fan-out 3."""
     fan_out, events = len(ENDPOINTS), 6_000
-    with gateway(peer.port) as target, starlette() as bare:
-        ours, theirs = Load(peer, target.port), Load(peer, bare.port)
+    with peer() as loading, gateway(loading.port) as target, starlette() as bare:
+        ours, theirs = Load(loading, target.port), Load(loading, bare.port)
         ours.post(1_500, fan_out)
         theirs.post(2_000)
         runs = []
         for _ in range(rounds):
-            posts = posts_per_second(peer.port, REQUESTS, CONNECTIONS)
+            posts = posts_per_second(loading.port, REQUESTS, CONNECTIONS)
             spent = cpu_seconds(bare.pid)
             theirs.post(REQUESTS)
             spent = (cpu_seconds(bare.pid) - spent) / REQUESTS
@@ -114,7 +118,39 @@ def end_to_end(peer: Peer, rounds: int) -> Result:
     return Result("end_to_end", figures, measured)
 
 
-SCENARIOS: dict[str, Callable[[Peer, int], Result]] = {"ingest": ingest, "end_to_end": end_to_end}
+def match(rounds: int) -> Result:
+    """Patterns against decoded events, by an index of 10, 1,000 and 100,000 of them."""
+    found = {name: _matching(name, rounds) for name in (*WORKLOADS, "adversity")}
+    measured = {
+        f"{name}_{what}": value for name, all_of in found.items() for what, value in all_of.items()
+    }
+    few, many, most = "us_10", "us_1000", "us_100000"
+    crowded = [found[name] for name in WORKLOADS if name != "keyed"]
+    by_one = min(each["us_one_by_one"] / each[most] for each in crowded)
+    memory = max(found[name]["bytes_a_pattern"] for name in WORKLOADS)
+    figures = [
+        Figure("keyed patterns, 100,000 / 10", found["keyed"][most] / found["keyed"][few], at_most=1.2),
+        Figure("tenants' patterns, 100,000 / 1,000", found["tenant"][most] / found["tenant"][many], at_most=2),
+        Figure("mixed patterns, 100,000 / 1,000", found["mixed"][most] / found["mixed"][many], at_most=2.5),
+        Figure("one by one / index, 100,000", by_one, at_least=500),
+        Figure("memory a pattern, KiB", memory / 1024, at_most=1.5),
+    ]  # fmt: skip
+    return Result("match", figures, {name: round(value, 4) for name, value in measured.items()})
+
+
+def _matching(workload: str, rounds: int) -> dict[str, float]:
+    """What a process of its own measured."""
+    command = (sys.executable, "-m", "bench.match", workload, str(rounds))
+    with process(*command, core=GATEWAY_CORE, stdout=subprocess.PIPE, text=True) as child:
+        answer, _ = child.communicate()
+    return json.loads(answer)
+
+
+SCENARIOS: dict[str, Callable[[int], Result]] = {
+    "ingest": ingest,
+    "end_to_end": end_to_end,
+    "match": match,
+}
 
 
 class Load:

@@ -1,14 +1,18 @@
 """The routes file with its handlers: read, checked and loaded together."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
+from gateway.config.evidence import Evidence
+from gateway.config.examples import Examples, read_examples
+from gateway.config.lint import allowed, lint
 from gateway.config.part import Surroundings
 from gateway.config.routes import Loaded, load_routes
 from gateway.config.secrets import SecretBook
 from gateway.config.settings import Settings
 from gateway.core.errors import Problem
 from gateway.core.routing import Routes
+from gateway.examples import add_evidence
 from gateway.plugins import Handlers
 
 
@@ -20,6 +24,8 @@ class Checked:
     handlers: Handlers
     made_secrets: list[str]
     """The names of the development secrets that it uses."""
+    examples: Examples = field(default_factory=Examples)
+    """The tests beside the routes. What is wrong with them is no problem of the routes."""
 
     @property
     def routes(self) -> Routes | None:
@@ -38,19 +44,37 @@ def check(
     *,
     keep: bool = True,
     stand_in: Callable[[str], str] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    evidence: Evidence | None = None,
 ) -> Checked:
     """Read the routes file, look up its secrets and load its handlers.
 
     Development secrets that are made up on the way are written down if *keep*. *stand_in* tells,
-    for an endpoint's name, the URL to use instead of its own, if any. When the file cannot be used,
-    the handlers' modules are as they were before.
+    for an endpoint's name, the URL to use instead of its own, if any. *progress* is told what is being
+    done, and how much of it has been. *evidence* is what is known of the data, beside the events of the
+    tests. When the file cannot be used, the handlers' modules are as they
+    were before.
     """
     handlers = Handlers(settings.routes.parent.absolute())
     secrets = SecretBook(environment, settings.development_secrets, keep)
     around = Surroundings(secrets=secrets, egress=settings.egress, find_handler=handlers.find)
     if stand_in is not None:
         around = replace(around, stand_in=stand_in)
+    if progress is not None:
+        around = replace(around, progress=progress)
     loaded = load_routes(settings.routes, around)
+    examples = read_examples(loaded.files)
     if loaded.routes is None:
         handlers.discard()
-    return Checked(loaded, handlers, sorted(secrets.made))
+    else:
+        evidence = Evidence() if evidence is None else evidence
+        add_evidence(evidence, examples.found, loaded.routes)
+        loaded.problems += lint(loaded, evidence)
+    loaded.problems = in_order((p for p in loaded.problems if not allowed(p, loaded)), loaded)
+    return Checked(loaded, handlers, sorted(secrets.made), examples)
+
+
+def in_order(problems: Iterable[Problem], loaded: Loaded) -> list[Problem]:
+    """Problems in the order of the files and of what stands in them; those of other files come last."""
+    order = {str(path): number for number, path in enumerate(loaded.files.paths)}
+    return sorted(problems, key=lambda p: (order.get(p.file, len(order)), p.file, p.line, p.column))

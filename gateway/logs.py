@@ -1,17 +1,19 @@
 """Log lines: what telemetry reports, and what libraries say, in one form.
 
 JSON, one object a line, or coloured text on a terminal. Control characters are escaped in both.
-Refusals are capped per source: someone who hammers the door does not fill the disk.
+Refusals are capped per source, and failing expressions per route: someone who hammers the door does
+not fill the disk.
 """
 
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Literal
 
 import structlog
 
-from gateway.core.model import Attempt, Delivery
+from gateway.core.model import Arrival, Attempt, Delivery, Receipt
 from gateway.core.rate import TokenBucket
 from gateway.core.retry import Decision, Finish, GiveUp, Park, RetryAt
 
@@ -55,12 +57,14 @@ class LogListener:
     def __init__(self, monotonic: Callable[[], int]) -> None:
         self._log = logging.getLogger("gateway")
         self._monotonic = monotonic
-        self._refusals: dict[str, TokenBucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def __call__(self, name: str, fields: dict[str, Any]) -> None:
         """Log one report, if it is one to log."""
         if name == "attempt.recorded":
             self._attempt(**fields)
+        elif name == "events.kept":
+            self._kept(fields["arrivals"], fields["receipts"])
         elif name == "event.refused":
             self._refused(fields)
         elif name in LEVELS:
@@ -86,10 +90,23 @@ class LogListener:
                 },
             )
 
+    def _kept(self, arrivals: list[Arrival], receipts: list[Receipt]) -> None:
+        for arrival, receipt in zip(arrivals, receipts, strict=True):
+            for failure in () if receipt.duplicate else arrival.routed.failures:
+                self._capped(
+                    f"route {failure.route}",
+                    "an expression of a route failed",
+                    {"event_id": arrival.event.event_id, **asdict(failure)},
+                )
+
     def _refused(self, fields: dict[str, Any]) -> None:
-        bucket = self._refusals.setdefault(fields["source"], TokenBucket(5))
+        self._capped(fields["source"], "a request was refused", fields)
+
+    def _capped(self, who: str, text: str, fields: dict[str, Any]) -> None:
+        """Warn, but not more than a few times a second of the same one."""
+        bucket = self._buckets.setdefault(who, TokenBucket(5))
         if bucket.take(self._monotonic()) == 0:
-            self._log.warning("a request was refused", extra=fields)
+            self._log.warning(text, extra=fields)
 
 
 def _of_decision(decision: Decision) -> tuple[int, str]:

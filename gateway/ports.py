@@ -97,6 +97,14 @@ class LookUpStore(Protocol):
     async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """Events, newest first, by the filters of the API."""
 
+    async def recorded(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Events with every byte that was stored, oldest first, to be evaluated somewhere else.
+
+        Of *query*, `since` and `until` are moments, told to the millisecond by the ids; `cursor` is
+        the id after which to go on, `limit` the most. What a page carries is bounded too: a few
+        large events make a short one. It is empty only where nothing follows.
+        """
+
     async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """Deliveries, newest first, by the filters of the API."""
 

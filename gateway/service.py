@@ -6,6 +6,7 @@ Opened, started, stopped. It owns the sockets; whoever runs it owns the signals.
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import secrets
 import socket
@@ -51,6 +52,9 @@ COLLECT_AFTER = (25_000, 20, 20)
 """Python's cycle collector looks after so many new objects, not after 700: what an event allocates
 lives until its commit and holds no cycles, and looking at it again and again cost a sixth of the work."""
 
+MANY_ROUTES = 20_000
+"""So many take several seconds to load, and a reload of them is reported on."""
+
 FOREVER: Micros = 1 << 62
 
 
@@ -79,6 +83,7 @@ class Service:
         self.admin_url = ""
         self._check_routes = check_routes
         self._including = checked.loaded.files.patterns
+        self._texts = checked.loaded.files.named_texts()
         self._handlers = checked.handlers
         self._store = store
         self._clock = clock
@@ -98,13 +103,16 @@ class Service:
         environment: Mapping[str, str] = os.environ,
         clock: Clock | None = None,
         stand_in: Callable[[str], str] | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
     ) -> "Service":
         """Check the routes file, and open the database.
 
-        *stand_in* tells, for an endpoint's name, the URL to use instead of its own, if any.
+        *stand_in* tells, for an endpoint's name, the URL to use instead of its own, if any. *progress*
+        is told how far many routes have been read.
         """
         check_routes = partial(check, settings, environment, stand_in=stand_in)
-        checked = check_routes()
+        checked = check_routes(progress=progress)
+        check_routes.keywords["progress"] = _log_progress
         if checked.routes is None:
             raise ConfigError(checked.problems)
         store = await SqliteStore.open(settings.database)
@@ -186,6 +194,8 @@ class Service:
             look_up=self._store,
             operate=self._operate,
             status=self.status,
+            routes=self._metrics.routes,
+            files=self.files,
             metrics=self._metrics.exposition,
             token=token,
         )
@@ -282,6 +292,7 @@ class Service:
 
     async def _put_in_force(self, checked: Checked, routes: Routes) -> None:
         self.routes, self._handlers = routes, checked.handlers
+        self._texts = checked.loaded.files.named_texts()
         self._lanes.configure(routes.endpoints)
         self._deliver.empty_closed_lanes()
         self._ingest.use(routes)
@@ -328,6 +339,14 @@ class Service:
             "held_by": sorted(self._lanes.held_by),
         }
 
+    def files(self) -> dict[str, Json]:
+        """The routes files in force, as they were read."""
+        return {
+            "version": __version__,
+            "fingerprint": self.routes.fingerprint,
+            "files": [{"name": name, "text": text.decode()} for name, text in self._texts],
+        }
+
     @property
     def at_rest(self) -> bool:
         """Whether no attempt is under way or about to be."""
@@ -340,6 +359,12 @@ class Service:
 
     def _ready(self) -> bool:
         return self._started and not self._public.draining and "store" not in self._lanes.held_by
+
+
+def _log_progress(what: str, done: int, total: int) -> None:
+    """Say how far a reload of very many routes has come."""
+    if total >= MANY_ROUTES and done % (total // 5) < 500:
+        logging.getLogger("gateway").info(what, extra={"done": done, "total": total})
 
 
 def _absolute(path: Path | None) -> str | None:

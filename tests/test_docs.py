@@ -118,7 +118,7 @@ CODE_AT = {
     "SecretMissing": 0,
     "PydanticCustomError": 0,
     "problem": 1,
-    "PatternError": 1,
+    "_refuse": 1,
     "_problem": 1,
     "_of_file": 1,
     "_stop": 1,

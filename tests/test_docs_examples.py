@@ -1,34 +1,60 @@
-"""The examples in the documentation are valid.
+"""The examples in the documentation are valid, and do what the pages say.
 
 A yaml block that has a `version:` is a whole routes file. Another one names sections of one: before
-it comes `version: 1`, and after it, where it has `routes:` and no `endpoints:`, come the ENDPOINTS.
-The files of secrets that it refers to are made. A python block that begins with `# PATH` is the file
-at that path, beside the routes file.
+it comes `version: 1`, and after it, where it has `routes:` and lacks `endpoints:` or `sources:`, come
+those below. The files of secrets that it refers to are made. A python block that begins with `# PATH`
+is the file at that path, beside the routes file. docs/examples has whole files.
 """
 
 import re
+import shutil
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 from textwrap import dedent
 
+import jsonschema
+import orjson
 import pytest
 import yaml
 
 from gateway.config.document import read_document
+from gateway.config.expressions import Expressions
 from gateway.config.settings import Settings
-from gateway.core.grammar import compile_pattern
+from gateway.config.shapes import json_schema
+from gateway.config.traps import trap_in
+from gateway.core.grammar import COMBINING, OPERATORS, compile_pattern
+from gateway.core.model import Delivery, Event, EventId, Json
+from gateway.core.routing import Routes, plan
+from gateway.core.verifying import Inbound
+from gateway.flows.deliver import request_of
+from gateway.flows.reading import read
 from gateway.loading import check
+from gateway.testing import Gateway
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("docs/routes.md", "docs/handlers.md", "README.md")
+EXAMPLES = sorted((ROOT / "docs/examples").rglob("*.yaml"))
+WHOLE = sorted((ROOT / "docs/examples").glob("*.yaml"))
 KEY = "whsec_" + "a" * 43 + "="
+NOW = 1_795_000_000_000_000
+EXPECTED = {"unverified"}
+"""Warnings of what an example is meant to show."""
+SOURCES = """
+sources:
+  contracts: {verify: none}
+"""
 ENDPOINTS = """
 endpoints:
   cms: {url: "https://cms.example.com/", sign: none}
   workflow: {url: "https://workflow.example.com/", sign: none}
   alerting: {url: "https://alerting.example.com/", sign: none}
 """
+SCHEMA = jsonschema.Draft202012Validator(json_schema())
+
+
+# -- reading pages -------------------------------------------------------------------------------------
 
 
 def blocks(page: str, language: str) -> list[tuple[int, str]]:
@@ -46,12 +72,60 @@ def of_pages(pages: tuple[str, ...], language: str) -> list[object]:
     ]
 
 
+def after(words: str, language: str) -> str:
+    """The first block in a language after these words of routes.md."""
+    line = (ROOT / "docs/routes.md").read_text(encoding="utf-8").partition(words)[0].count("\n")
+    return next(text for at, text in blocks("docs/routes.md", language) if at > line)
+
+
+def before(words: str, language: str) -> str:
+    """The last block in a language before these words of routes.md."""
+    line = (ROOT / "docs/routes.md").read_text(encoding="utf-8").partition(words)[0].count("\n")
+    return [text for at, text in blocks("docs/routes.md", language) if at < line][-1]
+
+
+def rows_below(*heads: str) -> list[list[str]]:
+    """The rows of every table of routes.md that is headed so."""
+    lines = (ROOT / "docs/routes.md").read_text(encoding="utf-8").splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith("|") and cells(line) == [*heads]]
+    return [
+        cells(row)
+        for start in starts
+        for row in takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+    ]
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a table's line."""
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def code(cell: str) -> str:
+    """A cell that is code, without its marks."""
+    return cell.strip("`")
+
+
+def flow(text: str) -> Json:
+    """A value in flow style, read as routes files are."""
+    document = read_document(text.encode(), "table")
+    assert document.problems == []
+    return document.value
+
+
+# -- routes files --------------------------------------------------------------------------------------
+
+
 def whole(block: str) -> str:
     """A block as a whole routes file."""
     sections = yaml.safe_load(block)
     if "version" in sections:
         return block
-    return f"version: 1\n{block}{ENDPOINTS if set(sections) == {'routes'} else ''}"
+    text = f"version: 1\n{block}"
+    if "routes" in sections and "endpoints" not in sections:
+        text += ENDPOINTS
+    if "tests" in sections and "sources" not in sections:
+        text += SOURCES
+    return text
 
 
 def example_files(folder: Path) -> None:
@@ -68,17 +142,90 @@ def put(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("block", of_pages(PAGES, "yaml"))
-def test_an_example_of_routes_is_accepted(block, tmp_path):
-    text = whole(block)
-    example_files(tmp_path)
+def put_routes(folder: Path, text: str) -> Path:
+    """Put a routes file into a folder, with all that it refers to."""
+    example_files(folder)
     for secret in re.findall(r"\{file: ([\w./-]+)", text):
-        put(tmp_path / secret, KEY)
-    put(tmp_path / "routes.yaml", text)
-    settings = Settings(routes=tmp_path / "routes.yaml", database=tmp_path / "gateway.db")
+        put(folder / secret, KEY)
+    put(folder / "routes.yaml", text)
+    return folder / "routes.yaml"
+
+
+def accepted(file: Path) -> Routes:
+    """The routes of a file that has neither errors nor warnings, but for those that are meant."""
+    settings = Settings(routes=file, database=file.parent / "gateway.db")
     checked = check(settings, {}, keep=False)
     checked.handlers.discard()
-    assert [str(p) for p in checked.problems if p.code != "unverified"] == []
+    assert [str(p) for p in checked.problems if p.code not in EXPECTED] == []
+    assert checked.routes is not None
+    return checked.routes
+
+
+def failing(file: Path, routes: Routes) -> list[str]:
+    """The tests that a file has, and that do not come out as it says."""
+    tests = read_document(file.read_bytes(), "x").value.get("tests", [])
+    return [
+        f"{test['name']}: {found}"
+        for test in tests
+        if (found := sorted(d.endpoint for d in deliveries(routes, test))) != sorted(test["expect"])
+    ]
+
+
+def deliveries(routes: Routes, test: dict[str, Json]) -> list[Delivery]:
+    """The deliveries of the events of a test. No expression may fail."""
+    made = []
+    for event in events(routes, test):
+        routed = plan(event, routes)
+        assert [f.detail for f in routed.failures if f.to_inbox] == []
+        made += routed.deliveries
+    return made
+
+
+def events(routes: Routes, test: dict[str, Json]) -> list[Event]:
+    """The events that a test speaks of."""
+    source = routes.sources[test.get("source") or next(iter(routes.sources))]
+    if "event" in test:
+        body = {"specversion": "1.0", "id": "test", "source": "/test", **test["event"]}
+        headers = {"content-type": "application/cloudevents+json"}
+    else:
+        body, headers = test["request"]["body"], test["request"].get("headers", {})
+    raw = {name.lower().encode(): value.encode() for name, value in headers.items()}
+    request = Inbound("POST", raw, frozenset(), orjson.dumps(body), NOW)
+    return read(source, request, None, lambda: EventId("evt_1")).events
+
+
+@pytest.mark.parametrize("block", of_pages(PAGES, "yaml"))
+def test_an_example_of_routes_is_accepted_and_its_tests_pass(block, tmp_path):
+    file = put_routes(tmp_path, whole(block))
+    routes = accepted(file)
+    assert failing(file, routes) == []
+    SCHEMA.validate(read_document(file.read_bytes(), "x").value)
+
+
+@pytest.mark.parametrize("example", WHOLE, ids=[file.stem for file in WHOLE])
+def test_an_example_to_copy_is_accepted_and_its_tests_pass(example, tmp_path):
+    shutil.copytree(ROOT / "docs/examples", tmp_path, dirs_exist_ok=True)
+    example_files(tmp_path)
+    file = tmp_path / example.name
+    routes = accepted(file)
+    own = [file, *(tmp_path / file.stem).glob("*.yaml")]
+    assert [told for each in own for told in failing(each, routes)] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[file.stem for file in EXAMPLES])
+def test_an_example_to_copy_has_tests_a_comment_and_the_schemas_consent(example):
+    value = read_document(example.read_bytes(), "x").value
+    SCHEMA.validate(value)
+    assert value["tests"]
+    assert example.read_text(encoding="utf-8").startswith("# ")
+
+
+def test_every_example_to_copy_is_in_the_list():
+    listed = {code(row[0]) for row in rows_below("File", "Shows")}
+    assert listed == {f"[{file.name}](examples/{file.name})" for file in WHOLE}
+
+
+# -- python --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("block", of_pages(("docs/handlers.md",), "python"))
@@ -95,27 +242,113 @@ def test_the_example_of_a_test_passes(tmp_path):
     assert "3 passed" in result.stdout, result.stdout
 
 
-def rows_of_patterns() -> list[tuple[str, ...]]:
-    """The rows of the table of patterns that say what matches."""
-    lines = (ROOT / "docs/routes.md").read_text(encoding="utf-8").splitlines()
-    start = lines.index("| | `match` | Matches | Does not match |") + 2
-    rows = []
-    for line in lines[start:]:
-        if not line.startswith("|"):
-            break
-        rows.append(tuple(cell.strip(" `") for cell in line.strip("|").split("|")[1:]))
-    return rows
+async def test_the_example_of_arguments_hands_them_over(tmp_path):
+    (block,) = [text for _, text in blocks("docs/handlers.md", "yaml") if "with:" in text]
+    async with Gateway(put_routes(tmp_path, whole(block))) as gateway:
+        event = {"type": "terms.changed", "subject": "asset/1", "data": {"severity": "tightened"}}
+        await gateway.send("contracts", event)
+        await gateway.settled()
+        (call,) = gateway.endpoint("tracker").received
+    assert call.json() == {"project": "RIGHTS", "title": "asset/1", "labels": ["tightened"]}
 
 
-@pytest.mark.parametrize(("pattern", "good", "bad"), rows_of_patterns())
-def test_the_table_of_patterns_is_true(pattern, good, bad):
-    compiled = compile_pattern(flow(pattern))
+# -- patterns ------------------------------------------------------------------------------------------
+
+
+def lists() -> dict[str, list[Json]]:
+    """Those of the example of lists."""
+    found: dict[str, list[Json]] = yaml.safe_load(after("## Lists\n", "yaml"))["lists"]
+    return found
+
+
+ROWS = rows_below("", "`match`", "Matches", "Does not match")
+
+
+@pytest.mark.parametrize(("pattern", "good", "bad"), [list(map(code, row[1:])) for row in ROWS])
+def test_the_tables_of_patterns_are_true(pattern, good, bad):
+    compiled = compile_pattern(flow(pattern), lists())
+    SCHEMA.validate({"version": 1, "routes": [{"name": "a", "match": flow(pattern), "to": ["x"]}]})
     assert compiled.matches(flow(good))
     assert not bad or not compiled.matches(flow(bad))
 
 
-def flow(text: str) -> object:
-    """A value in flow style, read as routes files are."""
-    document = read_document(text.encode(), "table")
-    assert document.problems == []
-    return document.value
+def test_every_operator_has_an_example():
+    shown = " ".join(row[0] for row in ROWS)
+    assert [name for name in (*OPERATORS, *COMBINING) if f"`{name}" not in shown] == []
+
+
+NOTHINGS = ("`{}`", "`{a: null}`", "`{a: []}`", "`{a: {}}`", '`{a: ""}`', "`{a: x}`")
+
+
+@pytest.mark.parametrize("row", rows_below("`match`", *NOTHINGS), ids=lambda row: row[0])
+def test_the_table_of_what_is_missing_is_true(row):
+    compiled = compile_pattern(flow(code(row[0])))
+    found = ["yes" if compiled.matches(flow(code(event))) else "no" for event in NOTHINGS]
+    assert found == row[1:]
+
+
+FROM_ELSEWHERE = [code(row[1]) for row in rows_below("There", "Here", "What differs") if row[1]]
+
+
+@pytest.mark.parametrize("pattern", FROM_ELSEWHERE)
+def test_what_others_write_can_be_written_so(pattern):
+    compile_pattern(flow(pattern))
+
+
+# -- expressions, calls, bodies ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [list(map(code, row[:2])) for row in rows_below("Text", "Value", "")]
+)
+def test_the_table_of_expressions_is_true(text, value):
+    event = orjson.loads(after("In this table, `event` is", "json"))
+    assert Expressions(["event"]).template(text)({"event": event}) == flow(value)
+
+
+def test_the_example_of_a_call_makes_the_call_that_stands_below_it(tmp_path):
+    words = "The event of this test makes the call"
+    file = put_routes(tmp_path, whole(before(words, "yaml")))
+    routes = accepted(file)
+    (test,) = read_document(file.read_bytes(), "x").value["tests"]
+    (delivery,) = deliveries(routes, test)
+    call = request_of(routes.endpoints[delivery.endpoint], delivery, NOW)
+    head, _, body = after(words, "http").strip().partition("\n\n")
+    line, *headers = head.splitlines()
+    assert line == f"{call.method} {call.url}"
+    assert dict(header.split(": ") for header in headers).items() <= call.headers.items()
+    assert body.encode() == call.body
+
+
+def test_the_examples_of_what_is_posted_are_posted(tmp_path):
+    mapping = after("### Mappings", "yaml")
+    sent, event, raw, own = (
+        text.strip().encode() for _, text in blocks("docs/routes.md", "json")[:4]
+    )
+    template = after("JSON of your own, as `application/json`", "yaml").partition("endpoints:\n")[2]
+    file = put_routes(
+        tmp_path,
+        f"version: 1\n{mapping}\nendpoints:\n{template}"
+        "  whole: {url: 'https://a.example.com/', sign: none}\n"
+        "  raw: {url: 'https://b.example.com/', sign: none, body: raw}\n"
+        "routes: [{name: all, match: {}, to: [whole, raw, chat]}]\n",
+    )
+    routes = accepted(file)
+    request = Inbound("POST", {b"x-dam-delivery": b"d-1"}, frozenset(), sent, NOW)
+    (made,) = read(routes.sources["dam"], request, None, lambda: EventId("evt_1")).events
+    assert [d.content()[1] for d in plan(made, routes).deliveries] == [event, raw, own]
+
+
+@pytest.mark.parametrize(
+    ("written", "works"),
+    [
+        (code(row[0]), code(row[2]))
+        for row in rows_below("Written", "What YAML makes of it", "Write")
+    ],
+)
+def test_the_table_of_traps_is_true(written, works):
+    caught, meant = read_document(written.encode(), "x"), flow(works)
+    assert caught.problems or caught.value != meant
+    trap = trap_in(written)
+    assert trap is not None
+    assert trap.line == works

@@ -1,45 +1,22 @@
-"""Commands about configuration: make one, check it, explain it, and what an editor needs."""
+"""Commands about configuration: make one, and what an editor needs. `check` has a file of its own."""
 
-import os
 import re
 import secrets as entropy
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
-from rich.text import Text
 
-from gateway.cli.exits import FIX, NO
-from gateway.cli.options import (
-    Database,
-    Headers,
-    content_of,
-    parsed_headers,
-    read_settings,
-    setting,
-)
-from gateway.cli.output import (
-    AsJson,
-    console,
-    contents,
-    counted,
-    own_command,
-    print_json,
-    printable,
-)
-from gateway.core.model import Json
-
-RoutesFile = Annotated[
-    Path | None, typer.Argument(metavar="[FILE]", help="The routes file.", show_default=False)
-]
+from gateway.cli.exits import FIX
+from gateway.cli.output import console, own_command
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (init, check, explain, schema):
+    for command in (init, schema):
         app.command()(command)
     keys = typer.Typer(help="Secrets to sign with.", no_args_is_help=True)
     keys.command("new")(new_key)
@@ -109,129 +86,6 @@ def _with_secret_files(text: str, folder: Path) -> tuple[str, list[str]]:
 
     text = re.sub(r"\{env: ([A-Z_]+_SECRET)\}", into_file, text)
     return text.replace("./gateway/config/routes.schema.json", "./routes.schema.json"), made
-
-
-# -- check ---------------------------------------------------------------------------------------------
-
-
-def check(
-    file: RoutesFile = None,
-    database: Database = None,
-    production: Annotated[bool | None, setting("production")] = None,
-    egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
-    egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say everything that is wrong with a routes file, and how to mend it. Exit 2 on errors."""
-    flags = {
-        "routes": file, "database": database, "production": production,
-        "egress_allow": egress_allow or None, "egress_port": egress_port or None,
-    }  # fmt: skip
-    settings = read_settings(flags)
-    checked = _checked(settings)
-    if as_json:
-        fields = ("file", "line", "column", "severity", "code", "what", "cure")
-        found = [{name: getattr(p, name) for name in fields} for p in checked.problems]
-        print_json({"ok": checked.routes is not None, "problems": found})
-    else:
-        for problem in checked.problems:
-            style = "bold red" if problem.severity == "error" else "yellow"
-            place, _, rest = str(problem).partition(": ")
-            console().print(Text.assemble((f"{place}: ", style), printable(rest)), soft_wrap=True)
-        _print_summary(settings, checked)
-    if checked.routes is None:
-        raise typer.Exit(FIX)
-
-
-def _checked(settings: Any) -> Any:
-    from gateway.loading import check as check_routes
-
-    return check_routes(settings, os.environ, keep=False)
-
-
-def _print_summary(settings: Any, checked: Any) -> None:
-    if checked.routes is None:
-        console().print(
-            f"{settings.routes}: {counted(len(checked.loaded.errors), 'error')}", style="bold red"
-        )
-        return
-    if checked.made_secrets:
-        names = ", ".join(checked.made_secrets)
-        console().print(f"not in the environment: {names} (made up in development)", style="yellow")
-    console().print(f"{settings.routes}: ok: {contents(checked.routes)}", style="green")
-
-
-# -- explain -------------------------------------------------------------------------------------------
-
-
-def explain(
-    file: RoutesFile = None,
-    event: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE", help="The body that the source would post; - is standard input."
-        ),
-    ] = Path("-"),
-    source: Annotated[
-        str | None, typer.Option(help="The source it comes in by; default: the first.")
-    ] = None,
-    header: Headers = None,
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say which routes match an event, why the others do not, and what would be sent. Exit 1: none."""
-    from gateway.clock import SystemClock
-    from gateway.explaining import explained
-
-    settings = read_settings({"routes": file, "database": database})
-    checked = _checked(settings)
-    if checked.routes is None:
-        for problem in checked.problems:
-            print(problem, file=sys.stderr)
-        raise typer.Exit(FIX)
-    body = content_of(event)
-    result = explained(checked.routes, source, body, parsed_headers(header), SystemClock().now())
-    if as_json:
-        print_json(result)
-    else:
-        _print_explained(result)
-    if not any(route["matches"] for route in result["routes"]):
-        raise typer.Exit(NO)
-
-
-def _print_explained(result: dict[str, Json]) -> None:
-    out = console()
-    event = result["event"]
-    out.print(
-        Text(
-            printable(f"{event['type']}  {event.get('subject', '')}  from {event['source']}"),
-            style="bold",
-        )
-    )
-    for route in result["routes"]:
-        if route["matches"]:
-            out.print(
-                Text.assemble(("  ✓ ", "green"), f"{route['name']} → {', '.join(route['to'])}")
-            )
-        else:
-            why = "; ".join(
-                f"{m['field']} is {m['seen']}, wanted {m['wanted']}" for m in route["misses"]
-            )
-            out.print(Text.assemble(("  ✗ ", "red"), f"{route['name']}: {printable(why)}"))
-    for failure in result["failures"]:
-        out.print(Text.assemble(("  ! ", "bold red"), printable(failure)))
-    for request in result["requests"]:
-        if "handler" in request:
-            out.print(
-                f"\n{request['endpoint']}: {request['handler']} would call {request['url']}",
-                markup=False,
-            )
-            continue
-        out.print(Text(f"\n{request['method']} {request['url']}", style="bold"))
-        for name, value in request["headers"].items():
-            out.print(Text(printable(f"  {name}: {value}"), style="dim"))
-        for line in request["body"].splitlines():
-            out.print(Text(printable(f"  {line}")), soft_wrap=True)
 
 
 # -- schema, keys --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import typer
 from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.exits import NO
 from gateway.cli.options import Database
-from gateway.cli.output import AsJson, ago, console, counted, print_json, print_table
+from gateway.cli.output import AsJson, ago, console, counted, print_json, print_table, printable
 from gateway.core.model import Json
 
 Since = Annotated[str | None, typer.Option(metavar="TIME", help="Not before (RFC 3339).")]
@@ -64,6 +64,11 @@ def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
         if name not in known:
             count = counted(waiting["count"], "delivery waits", "deliveries wait")
             troubles.append(f"{count} for {name}, which is not in routes.yaml")
+    for route, count in state["failing"].items():
+        troubles.append(
+            f"expressions of the route {route} failed for {counted(count, 'event')} since the start:"
+            " see `gateway inbox`"
+        )
     if unreadable:
         count = counted(unreadable, "request")
         troubles.append(f"the inbox got {count} in the last 24 hours: see `gateway inbox`")
@@ -147,7 +152,7 @@ def print_event(event: dict[str, Json]) -> None:
             (
                 d["id"],
                 d["endpoint"],
-                d["route"],
+                _route_and_target(d),
                 d["state"],
                 len(d["attempts"]),
                 _last(d["attempts"]),
@@ -155,8 +160,17 @@ def print_event(event: dict[str, Json]) -> None:
             )
             for d in event["deliveries"]
         ),
-        empty="no route took it",
+        empty="" if event["withheld"] else "no route took it",
     )
+    for withheld in event["withheld"]:
+        why = "has fired before for" if withheld["reason"] == "once" else "is a shadow:"
+        console().print(printable(f"  {withheld['route']} {why} {withheld['detail']}"), markup=False)
+
+
+def _route_and_target(delivery: dict[str, Json]) -> str:
+    """The route, with the name of its target where it has one."""
+    target = delivery["target"]
+    return f"{delivery['route']}/{target}" if target else str(delivery["route"])
 
 
 def _last(attempts: list[dict[str, Json]]) -> str:
@@ -194,15 +208,16 @@ def deliveries(
 
 def _print_deliveries(page: dict[str, Json], empty: str) -> None:
     print_table(
-        ("id", "endpoint", "route", "state", "attempts", "due", "reason"),
+        ("id", "endpoint", "route", "state", "attempts", "due", "owner", "reason"),
         (
             (
                 d["id"],
                 d["endpoint"],
-                d["route"],
+                _route_and_target(d),
                 d["state"],
                 d["attempts"],
                 ago(d["due_at"]) if d["state"] == "scheduled" else "",
+                d["owner"],
                 d["reason"],
             )
             for d in page["items"]

@@ -2,7 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +12,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -39,6 +42,38 @@ def console(*, to_stderr: bool = False) -> Console:
     stream = sys.stderr if to_stderr else sys.stdout
     width = None if stream.isatty() else WIDTH_OF_A_PIPE
     return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())
+
+
+PATIENCE_SECONDS = 1
+"""What takes longer than this shows how far it has come."""
+
+
+@contextmanager
+def loading_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """What to tell how far loading has come: a bar on a terminal, if it takes long."""
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        console=console(to_stderr=True), transient=True,
+    )  # fmt: skip
+    tasks: dict[str, TaskID] = {}
+    began = time.monotonic()
+
+    def progress(what: str, done: int, total: int) -> None:
+        if not sys.stderr.isatty() or time.monotonic() - began < PATIENCE_SECONDS:
+            return
+        if what not in tasks:
+            bar.start()
+            for finished in tasks.values():
+                bar.remove_task(finished)
+            tasks.clear()
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=done)
+
+    try:
+        yield progress
+    finally:
+        if tasks:
+            bar.stop()
 
 
 def print_json(value: Any) -> None:

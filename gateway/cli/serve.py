@@ -15,7 +15,7 @@ from rich.text import Text
 from gateway import __version__
 from gateway.cli.exits import BAD_CONFIGURATION
 from gateway.cli.options import Database, Routes, setting
-from gateway.cli.output import console, contents, own_command
+from gateway.cli.output import console, contents, loading_progress, own_command
 from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import ConfigError, Problem, SchemaTooNew
 
@@ -61,7 +61,8 @@ async def _serve(settings: Settings) -> None:
     from gateway.service import Service
 
     set_up_logging(settings.log, settings.log_level)
-    service = await Service.open(settings)
+    with loading_progress() as progress:
+        service = await Service.open(settings, progress=progress)
     try:
         receiver = await _sample_receiver(service)
     except BaseException:

@@ -14,11 +14,21 @@ from typing import Any
 
 import yaml
 
+from gateway.config.traps import is_cut, trap_in
 from gateway.core.errors import Problem
 from gateway.core.model import Json
 
-LARGEST_BYTES = 1024 * 1024
+LARGEST_BYTES = 16 * 1024 * 1024
 DEEPEST = 40
+
+CONDITIONS = frozenset({"when", "success"})
+"""Keys whose value is a bare expression."""
+ALLOWED = re.compile(r"#\s*lint:\s*allow\s+([\w-]+(?:\s*,\s*[\w-]+)*)")
+HIDDEN = " #${"
+OPENS = re.compile(r"[\"'({\[]")
+"""What text that has been cut off has in it."""
+NEWLINE = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What YAML's parser counts as the end of a line."""
 
 Path = tuple[str | int, ...]
 
@@ -32,24 +42,56 @@ class Place:
 
 
 @dataclass(slots=True)
+class Places:
+    """Where each value of a document stands, and each key."""
+
+    values: dict[Path, Place] = field(default_factory=dict)
+    keys: dict[Path, Place] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Document:
     """A file's content as plain values, and where each of them stands."""
 
     name: str
+    text: str = ""
     value: Json = None
     problems: list[Problem] = field(default_factory=list)
-    value_places: dict[Path, Place] = field(default_factory=dict)
-    key_places: dict[Path, Place] = field(default_factory=dict)
+    _places: Places | None = None
+    _lines: list[str] | None = None
+
+    @property
+    def places(self) -> Places:
+        """Where everything stands: found at the first question, for most files are never asked."""
+        if self._places is None:
+            self._places = Places()
+            again = _Composer(Document(self.name), self._places)
+            again.compose(yaml.parse(self.text, Loader=yaml.CSafeLoader))
+        return self._places
 
     def place(self, path: Sequence[str | int], *, key: bool = False) -> Place:
         """Where the value at *path* stands, or its key; of what is not there, the nearest around it."""
-        whole = tuple(path)
+        whole, places = tuple(path), self.places
         for length in range(len(whole), -1, -1):
             part = whole[:length]
-            found = (self.key_places.get(part) if key else None) or self.value_places.get(part)
+            found = (places.keys.get(part) if key else None) or places.values.get(part)
             if found is not None:
                 return found
         return Place(1, 1)
+
+    def allows(self, line: int, code: str) -> bool:
+        """Whether a comment in that line, or alone in the one before, says `# lint: allow CODE`."""
+        if self._lines is None:
+            self._lines = lines_of(self.text)
+        here, before = (
+            self._lines[i] if 0 <= i < len(self._lines) else "" for i in (line - 1, line - 2)
+        )
+        allowed = [here, before] if before.lstrip().startswith("#") else [here]
+        return any(
+            code in re.split(r"[\s,]+", found[1])
+            for found in (ALLOWED.search(text) for text in allowed)
+            if found
+        )
 
     def problem(
         self, path: Sequence[str | int], code: str, what: str, cure: str, *, key: bool = False
@@ -69,7 +111,7 @@ def read_document(text: bytes, name: str) -> Document:
         document.problems.append(_of_file(name, "yaml-size", what, cure))
         return document
     try:
-        decoded = text.decode("utf-8")
+        document.text = decoded = text.decode("utf-8")
         document.value = _Composer(document).compose(yaml.parse(decoded, Loader=yaml.CSafeLoader))
     except UnicodeDecodeError as error:
         what = f"the file is no UTF-8 text: {error.reason} at byte {error.start}"
@@ -82,6 +124,11 @@ def read_document(text: bytes, name: str) -> Document:
     except _Stop:
         pass
     return document
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a document, as YAML's parser counts them."""
+    return NEWLINE.split(text)
 
 
 def _of_file(name: str, code: str, what: str, cure: str) -> Problem:
@@ -100,16 +147,22 @@ class _Open:
     path: Path
     key: str | None = None
     """In a mapping: the key whose value comes next; None: a key comes next."""
+    lines: dict[str, int] = field(default_factory=dict)
+    """In a mapping: where its keys stand."""
 
 
 class _Composer:
     """Builds plain values out of YAML's events, without recursion."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, places: Places | None = None) -> None:
         self._document = document
+        self._places = places
+        """To be filled, where somebody wants to know."""
         self._open: list[_Open] = []
         self._root: Json = None
         self._documents = 0
+        self._lines: list[str] | None = None
+        self._hides = HIDDEN in document.text
 
     def compose(self, events: Iterator[Any]) -> Json:
         for event in events:
@@ -121,7 +174,8 @@ class _Composer:
                             event, "yaml-documents", "there is a second document", "remove `---`"
                         )
                 case yaml.AliasEvent():
-                    self._stop(event, "yaml-anchor", "aliases are not read", "write it out")
+                    cure = self._quoted(event, "write it out")
+                    self._stop(event, "yaml-anchor", "aliases are not read", cure)
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                     self._refuse_properties(event)
                     self._begin(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
@@ -150,19 +204,39 @@ class _Composer:
             self._place(event, self._resolved(event))
 
     def _key(self, top: _Open, event: Any) -> None:
-        path = (*top.path, event.value)
         if event.value == "<<" and event.implicit[0]:
             self._stop(event, "yaml-anchor", "merge keys are not read", "write it out")
         if event.value in top.value:
-            first = self._document.place(path, key=True)
             self._note(
                 event,
                 "yaml-duplicate-key",
-                f'the key "{event.value}" stands twice (first in line {first.line})',
+                f'the key "{event.value}" stands twice (first in line {top.lines[event.value]})',
                 "remove one",
             )
-        self._document.key_places.setdefault(path, _at(event))
+        top.lines.setdefault(event.value, event.start_mark.line + 1)
+        if self._places is not None:
+            self._places.keys.setdefault((*top.path, event.value), _at(event))
         top.key = event.value
+
+    def _check_end(self, event: Any) -> None:
+        """Note where an unquoted text has been cut off: it ends within a string, or within `${…}`."""
+        text = event.value
+        if self._lines is None:
+            self._lines = lines_of(self._document.text)
+        line = self._lines[event.end_mark.line]
+        behind = line[event.end_mark.column :].lstrip()
+        condition = bool(self._open) and self._open[-1].key in CONDITIONS
+        if behind.startswith("#${") or (
+            behind.startswith(("#", ",", "]", "}")) and is_cut(text, expression=condition)
+        ):
+            trap = trap_in(line)
+            what = f"YAML ends this text before the `{behind[0]}`"
+            self._note(event, "yaml-cut", what, trap.cure if trap else "put all of it in quotes")
+
+    def _quoted(self, event: Any, otherwise: str) -> str:
+        """The cure for what is no plain text to YAML: the line as it works, where it was meant as text."""
+        trap = trap_in(lines_of(self._document.text)[event.start_mark.line])
+        return otherwise if trap is None else trap.cure
 
     def _place(self, event: Any, value: Json) -> Path:
         """Put *value* where it belongs: into what is open, or at the root."""
@@ -179,7 +253,8 @@ class _Composer:
             else:
                 path = (*top.path, len(top.value))
                 top.value.append(value)
-        self._document.value_places.setdefault(path, _at(event))
+        if self._places is not None:
+            self._places.values.setdefault(path, _at(event))
         return path
 
     def _resolved(self, event: Any) -> Json:
@@ -187,6 +262,8 @@ class _Composer:
         text = event.value
         if not event.implicit[0]:
             return text
+        if self._places is None and (self._hides or OPENS.search(text)):
+            self._check_end(event)
         if text in _WORDS:
             return _WORDS[text]
         if _INT.fullmatch(text):
@@ -218,9 +295,8 @@ class _Composer:
                 "write it out where it is used",
             )
         if event.tag is not None and event.tag != "!":
-            self._stop(
-                event, "yaml-tag", f"the tag {event.tag} is not read", "quote text; leave out tags"
-            )
+            cure = self._quoted(event, "quote text; leave out tags")
+            self._stop(event, "yaml-tag", f"the tag {event.tag} is not read", cure)
 
     def _note(self, event: Any, code: str, what: str, cure: str) -> None:
         place = _at(event)
@@ -261,8 +337,12 @@ def _syntax(error: yaml.MarkedYAMLError, name: str, text: str) -> Problem:
     if error.context:
         what = f"{what} {error.context}" if error.context.startswith("while") else what
     cure = "check indentation and quotes: text that begins with [ { * & ! % @ ` or holds `: ` needs quotes"
-    if mark and "${" in (text.splitlines()[mark.line : mark.line + 1] or [""])[0]:
-        cure = 'within { } or [ ], put quotes around text that holds ${…}: "${body.id}"'
+    trap = None
+    for each in (error.problem_mark, error.context_mark):
+        if trap is None and each is not None:
+            trap = trap_in("".join(lines_of(text)[each.line : each.line + 1]))
+    if trap is not None:
+        what, cure = trap.what, trap.cure
     return Problem(
         file=name,
         line=mark.line + 1 if mark else 0,

@@ -1,6 +1,7 @@
 """The routes file and those that it includes, read and taken apart into their sections."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -43,6 +44,12 @@ class Files:
         """The start of the sha256 of all that was read."""
         return sha256(b"".join(self.texts)).hexdigest()[:12]
 
+    def named_texts(self) -> list[tuple[str, bytes]]:
+        """What was read, each under its path from the folder of the first."""
+        home = self.paths[0].parent
+        names = [os.path.relpath(path, home) for path in self.paths]
+        return list(zip(names, self.texts, strict=True))
+
     def problem(self, path: Path, what: str, cure: str) -> None:
         """Note that a file cannot be read at all."""
         file = str(path)
@@ -63,6 +70,15 @@ def read_files(path: Path, around: Surroundings) -> Files:
     return found
 
 
+def given_files(texts: Sequence[tuple[str, bytes]], around: Surroundings) -> Files:
+    """Files whose texts are at hand: those that the first includes are among them."""
+    found = Files()
+    for name, text in texts:
+        found.paths.append(Path(name))
+        _take(Path(name), text, around, found)
+    return found
+
+
 def _include(pattern: str, part: Part, around: Surroundings, found: Files) -> None:
     found.patterns.append((part.base, pattern))
     paths = included(part.base, pattern)
@@ -70,7 +86,8 @@ def _include(pattern: str, part: Part, around: Surroundings, found: Files) -> No
         part.warning("include", f"no file is called {pattern}", "add one, or remove the pattern")
     elif not paths:
         part.fault("no-file", f"there is no file {pattern}", "mend the path: it starts from this file")
-    for path in paths:
+    for i, path in enumerate(paths):
+        around.progress("reading files", i, len(paths))
         if path == found.paths[0]:
             continue  # a pattern may well fit the file that it stands in
         if path in found.paths:
@@ -99,6 +116,10 @@ def _read(path: Path, around: Surroundings, found: Files, cure: str) -> File | N
     except OSError as error:
         found.problem(path, f"the file cannot be read: {error.strerror}", cure)
         return None
+    return _take(path, text, around, found)
+
+
+def _take(path: Path, text: bytes, around: Surroundings, found: Files) -> File | None:
     found.texts.append(text)
     document = read_document(text, str(path))
     if document.problems:

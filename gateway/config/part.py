@@ -19,6 +19,10 @@ def _none(_endpoint: str) -> str:
     return ""
 
 
+def _untold(_what: str, _done: int, _total: int) -> None:
+    """Nobody wants to know how far it has come."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a routes file is checked against."""
@@ -30,6 +34,8 @@ class Surroundings:
     arguments too, why it cannot be called with them."""
     stand_in: Callable[[str], str] = _none
     """Given an endpoint's name: the URL to use instead of its own, or nothing."""
+    progress: Callable[[str, int, int], None] = _untold
+    """Told what is being done, and how much of it has been: many routes take many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Part:
 
     def at(self, *steps: str | int) -> "Part":
         """The part below."""
-        return replace(self, path=(*self.path, *steps))
+        return Part(self.document, self.base, self.around, (*self.path, *steps), self.problems)
 
     def place(self) -> Place:
         """Where it stands."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -13,13 +14,15 @@ from gateway.config.files import Files, read_files
 from gateway.config.part import Part, Surroundings
 from gateway.config.shapes import NAME, EndpointShape, RouteShape, Shape, SourceShape, TargetShape
 from gateway.config.sources import build_source
-from gateway.config.targets import Places, build_targets
+from gateway.config.targets import Places, build_targets, written
 from gateway.core.errors import Problem
 from gateway.core.grammar import OPERATORS, Lists, PatternCompiler, PatternInvalid, known_operators
-from gateway.core.index import Index, Progress
+from gateway.core.index import Index
 from gateway.core.model import Json
 from gateway.core.pattern import Pattern
 from gateway.core.routing import Compute, OnError, Route, Routes, Target
+
+REPORT_EVERY = 500
 
 Built = TypeVar("Built")
 Shaped = TypeVar("Shaped", bound=Shape)
@@ -52,19 +55,20 @@ class _Named(Generic[Shaped]):
     """It holds stand-ins for what is wrong with it, which has been noted."""
 
 
-def load_routes(path: Path, around: Surroundings, progress: Progress | None = None) -> Loaded:
-    """Read and check the routes file at *path*, and those that it includes.
+def load_routes(path: Path, around: Surroundings) -> Loaded:
+    """Read and check the routes file at *path*, and those that it includes."""
+    return load_files(read_files(path, around), around)
 
-    *progress* is told how far the index of many routes has come.
-    """
-    files = read_files(path, around)
+
+def load_files(files: Files, around: Surroundings) -> Loaded:
+    """Check what was read of the files: see `load_routes`."""
     sources = _named(files, "sources", SourceShape)
     endpoints = _named(files, "endpoints", EndpointShape)
     places = Places({
         name: endpoints[name].shape if name in endpoints else None
         for name in _names(files, "endpoints")
     })  # fmt: skip
-    routes = _Routes(files, places)
+    routes = _Routes(files, places, around)
     built_sources = _built(sources, build_source)
     called = routes.only_called
     built_endpoints = _built(
@@ -79,7 +83,10 @@ def load_routes(path: Path, around: Surroundings, progress: Progress | None = No
             sources=built_sources,
             endpoints=built_endpoints,
             routes=tuple(routes.built),
-            index=Index([route.pattern for route in routes.built], progress),
+            index=Index(
+                [route.pattern for route in routes.built],
+                partial(around.progress, "indexing routes"),
+            ),
             fingerprint=files.fingerprint,
         )
     return loaded
@@ -159,7 +166,7 @@ def _lists(files: Files) -> Lists:
 class _Routes:
     """The routes of all files, built one after the other."""
 
-    def __init__(self, files: Files, places: Places) -> None:
+    def __init__(self, files: Files, places: Places, around: Surroundings) -> None:
         self.built: list[Route] = []
         self.parts: list[Part] = []
         self._places = places
@@ -167,9 +174,15 @@ class _Routes:
         self._seen: dict[str, Part] = {}
         self._posted: set[str] = set()
         self._called: set[str] = set()
+        total = sum(len(file.sections["routes"]) for file in files.files)
+        done = 0
         for file in files.files:
+            part = file.part.at("routes")
             for i, value in enumerate(file.sections["routes"]):
-                self._add(value, file.part.at("routes", i))
+                if done % REPORT_EVERY == 0:
+                    around.progress("checking routes", done, total)
+                self._add(value, part.at(i))
+                done += 1
 
     @property
     def only_called(self) -> set[str]:
@@ -201,6 +214,7 @@ class _Routes:
                     on_error=OnError(shape.on_error),
                     shadow=shape.mode == "shadow",
                     owner=shape.owner,
+                    written=written(when=shape.when, once=shape.once),
                 )
             )
 

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from gateway.config.pattern_schema import pattern_definitions
 from gateway.config.quantities import Duration, Rate, Size
 from gateway.core.model import SECOND, Micros
 
@@ -81,7 +82,7 @@ class SecretReference(Shape):
     """The environment variable that holds it."""
     file: str | None = Field(None, min_length=1, examples=["secrets/getty"])
     """The file that holds it; relative to this file."""
-    until: Moment | None = None
+    until: Moment | None = Field(None, examples=["2026-12-01T00:00:00Z"])
     """From this moment on it is no longer used: for rotation."""
 
     @model_validator(mode="before")
@@ -108,7 +109,10 @@ class SecretReference(Shape):
         return self
 
 
-Secrets = Annotated[list[SecretReference], Field(min_length=1)]
+Secrets = Annotated[
+    list[SecretReference],
+    Field(min_length=1, examples=[[{"env": "GETTY_WEBHOOK_SECRET"}], [{"file": "secrets/getty"}]]),
+]
 
 
 class UrlReference(Shape):
@@ -130,7 +134,7 @@ class PresetVerify(Shape):
     """The sender's name."""
     secrets: Secrets
     """One, or several while they are being rotated: any of them verifies."""
-    tolerance: Duration | None = None
+    tolerance: Duration | None = Field(None, examples=["5m"])
     """How old a signature's timestamp may be; default: the preset's."""
 
 
@@ -139,7 +143,9 @@ class SignatureShape(Shape):
 
     header: HeaderName | None = Field(None, examples=["X-Acme-Signature"])
     """The header that holds them."""
-    headers: list[HeaderName] | None = Field(None, min_length=1)
+    headers: list[HeaderName] | None = Field(
+        None, min_length=1, examples=[["X-Acme-Signature", "X-Acme-Signature-Old"]]
+    )
     """Several headers, any of which may hold one."""
     encoding: Literal["hex", "base64"] = "hex"
     """How the bytes are written."""
@@ -147,13 +153,13 @@ class SignatureShape(Shape):
     """Text before each signature."""
     style: Literal["plain", "list", "pairs"] = "plain"
     """One signature; a list of `version,signature`; or pairs `key=signature`."""
-    sep: str = Field(",", min_length=1)
+    sep: str = Field(",", min_length=1, examples=[",", " "])
     """Between the entries of a list or of pairs."""
-    kv: str = Field("=", min_length=1)
+    kv: str = Field("=", min_length=1, examples=["=", ","])
     """Between version or key and signature."""
-    version: str | None = None
+    version: str | None = Field(None, examples=["v1"])
     """In a list: the version whose signatures count."""
-    key: str | None = None
+    key: str | None = Field(None, examples=["v1"])
     """In pairs: the key whose values are signatures."""
 
 
@@ -190,17 +196,19 @@ class HmacVerify(Shape):
     """The hash function."""
     secret_encoding: Literal["utf8", "base64", "hex"] = "utf8"
     """How the secret's text stands for its bytes."""
-    secret_prefix: str = ""
+    secret_prefix: str = Field("", examples=["whsec_"])
     """Text before the secret that is no part of it."""
-    signature: SignatureShape
+    signature: SignatureShape = Field(examples=[{"header": "X-Acme-Signature"}])
     """Where the signatures are."""
-    timestamp: TimestampShape | None = None
+    timestamp: TimestampShape | None = Field(None, examples=[{"header": "X-Acme-Time"}])
     """Where the timestamp is, if the sender sends one."""
-    id: IdShape | None = None
+    id: IdShape | None = Field(None, examples=[{"header": "X-Acme-Delivery"}])
     """Where the id is, if the sender sends one."""
     signed: str = Field("{body}", examples=["{timestamp}.{body}"])
     """What is signed: text with {body}, {timestamp}, {id}, {method}, {body_sha256_hex}, {header:NAME}."""
-    require: dict[HeaderName, str] = Field(default_factory=dict)
+    require: dict[HeaderName, str] = Field(
+        default_factory=dict, examples=[{"X-Acme-Version": "2"}]
+    )
     """Headers that must have exactly these values."""
 
 
@@ -211,9 +219,9 @@ class TokenVerify(Shape):
     """How requests are verified."""
     secrets: Secrets
     """One, or several while they are being rotated."""
-    header: HeaderName = "Authorization"
+    header: HeaderName = Field("Authorization", examples=["X-Register-Token"])
     """The header that holds the token."""
-    prefix: str | None = None
+    prefix: str | None = Field(None, examples=["Token "])
     """The word before it; default: `Bearer ` in Authorization, else nothing."""
 
 
@@ -255,7 +263,7 @@ class EventShape(Shape):
 
     when: Condition | None = Field(None, examples=['headers["x-github-event"] == "push"'])
     """Whether this case is the one: a bare CEL expression over `body` and `headers`. Default: it is."""
-    ignore: Literal[True] | None = None
+    ignore: Literal[True] | None = Field(None, examples=[True])
     """Acknowledge the request and keep nothing of it: for a sender's pings."""
     each: str | None = Field(None, pattern=r"\$\{", examples=["${body.assets}"])
     """A list: each of its items becomes an event of its own, and `item` stands for it."""
@@ -313,18 +321,27 @@ class SourceShape(Shape):
 
     stand_ins: ClassVar[dict[str, Any]] = {"verify": "none"}
 
-    verify: Verify
+    verify: Verify = Field(
+        examples=[
+            {"preset": "standard-webhooks", "secrets": [{"env": "GETTY_WEBHOOK_SECRET"}]},
+            "none",
+        ]
+    )
     """How requests are proven to come from this sender; `none` must be spelled out."""
-    event: Events | None = None
+    event: Events | None = Field(
+        None, examples=[{"type": "asset.updated", "subject": "asset/${body.asset.id}"}]
+    )
     """How plain JSON becomes an event: one mapping, or a list of cases, of which the first whose `when`
     is true is taken; where none is, the request goes to the inbox. CloudEvents need no mapping."""
-    dedupe: DedupeShape = DedupeShape()
+    dedupe: DedupeShape = Field(
+        DedupeShape(), examples=[{"key": "${body.invoice.number}", "window": "72h"}]
+    )
     """When a second arrival counts as a duplicate."""
     ack: Literal[200, 201, 202, 204] = 202
     """The status that this sender wants to hear."""
     max_body: Size = 1024 * 1024
     """Larger bodies are refused."""
-    rate: Rate | None = None
+    rate: Rate | None = Field(None, examples=["50/s"])
     """Faster requests are refused with 429."""
 
 
@@ -341,9 +358,9 @@ class SignShape(Shape):
 class BasicShape(Shape):
     """HTTP basic authentication."""
 
-    user: str
+    user: str = Field(examples=["gateway"])
     """The user name."""
-    password: SecretReference
+    password: SecretReference = Field(examples=[{"file": "secrets/tracker"}])
     """The password."""
 
 
@@ -352,18 +369,22 @@ class HeaderShape(Shape):
 
     name: HeaderName = Field(examples=["X-Api-Key"])
     """The header."""
-    value: SecretReference
+    value: SecretReference = Field(examples=[{"env": "ARCHIVE_KEY"}])
     """Its value."""
 
 
 class AuthShape(Shape):
     """How the gateway identifies itself to an endpoint, beside its signature."""
 
-    basic: BasicShape | None = None
+    basic: BasicShape | None = Field(
+        None, examples=[{"user": "gateway", "password": {"file": "secrets/tracker"}}]
+    )
     """HTTP basic authentication."""
-    bearer: SecretReference | None = None
+    bearer: SecretReference | None = Field(None, examples=[{"env": "PAGER_TOKEN"}])
     """A bearer token."""
-    header: HeaderShape | None = None
+    header: HeaderShape | None = Field(
+        None, examples=[{"name": "X-Api-Key", "value": {"env": "ARCHIVE_KEY"}}]
+    )
     """A secret in a header."""
 
     @model_validator(mode="after")
@@ -423,9 +444,9 @@ class EndpointShape(Shape):
             Discriminator(_text_or_mapping),
         ]
         | None
-    ) = None
+    ) = Field(None, examples=[{"secrets": [{"env": "CMS_SECRET"}]}, "none"])
     """Standard Webhooks signatures. Posts must be signed, or `none` spelled out."""
-    auth: AuthShape | None = None
+    auth: AuthShape | None = Field(None, examples=[{"bearer": {"env": "PAGER_TOKEN"}}])
     """How the gateway identifies itself."""
     handler: str | None = Field(
         None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", examples=["handlers.cms:unpublish"]
@@ -435,13 +456,13 @@ class EndpointShape(Shape):
         default_factory=dict, examples=[{"routing_key": {"env": "PAGERDUTY_ROUTING_KEY"}}]
     )
     """Secrets that the handler asks for by name, for APIs that want them in a body."""
-    body: Body = "event"
+    body: Body = Field("event", examples=["event", "raw", {"text": "${event.type}"}])
     """What is posted: `event` (CloudEvents JSON), `raw` (as received), or JSON of one's own with `${…}`."""
     timeout: Timeout = 20 * SECOND
     """For a whole attempt."""
-    retry: RetryShape | None = None
+    retry: RetryShape | None = Field(None, examples=[{"schedule": ["5s", "5m", "30m", "2h"]}])
     """Default: Standard Webhooks' schedule, ten attempts over three days."""
-    concurrency: int = Field(8, ge=1, le=1000)
+    concurrency: int = Field(8, ge=1, le=1000, examples=[8])
     """Attempts at the same time."""
     groups: list[Name] = Field(default_factory=list, examples=[["publishers"]])
     """Names by which routes send to several endpoints at once: `to: [{group: publishers}]`."""
@@ -474,7 +495,7 @@ class CallShape(Shape):
 class TargetShape(Shape):
     """One place that a route sends to."""
 
-    name: Name | None = None
+    name: Name | None = Field(None, examples=["pause"])
     """Its name within the route, to tell it apart."""
     endpoint: str | None = Field(None, min_length=1, examples=["cms"])
     """The endpoint's name."""
@@ -484,7 +505,9 @@ class TargetShape(Shape):
     """Whether to send to it: a bare CEL expression over `event` and, with `each`, `item`."""
     each: str | None = Field(None, pattern=r"\$\{", examples=["${event.data.placements}"])
     """A list: each of its items becomes a delivery of its own, and `item` stands for it."""
-    call: CallShape | None = None
+    call: CallShape | None = Field(
+        None, examples=[{"path": "/posts/${item.ref}", "json": {"status": "draft"}}]
+    )
     """A request of one's own instead of the event. `${…}` sees `event` and, with `each`, `item`."""
     with_: dict[str, Any] | None = Field(None, alias="with", examples=[{"project": "RIGHTS"}])
     """Keyword arguments for the endpoint's handler. `${…}` sees `event` and, with `each`, `item`."""
@@ -569,7 +592,9 @@ class ExampleShape(Shape):
         None, examples=[{"type": "license.expiring", "data": {"days_left": 3}}]
     )
     """An event, as CloudEvents attributes and `data`; what it leaves out is made up."""
-    request: RequestShape | None = None
+    request: RequestShape | None = Field(
+        None, examples=[{"body": {"asset": {"id": "847116840"}}}]
+    )
     """Or a request, which the source's `event:` mapping reads."""
     expect: list[str] = Field(examples=[["cms", "cms", "pager"]])
     """The endpoints of the deliveries, in any order, each as often as there are deliveries to it."""
@@ -607,19 +632,65 @@ class RoutesFile(Shape):
         default_factory=dict, examples=[{"EU": ["AT", "BE", "DE", "FR"]}]
     )
     """Lists of values that patterns refer to: `{in: EU}`."""
-    sources: dict[Name, SourceShape] = Field(default_factory=dict)
+    sources: dict[Name, SourceShape] = Field(
+        default_factory=dict,
+        examples=[
+            {
+                "getty": {
+                    "verify": {
+                        "preset": "standard-webhooks",
+                        "secrets": [{"env": "GETTY_WEBHOOK_SECRET"}],
+                    }
+                }
+            }
+        ],
+    )
     """Where events come from."""
-    endpoints: dict[Name, EndpointShape] = Field(default_factory=dict)
+    endpoints: dict[Name, EndpointShape] = Field(
+        default_factory=dict,
+        examples=[
+            {
+                "cms": {
+                    "url": "https://cms.example.com/hooks/rights",
+                    "sign": {"secrets": [{"env": "CMS_SECRET"}]},
+                }
+            }
+        ],
+    )
     """Where they go."""
-    routes: list[RouteShape] = Field(default_factory=list)
+    routes: list[RouteShape] = Field(
+        default_factory=list,
+        examples=[
+            [{"name": "licence-expiring", "match": {"type": "license.expiring"}, "to": ["cms"]}]
+        ],
+    )
     """Which go where."""
-    tests: list[ExampleShape] = Field(default_factory=list)
+    tests: list[ExampleShape] = Field(
+        default_factory=list,
+        examples=[
+            [
+                {
+                    "name": "an expiring licence takes the page offline",
+                    "event": {"type": "license.expiring", "data": {"days_left": 3}},
+                    "expect": ["cms"],
+                }
+            ]
+        ],
+    )
     """Events, and where they have to go: `gateway check --tests` tries them."""
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of routes.yaml."""
     schema = RoutesFile.model_json_schema()
+    schema["$defs"] |= pattern_definitions()
+    match = schema["$defs"]["RouteShape"]["properties"]["match"]
+    del match["additionalProperties"]
+    match["$ref"] = "#/$defs/Pattern"
+    for shape in (schema, *schema["$defs"].values()):
+        for field in shape.get("properties", {}).values():
+            if not isinstance(field.get("default", ""), str):
+                del field["default"]  # it is ours, in microseconds say, and not as people write it
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "routes.yaml, version 1",

@@ -109,7 +109,13 @@ def _target(
         each=None if shape.each is None else part.at("each").compute(shape.each, event_expressions()),
         form=form,
         render=render,
+        written=written(when=shape.when, each=shape.each),
     )
+
+
+def written(**texts: str | None) -> Mapping[str, str]:
+    """Those expressions that there are, as they read in the file."""
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _check_sending(shape: TargetShape, endpoint: EndpointShape | None, part: Part) -> None:

@@ -115,6 +115,7 @@ class PatternCompiler:
     def __init__(self, lists: Lists | None = None) -> None:
         self._lists = lists or {}
         self._parts: dict[Part, Part] = {}
+        self._paths: dict[Path, Path] = {}
 
     def compile(self, pattern: Json) -> Pattern:
         """The compiled form of a decoded pattern. Raises PatternInvalid with every fault in it."""
@@ -153,7 +154,8 @@ class PatternCompiler:
         if name.lower() in COMBINING or (name.startswith("$") and _nearest(name, COMBINING)):
             cure = f"did you mean {_nearest(name.lower(), COMBINING)}?"
             _refuse(place, "pattern-operator", f'"{name}" is not known', cure)
-        return self._field(value, (*path, *name.split(".")), place)
+        below = (*path, *name.split("."))
+        return self._field(value, self._paths.setdefault(below, below), place)
 
     def _branches(self, name: str, value: Json, path: Path, place: Place) -> list[list[Rule]]:
         fewest = 2 if name == "$or" else 1

@@ -16,7 +16,8 @@ Rules that no condition can file (`anything-but`, `exists: false`, `$not`, wildc
 three characters in a row) are verified for every event: `gateway check` warns of them.
 """
 
-from collections import Counter, defaultdict
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -42,7 +43,6 @@ from gateway.core.operators import (
     decimal_of,
 )
 from gateway.core.pattern import (
-    EVERYWHERE,
     Condition,
     Focus,
     Negation,
@@ -60,6 +60,10 @@ SHORT_GRAM, LONG_GRAM = 3, 6
 """How many characters in a row a wildcard is filed under."""
 WIDEST = 100_000
 """An event whose arrays have more elements than this, where patterns look, cannot be matched."""
+MOST_LOOKED_AT = 1_000_000
+"""Nor one of which rules would have to look at so many, because no value tells its elements apart."""
+FEW = 8
+"""A condition is put to so many leaves one by one; more of them are looked up."""
 REPORT_EVERY = 5_000
 
 Key: TypeAlias = tuple[str, Any]
@@ -79,6 +83,9 @@ LIKELY = {"text": 1, "constant": 1, "folded": 1, "network": 2, "prefix": 2, "suf
           "folded-prefix": 2, "folded-suffix": 2, "gram": 4, "folded-gram": 4,
           "range": 8, "decimal": 8, "present": 16}  # fmt: skip
 """How likely it is that an event finds what is filed so, compared with one exact value."""
+
+INTERVALS = ("range", "decimal")
+"""Kinds of places that overlap."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told how many rules have been filed, and of how many."""
@@ -105,12 +112,14 @@ class Index:
                         self._trie.add(part, path_number)
                     wanted.append(checks[part])
                 candidate = _Candidate(number, rule, tuple(wanted))
-                entries.append((candidate, [check for check in wanted if check.ways], True))
+                entries.append((candidate, candidate.checks, True))
             if progress is not None and number % REPORT_EVERY == 0:
                 progress(number, len(patterns))
         self._trie.finish()
+        every_check = list(checks.values())
+        checks.clear()  # filing takes memory enough
         self._root = _filed(entries)
-        for check in checks.values():
+        for check in every_check:
             check.ways = ()  # of use only while building
         # What many want is one tuple, and stays in the processor's cache.
         alike: dict[tuple[_Check, ...], tuple[_Check, ...]] = {}
@@ -129,7 +138,7 @@ class Index:
     def match(self, fields: Mapping[str, Json]) -> list[int]:
         """The numbers of the patterns that an event with these fields satisfies, in order.
 
-        Raises EventTooWide where its arrays are beyond measure.
+        Raises EventTooWide where its arrays are beyond measure: that takes seconds at most.
         """
         seen = _Seen(fields, self._numbers)
         self._trie.walk(fields, None, seen)
@@ -156,8 +165,8 @@ element."""
 class _Seen:
     """One event while it is matched."""
 
-    __slots__ = ("chains", "dotted", "elements", "event", "found", "leaves", "numbers", "opened",
-                 "passed", "shared")  # fmt: skip
+    __slots__ = ("chains", "dotted", "elements", "event", "found", "leaves", "looked_at", "numbers",
+                 "opened", "ordered", "passed", "places", "shared")  # fmt: skip
 
     def __init__(self, event: Mapping[str, Json], numbers: Mapping[Path, int]) -> None:
         self.event = event
@@ -171,11 +180,68 @@ class _Seen:
         """The paths that lead through arrays of objects."""
         self.dotted = False
         self.elements = 0
+        self.looked_at = 0
+        self.places: dict[int, dict[Scalar, list[int]]] = {}
+        """By the number of a path, by text or number: where among the leaves it is."""
+        self.ordered: dict[int, list[float]] = {}
+        """By the number of a path: those of its leaves that are numbers."""
         self.passed: dict[_Check, bool] = {}
         """What has been found out about conditions, wherever in the event they hold."""
         self.opened: set[int] = set()
         """The identities of buckets that need not be looked into again."""
         self.found: set[int] = set()
+
+    def places_at(self, number: int) -> dict[Scalar, list[int]]:
+        """Where among the leaves of a path each text or number is."""
+        places = self.places.get(number)
+        if places is None:
+            places = self.places[number] = defaultdict(list)
+            for i, leaf in enumerate(self.leaves[number]):
+                if leaf.__class__ is not bool:  # True is 1 to a dict
+                    places[leaf].append(i)
+        return places
+
+    def numbers_at(self, number: int) -> list[float]:
+        """Those of the leaves of a path that are numbers, in order."""
+        ordered = self.ordered.get(number)
+        if ordered is None:
+            numbers = (leaf for leaf in self.leaves[number] if leaf.__class__ in (int, float))
+            ordered = self.ordered[number] = sorted(numbers)
+        return ordered
+
+    def focus(self, chain: Chain | None, checks: Iterable["_Check"]) -> Focus:
+        """What to look at to judge conditions together.
+
+        The elements of a chain, and whichever is the only one that has what a condition wants.
+        """
+        chosen = _elements(chain)
+        for check in checks:
+            chains = self.chains.get(check.number, ())
+            wanted = check.condition.value
+            if len(chains) > FEW and wanted is not None:
+                places = self.places_at(check.number)[wanted]
+                if len(places) == 1:
+                    chosen |= _elements(chains[places[0]])
+        return Focus(chosen)
+
+    def look(self, count: int) -> None:
+        """Account for elements that have been looked at."""
+        self.looked_at += count
+        if self.looked_at > MOST_LOOKED_AT:
+            raise _too_wide(f"rules would look more than {MOST_LOOKED_AT:,} times at its elements")
+
+
+def _elements(chain: Chain | None) -> dict[int, Json]:
+    """The elements of a chain, by their arrays' identities."""
+    elements = {}
+    while chain is not None:
+        chain, array, element = chain
+        elements[array] = element
+    return elements
+
+
+def _too_wide(what: str) -> EventTooWide:
+    return EventTooWide(what, cure="send it in several events, or match other fields")
 
 
 class _Node:
@@ -210,12 +276,11 @@ class _Node:
         """Note what is below each node, and the keys with dots that would lead there; these are given."""
         ways: list[str] = []
         below: set[int] = set()
-        for name, node in self.steps.items():
-            if node is not None:
-                ways += [name, *(f"{name}.{rest}" for rest in node.finish())]
-                below |= node.below
-                if node.number is not None:
-                    below.add(node.number)
+        for name, node in [(name, node) for name, node in self.steps.items() if node is not None]:
+            ways += [name, *(f"{name}.{rest}" for rest in node.finish())]
+            below |= node.below
+            if node.number is not None:
+                below.add(node.number)
         self.below = frozenset(below)
         for way in ways:
             self.steps.setdefault(way, None)
@@ -267,10 +332,7 @@ def _walk_array(node: _Node, array: list[Json], chain: Chain | None, seen: _Seen
     if shared:
         seen.shared |= node.below
     if seen.elements > WIDEST:
-        raise EventTooWide(
-            f"its arrays have more than {WIDEST:,} elements where routes look",
-            cure="send it in several events, or match other fields",
-        )
+        raise _too_wide(f"its arrays have more than {WIDEST:,} elements where routes look")
 
 
 def _note(number: int, leaf: Scalar, chain: Chain | None, seen: _Seen) -> None:
@@ -305,26 +367,44 @@ class _Check:
             return not condition.positive
         return (
             condition.there
-            or condition.accepts(found)
+            or (condition.accepts(found) if len(found) <= FEW else self._accepts_any(found, seen))
             or (condition.absent and not found)
             or (self.number in seen.shared and not condition.positive)
         )
+
+    def _accepts_any(self, found: Sequence[Scalar], seen: _Seen) -> bool:
+        """Whether one of many leaves is accepted: with many rules, each must not look at them all."""
+        for test in self.condition.tests:
+            match test:
+                case Literal(value):
+                    accepted = value in seen.places_at(self.number)
+                case Range(low):
+                    ordered = seen.numbers_at(self.number)
+                    least = (bisect_left if test.with_low else bisect_right)(ordered, low)
+                    accepted = least < len(ordered) and test.accepts(ordered[least])
+                case _:
+                    seen.look(len(found) // FEW)  # it costs as much less than an element
+                    accepted = any(map(test.accepts, found))
+            if accepted:
+                return True
+        return False
 
 
 class _Candidate:
     """A rule, and the number of the pattern that it is one of."""
 
-    __slots__ = ("checks", "number", "rule")
+    __slots__ = ("checks", "negates", "number", "rule")
 
     def __init__(self, number: int, rule: Rule, checks: tuple[_Check, ...]) -> None:
         self.number = number
         self.rule = rule
+        self.negates = len(checks) < len(rule)
         self.checks = checks
         """Its conditions, without those that are known to hold where it is found."""
 
     def verify(self, chain: Chain | None, seen: _Seen) -> None:
         """Note the pattern as found if the rule holds; where a chain is given, in its elements."""
-        if self.number in seen.found:
+        if seen.found and self.number in seen.found:  # mostly empty: the number is not fetched
             return
         passed = seen.passed
         for check in self.checks:
@@ -333,31 +413,18 @@ class _Candidate:
                 known = passed[check] = check.passes(seen)
             if not known:
                 return
-        if self._is_judged_together(seen) and not holds(self.rule, seen.event, _focus(chain)):
-            return
+        if self.negates or (seen.shared and self._is_judged_together(seen)):
+            focus = seen.focus(chain, self.checks)
+            held = holds(self.rule, seen.event, focus)
+            seen.look(1 + focus.looked)
+            if not held:
+                return
         seen.found.add(self.number)
 
     def _is_judged_together(self, seen: _Seen) -> bool:
         """Whether it is not enough that each condition holds somewhere."""
-        shared = 0
-        for part in self.rule:
-            if part.__class__ is Negation:
-                return True
-            if seen.shared and seen.numbers[part.path] in seen.shared:
-                shared += 1
-                if shared > 1 or not part.positive:  # type: ignore[union-attr]
-                    return True
-        return False
-
-
-def _focus(chain: Chain | None) -> Focus:
-    if chain is None:
-        return EVERYWHERE
-    focus = {}
-    while chain is not None:
-        chain, array, element = chain
-        focus[array] = element
-    return focus
+        shared = [part for part in self.rule if seen.numbers[part.path] in seen.shared]
+        return len(shared) > 1 or any(not part.positive for part in shared)  # type: ignore[union-attr]
 
 
 # -- files -----------------------------------------------------------------------------------------------
@@ -376,8 +443,8 @@ class _Level:
         """Those that could not be filed."""
 
 
-Bucket: TypeAlias = tuple[_Candidate, ...] | _Level
-"""What is found in one place: candidates, or too many of them, filed again."""
+Bucket: TypeAlias = _Candidate | tuple[_Candidate, ...] | _Level
+"""What is found in one place: a candidate, several, or too many of them, filed again."""
 
 
 def _probe(level: _Level, seen: _Seen) -> None:
@@ -391,7 +458,9 @@ def _probe(level: _Level, seen: _Seen) -> None:
         chains = seen.chains.get(number)
         for i, leaf in enumerate(found):
             for bucket in file.find(leaf):
-                if chains is not None and isinstance(bucket, tuple):
+                if isinstance(bucket, _Candidate):
+                    bucket.verify(None if chains is None else chains[i], seen)
+                elif chains is not None and isinstance(bucket, tuple):
                     for candidate in bucket:
                         candidate.verify(chains[i], seen)
                 elif id(bucket) not in seen.opened:
@@ -417,10 +486,11 @@ class _File:
         "present",
     )
 
-    def __init__(self, buckets: Mapping[Key, Bucket]) -> None:
+    def __init__(self, filed: "dict[Key, list[Filed]]") -> None:
         by_kind: dict[str, dict[Any, Bucket]] = defaultdict(dict)
-        for (kind, key), bucket in buckets.items():
-            by_kind[kind][key] = bucket
+        while filed:  # two copies at once would take memory
+            (kind, key), bucket = filed.popitem()
+            by_kind[kind][key] = _bucket(bucket)
         self.exact = by_kind["text"]
         self.constants = by_kind["constant"]
         self.present = by_kind["present"].get(True)
@@ -587,22 +657,19 @@ INFINITE = float("inf")
 
 # -- filing ----------------------------------------------------------------------------------------------
 
-Entry: TypeAlias = tuple[_Candidate, list[_Check], bool]
+Entry: TypeAlias = tuple[_Candidate, Sequence[_Check], bool]
 """A candidate, the conditions that it may still be filed under, whether it is filed nowhere else."""
+Filed: TypeAlias = tuple[Entry, _Check]
+"""An entry, and the condition that it is filed under."""
+Crowds: TypeAlias = Mapping[int, Mapping[Key, int]]
+"""By the number of a path and a place: how many may be filed there."""
 
 
 def _filed(entries: Sequence[Entry], *, again: bool = False) -> _Level:
     """Candidates, each under the condition that the fewest share."""
-    crowds = Counter(
-        (check.number, place)
-        for _, checks, _ in entries
-        for check in checks
-        for way in check.ways
-        for key in way.keys
-        for place in {key, _crowd(key)}
-    )
+    crowds = _crowds(entries)
     most = len(entries) if again else INFINITE
-    buckets: dict[int, dict[Key, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+    buckets: dict[int, dict[Key, list[Filed]]] = defaultdict(lambda: defaultdict(list))
     rest = []
     for candidate, checks, alone in entries:
         best = _cheapest(checks, crowds, most)
@@ -612,32 +679,47 @@ def _filed(entries: Sequence[Entry], *, again: bool = False) -> _Level:
         check, way = best
         if way.proven and alone:
             candidate.checks = tuple(each for each in candidate.checks if each is not check)
-        others = [each for each in checks if each is not check]
+        entry = (candidate, checks, alone and len(way.keys) == 1)
         files = buckets[check.number]
-        for kind, key in way.keys:
-            place = (kind, _rarest_gram(key, kind, files) if kind.endswith("gram") else key)
-            files[place].append((candidate, others, alone and len(way.keys) == 1))
-    return _Level(
-        tuple(
-            (number, _File({key: _bucket(found) for key, found in files.items()}))
-            for number, files in buckets.items()
-        ),
-        tuple(rest),
-    )
+        for key in way.keys:
+            place = (key[0], _rarest_gram(key, files)) if key[0].endswith("gram") else key
+            files[place].append((entry, check))
+    del crowds
+    return _Level(tuple((number, _File(files)) for number, files in buckets.items()), tuple(rest))
 
 
-def _bucket(entries: Sequence[Entry]) -> Bucket:
+def _bucket(filed: Sequence[Filed]) -> Bucket:
     """Candidates in one place; too many of them are filed again, if that tells some apart."""
-    if len(entries) > FULL:
-        level = _filed(entries, again=True)
+    if len(filed) == 1:
+        (((candidate, *_), _),) = filed
+        return candidate
+    if len(filed) > FULL:
+        level = _filed(
+            [
+                (candidate, [each for each in checks if each is not check], alone)
+                for (candidate, checks, alone), check in filed
+            ],
+            again=True,
+        )
         if level.files:
             return level
-    return tuple(candidate for candidate, *_ in entries)
+    return tuple(candidate for (candidate, *_), _ in filed)
 
 
-def _cheapest(
-    checks: Iterable[_Check], crowds: Mapping[tuple[int, Key], int], most: float
-) -> tuple[_Check, Way] | None:
+def _crowds(entries: Sequence[Entry]) -> Crowds:
+    """How many could be filed where; all intervals of a path also count as one place."""
+    crowds: dict[int, dict[Key, int]] = defaultdict(lambda: defaultdict(int))
+    for _, checks, _ in entries:
+        for check in checks:
+            for way in check.ways:
+                for key in way.keys:
+                    crowds[check.number][key] += 1
+                    if key[0] in INTERVALS:
+                        crowds[check.number][key[0], None] += 1
+    return crowds
+
+
+def _cheapest(checks: Iterable[_Check], crowds: Crowds, most: float) -> tuple[_Check, Way] | None:
     """The condition, and the way to file under it, that leads to the fewest candidates.
 
     None where each leads to *most* of them in one place.
@@ -645,19 +727,21 @@ def _cheapest(
     best, least = None, INFINITE
     for check in checks:
         for way in check.ways:
-            cost = max(crowds[check.number, _crowd(key)] * LIKELY[key[0]] for key in way.keys)
-            if cost < least and all(crowds[check.number, key] < most for key in way.keys):
+            crowd = crowds[check.number]
+            cost = max(crowd[_crowd(key)] * LIKELY[key[0]] for key in way.keys)
+            if cost < least and all(crowd[key] < most for key in way.keys):
                 best, least = (check, way), cost
     return best
 
 
 def _crowd(key: Key) -> Key:
     """What is found together: intervals overlap, so all of a path count as one."""
-    return (key[0], None) if key[0] in ("range", "decimal") else key
+    return (key[0], None) if key[0] in INTERVALS else key
 
 
-def _rarest_gram(piece: str, kind: str, files: Mapping[Key, list[Entry]]) -> str:
-    """Of the characters in a row in *piece*, those that the fewest are filed under so far."""
+def _rarest_gram(key: Key, files: Mapping[Key, list[Filed]]) -> str:
+    """Of the characters in a row in a piece, those that the fewest are filed under so far."""
+    kind, piece = key[0], str(key[1])
     length = LONG_GRAM if len(piece) >= LONG_GRAM else SHORT_GRAM
     grams = [piece[i : i + length] for i in range(len(piece) - length + 1)]
     return min(grams, key=lambda gram: len(files[kind, gram]) if (kind, gram) in files else 0)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gateway.core.model import Json
-from gateway.core.operators import Scalar, Test, shown
+from gateway.core.operators import Literal, Scalar, Test, shown
 
 DEEPEST = 64
 """Patterns nest no deeper, so nothing deeper in an event is looked at."""
@@ -32,10 +32,17 @@ LONGEST_SHOWN = 80
 Path: TypeAlias = tuple[str, ...]
 Judged: TypeAlias = tuple[bool, bool]
 """Bound, and absent: see above."""
-Focus: TypeAlias = Mapping[int, Json]
-"""By the identity of an array, the one element of it that is to be looked at."""
 
-EVERYWHERE: Focus = {}
+
+class Focus:
+    """Of some arrays, by their identities, the one element that is to be looked at."""
+
+    __slots__ = ("chosen", "looked")
+
+    def __init__(self, chosen: Mapping[int, Json] | None = None) -> None:
+        self.chosen = chosen or {}
+        self.looked = 0
+        """How many elements of other arrays have been looked at: what judging has cost."""
 
 
 class Missing:
@@ -66,6 +73,13 @@ class Condition:
     def positive(self) -> bool:
         """Whether it always wants something to be there."""
         return not (self.absent or self.not_there)
+
+    @property
+    def value(self) -> str | float | None:
+        """The one text or number that satisfies it; None where other things do."""
+        (first, *others) = self.tests or (None,)
+        only = not others and not self.there and self.positive
+        return first.value if only and isinstance(first, Literal) else None
 
     def accepts(self, found: Iterable[Scalar]) -> bool:
         """Whether one of the leaves passes one of the tests."""
@@ -131,9 +145,9 @@ class Pattern:
         return min(found, key=lambda each: len(each[0]), default=([], 0))
 
 
-def holds(rule: Rule, event: Mapping[str, Json], focus: Focus = EVERYWHERE) -> bool:
+def holds(rule: Rule, event: Mapping[str, Json], focus: Focus | None = None) -> bool:
     """Whether every part of *rule* is true of the event, in the elements that *focus* names."""
-    bound, absent = _in_object(rule, 0, event, focus)
+    bound, absent = _in_object(rule, 0, event, focus or Focus())
     return bound or absent
 
 
@@ -155,14 +169,18 @@ def _in_object(
             return False, False
         something = something or bound
         nothing = nothing and absent
-    if any(_holds_in(negation, value) for negation in negations):
+    if any(_holds_in(negation, value, focus) for negation in negations):
         return False, False
     return something, nothing
 
 
-def _holds_in(negation: Negation, value: Mapping[str, Json]) -> bool:
+def _holds_in(negation: Negation, value: Mapping[str, Json], focus: Focus) -> bool:
     """Whether what is negated is true of the object: anywhere in it, whatever is in focus."""
-    return any(any(_in_object(r, len(negation.path), value, EVERYWHERE)) for r in negation.rules)
+    everywhere = Focus()
+    depth = len(negation.path)
+    found = any(any(_in_object(rule, depth, value, everywhere)) for rule in negation.rules)
+    focus.looked += everywhere.looked
+    return found
 
 
 def _at_field(parts: Sequence[Part], depth: int, value: Json, focus: Focus) -> Judged:
@@ -198,13 +216,14 @@ def _in_objects(parts: Sequence[Part], depth: int, value: Json, focus: Focus) ->
     return False, nothing
 
 
-def _objects(value: Json, focus: Focus = EVERYWHERE) -> Sequence[Mapping[str, Json]]:
+def _objects(value: Json, focus: Focus) -> Sequence[Mapping[str, Json]]:
     """The objects that a field holds; an empty one where it holds none."""
     if value.__class__ is dict:
         return (value,)
     if value.__class__ is list:
-        if id(value) in focus:
-            return (focus[id(value)],)
+        if id(value) in focus.chosen:
+            return (focus.chosen[id(value)],)
+        focus.looked += len(value)
         return [each for each in crushed(value) if each.__class__ is dict] or ({},)
     return ({},)
 
@@ -289,7 +308,7 @@ def _misses(parts: Iterable[Part], depth: int, value: Mapping[str, Json]) -> Ite
     for part in parts:
         if not isinstance(part, Negation) or len(part.path) > depth:
             below.setdefault(part.path[depth], []).append(part)
-        elif _holds_in(part, value):
+        elif _holds_in(part, value, Focus()):
             yield Miss(".".join(part.path) or "$not", f"not {part.text}", _excerpt(value))
     for name, under in below.items():
         yield from _misses_at(under, depth + 1, value.get(name, MISSING))
@@ -303,9 +322,9 @@ def _misses_at(parts: Sequence[Part], depth: int, value: Json) -> Iterator[Miss]
             below.append(part)
         elif not any(part.judged(value)):
             yield Miss(".".join(part.path), str(part), _excerpt(value))
-    if not below or any(_in_objects(below, depth, value, EVERYWHERE)):
+    if not below or any(_in_objects(below, depth, value, Focus())):
         return
-    per_element = [list(_misses(below, depth, each)) for each in _objects(value)]
+    per_element = [list(_misses(below, depth, each)) for each in _objects(value, Focus())]
     # Where no element has what is wanted, each that has what is refused is a miss.
     yield from min((misses for misses in per_element if misses), key=len)
 

@@ -5,7 +5,7 @@ changes. Expressions reach it compiled, as plain callables: this file knows no e
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
@@ -136,6 +136,8 @@ class Target:
     """CALL or ARGUMENTS, where the target says what is sent; None: the endpoint does."""
     render: Render | None = None
     """What is sent, for a form."""
+    written: Mapping[str, str] = field(default_factory=dict)
+    """How its `when` and `each` read in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +153,8 @@ class Route:
     shadow: bool = False
     """It matches and is recorded, and sends nothing."""
     owner: str | None = None
+    written: Mapping[str, str] = field(default_factory=dict)
+    """How its `when` and `once` read in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,15 +236,13 @@ class _Planning:
             if once is None:
                 return
         routed.matched.append(route.name)
-        made = [delivery for target in route.to for delivery in self._deliveries(target)]
+        made: list[Delivery] = [] if route.shadow else routed.deliveries
+        for target in route.to:
+            self._add(target, made)
         if route.shadow:
             routed.withheld.append(Withheld(route.name, "shadow", _summary(made)))
-            return
-        if once is not None:
+        elif once is not None:
             routed.firings[route.name] = once
-        for delivery in made:
-            delivery.n = len(routed.deliveries)
-            routed.deliveries.append(delivery)
 
     def _once(self, compute: Compute) -> str | None:
         try:
@@ -249,34 +251,36 @@ class _Planning:
             self._failed(f"once: {error}", error)
             return None
 
-    def _deliveries(self, target: Target) -> Iterator[Delivery]:
+    def _add(self, target: Target, made: list[Delivery]) -> None:
+        """Add the deliveries of a target: one, or one for each item."""
         if target.each is None:
-            yield from self._delivery(target, self._scope)
+            self._add_one(target, self._scope, made)
             return
-        where = f"endpoint {target.endpoint}, each"
         try:
             items = list_of(target.each(self._scope))
         except ExpressionFailed as error:
-            self._failed(f"{where}: {error}", error)
+            self._failed(f"endpoint {target.endpoint}, each: {error}", error)
             return
         for item in items:
-            yield from self._delivery(target, Scope(event=self._event.fields, item=item))
+            self._add_one(target, Scope(event=self._event.fields, item=item), made)
 
-    def _delivery(self, target: Target, scope: Scope) -> Iterator[Delivery]:
-        where = f"endpoint {target.endpoint}"
-        if target.when is not None and not self._holds(target.when, scope, f"{where}, when"):
+    def _add_one(self, target: Target, scope: Scope, made: list[Delivery]) -> None:
+        name = target.endpoint
+        if target.when is not None and not self._holds(target.when, scope, f"endpoint {name}, when"):
             return
-        endpoint = self._routes.endpoints[target.endpoint]
-        form, render = endpoint.form, endpoint.render
-        if target.form is not None:
-            form, render = target.form, target.render
-        try:
-            body = None if render is None else render(scope)
-        except ExpressionFailed as error:
-            self._failed(f"{where}: {error}", error)
-            return
-        yield Delivery(
-            self._event, 0, self._route.name, target.endpoint, form, body, target.name
+        form, render = target.form, target.render
+        if form is None:
+            endpoint = self._routes.endpoints[name]
+            form, render = endpoint.form, endpoint.render
+        body = None
+        if render is not None:
+            try:
+                body = render(scope)
+            except ExpressionFailed as error:
+                self._failed(f"endpoint {name}: {error}", error)
+                return
+        made.append(
+            Delivery(self._event, len(made), self._route.name, name, form, body, target.name)
         )
 
     def _holds(self, condition: Compute, scope: Scope, where: str) -> bool:

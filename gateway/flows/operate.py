@@ -35,6 +35,8 @@ class Operate:
         self._routes = routes
         self._clock = clock
         self._telemetry = telemetry
+        self._owners: tuple[Routes | None, dict[str, str]] = (None, {})
+        """Of routes, by name, and the routes in force that they are of."""
 
     async def redeliver(self, name: str) -> None:
         """Put a dead or cancelled delivery back on schedule, due now, its retries before it."""
@@ -126,6 +128,26 @@ class Operate:
             }
             for lane in self._lanes
         ]
+
+    def routes(self) -> list[dict[str, Json]]:
+        """Every route in force, as the API shows it."""
+        return [
+            {
+                "name": route.name,
+                "owner": route.owner,
+                "mode": "shadow" if route.shadow else "live",
+                "endpoints": list(dict.fromkeys(target.endpoint for target in route.to)),
+            }
+            for route in self._routes().routes
+        ]
+
+    def owner(self, route: str, endpoint: str) -> str | None:
+        """Who to ask about a delivery: whoever owns its route, else whoever owns its endpoint."""
+        routes = self._routes()
+        if self._owners[0] is not routes:
+            self._owners = (routes, {each.name: each.owner for each in routes.routes if each.owner})
+        config = routes.endpoints.get(endpoint)
+        return self._owners[1].get(route) or (config.owner if config is not None else None)
 
     def _lane(self, name: str) -> Lane:
         lane = self._lanes.get(name)

@@ -1,5 +1,6 @@
 """Rows and values: the translation that every engine shares."""
 
+from base64 import b64decode, b64encode
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -53,6 +54,25 @@ def event_of(row: EventRow) -> Event | None:
         attributes=attributes,
         data=data,
     )
+
+
+def packed(row: EventRow) -> dict[str, Json]:
+    """A row as JSON, its bytes in base64: `unpacked` has it again, exactly."""
+    return {
+        name: b64encode(value).decode("ascii") if isinstance(value, bytes) else value
+        for name, value in zip(EventRow._fields, row, strict=True)
+    }
+
+
+def unpacked(fields: dict[str, Json]) -> EventRow:
+    """The row that was packed so. Raises LookupError, TypeError or ValueError where it is none."""
+    return EventRow._make(
+        b64decode(fields[name]) if name in _BYTES and fields[name] is not None else fields[name]
+        for name in EventRow._fields
+    )
+
+
+_BYTES = frozenset({"body", "head", "data", "sha256"})
 
 
 def open_envelope(head: bytes, splice: bytes) -> tuple[dict[str, Json], Json]:

@@ -38,6 +38,10 @@ class Surroundings:
     operate: Operate
     status: Callable[[], dict[str, Json]]
     """What /readyz tells in detail."""
+    routes: Callable[[], dict[str, dict[str, int]]]
+    """By route, what it has done since the start: how often it matched, withheld and failed."""
+    files: Callable[[], dict[str, Json]]
+    """The routes files in force: their texts, in which secrets are only referred to."""
     metrics: Callable[[], bytes]
     """The exposition for Prometheus."""
     token: str | None = None
@@ -53,6 +57,7 @@ def admin_app(around: Surroundings) -> Starlette:
         ("GET", "/metrics", api.metrics),
         ("GET", "/api/v1/status", api.status),
         ("GET", "/api/v1/events", api.events),
+        ("GET", "/api/v1/events/recorded", api.recorded),
         ("GET", "/api/v1/events/{id}", api.event),
         ("POST", "/api/v1/events/{id}/replay", api.replay),
         ("GET", "/api/v1/deliveries", api.deliveries),
@@ -62,6 +67,8 @@ def admin_app(around: Surroundings) -> Starlette:
         ("GET", "/api/v1/endpoints", api.endpoints),
         ("POST", "/api/v1/endpoints/{name}/pause", api.pause),
         ("POST", "/api/v1/endpoints/{name}/resume", api.resume),
+        ("GET", "/api/v1/routes", api.routes),
+        ("GET", "/api/v1/routes/files", api.routes_files),
         ("GET", "/api/v1/inbox", api.inbox),
         ("GET", "/api/v1/stats", api.stats),
     ]
@@ -121,6 +128,11 @@ class _Api:
             {
                 **self._around.status(),
                 "endpoints": self._operate.endpoints(),
+                "failing": {
+                    route: counts["failed"]
+                    for route, counts in self._around.routes().items()
+                    if counts.get("failed")
+                },
                 "stats": await self._look_up.stats(),
             }
         )
@@ -141,10 +153,17 @@ class _Api:
         if event is None:
             raise NotFound(f"there is no event {name}", cure="see `gateway events`")
         deliveries = await self._look_up.deliveries({"event": name, "limit": LARGEST_LIMIT})
-        for delivery in deliveries:
+        for delivery in self._owned(deliveries):
             delivery["attempts"] = await self._attempts(delivery["id"])
         withheld = await self._look_up.withheld(name)
         return _json({**event, "deliveries": deliveries[::-1], "withheld": withheld})
+
+    async def recorded(self, request: Request) -> Response:
+        query = _query(request, ())
+        if isinstance(query.get("cursor"), tuple):
+            raise ParameterInvalid("cursor is no event's id", cure="use `next` of the last page")
+        items = await self._look_up.recorded(query)
+        return _json({"items": items, "next": items[-1]["id"] if items else None})
 
     async def replay(self, request: Request) -> Response:
         names, failures = await self._operate.replay(request.path_params["id"])
@@ -152,13 +171,13 @@ class _Api:
 
     async def deliveries(self, request: Request) -> Response:
         query = _query(request, ("state", "endpoint", "route", "event"))
-        return _page(await self._look_up.deliveries(query), request)
+        return _page(self._owned(await self._look_up.deliveries(query)), request)
 
     async def delivery(self, request: Request) -> Response:
         name = request.path_params["id"]
         parsed = parse_delivery_id(name)
         query = {"event": parsed[0], "n": parsed[1]} if parsed else {"event": ""}
-        for found in await self._look_up.deliveries(query):
+        for found in self._owned(await self._look_up.deliveries(query)):
             return _json({**found, "attempts": await self._attempts(name)})
         raise NotFound(f"there is no delivery {name}", cure="see `gateway deliveries`")
 
@@ -173,6 +192,18 @@ class _Api:
     async def inbox(self, request: Request) -> Response:
         return _page(await self._look_up.inbox(_query(request, ("source", "code"))), request)
 
+    # -- routes ------------------------------------------------------------------------------------
+
+    async def routes(self, _request: Request) -> Response:
+        counts = self._around.routes()
+        items = [
+            {**route, "counts": counts.get(route["name"], {})} for route in self._operate.routes()
+        ]
+        return _json({"items": items})
+
+    async def routes_files(self, _request: Request) -> Response:
+        return _json(self._around.files())
+
     # -- endpoints ---------------------------------------------------------------------------------
 
     async def endpoints(self, _request: Request) -> Response:
@@ -185,6 +216,12 @@ class _Api:
     async def resume(self, request: Request) -> Response:
         await self._operate.resume(request.path_params["name"])
         return _json({"name": request.path_params["name"], "state": "open"})
+
+    def _owned(self, deliveries: list[dict[str, Json]]) -> list[dict[str, Json]]:
+        """Deliveries with who to ask about them."""
+        for each in deliveries:
+            each["owner"] = self._operate.owner(each["route"], each["endpoint"])
+        return deliveries
 
     async def _attempts(self, name: str) -> list[dict[str, Json]]:
         parsed = parse_delivery_id(name)

@@ -1,4 +1,4 @@
-"""init, check, explain, schema, keys."""
+"""init, check, schema, keys."""
 
 import json
 import stat
@@ -8,10 +8,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.core.signing import parse_key
-from gateway.samples import sample
 from tests.config.test_routes import THIRTEEN
-
-NOW = 1_795_000_000_000_000
 
 
 @pytest.fixture
@@ -90,39 +87,6 @@ def test_an_absent_file_says_what_to_do(run):
     result = run("check")
     assert result.exit_code == 2
     assert "gateway init" in result.output
-
-
-def test_explain_tells_what_matches_why_not_and_what_is_sent(run, folder):
-    event = sample("license.expiring", NOW)
-    event["data"]["days_left"] = 30
-    result = run("explain", "--json", input=json.dumps(event))
-    explained = json.loads(result.output)
-    assert result.exit_code == 1
-    expiring = explained["routes"][0]
-    assert expiring["misses"] == [{"field": "data.days_left", "wanted": "{lte: 14}", "seen": "30"}]
-    event["data"]["days_left"] = 3
-    result = run("explain", "--source", "getty", input=json.dumps(event))
-    assert result.exit_code == 0
-    assert "✓ licence-expiring → cms, workflow, alerting" in result.output
-    assert (
-        'type is "license.expiring", wanted "license.expired" or "license.revoked"' in result.output
-    )
-    assert "POST http://127.0.0.1:8090/cms" in result.output
-    assert "webhook-signature: (hidden)" in result.output
-
-
-def test_explain_reads_plain_json_by_the_sources_mapping(run, folder):
-    body = {"asset": {"id": "1"}, "changed_at": "2026-11-20T09:14:03Z"}
-    (folder / "body.json").write_text(json.dumps(body))
-    result = run("explain", "--source", "dam", "--event", "body.json")
-    assert "x-dam-delivery" in str(result.exception)
-    result = run("explain", "--source", "dam", "--event", "body.json", "-H", "X-Dam-Delivery: d-1")
-    assert (result.exit_code, "✓ asset-changed → cms" in result.output) == (0, True)
-
-
-def test_explain_of_an_unknown_source_names_the_known(run, folder):
-    result = run("explain", "--source", "nope", input="{}")
-    assert "known: getty, dam" in str(result.exception)
 
 
 def test_schema_is_json(run):

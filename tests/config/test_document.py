@@ -66,8 +66,8 @@ def test_depth_is_checked_before_anything_is_composed(text):
     assert problem_of(text).code == "yaml-depth"
 
 
-def test_a_file_of_more_than_a_mebibyte_is_not_read():
-    assert problem_of(b"a: " + b"x" * 1024 * 1024).code == "yaml-size"
+def test_a_file_of_more_than_sixteen_mebibytes_is_not_read():
+    assert problem_of(b"a: " + b"x" * 16 * 1024 * 1024).code == "yaml-size"
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfea\x00", b"a: \xe9", b"a: \x00"])

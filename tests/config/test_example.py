@@ -27,7 +27,12 @@ def routes(tmp_path):
 
 def targets(routes, event) -> dict[str, list[str]]:
     result = explained(routes, "getty", orjson.dumps(event), {}, NOW)
-    return {route["name"]: route["to"] for route in result["routes"] if route["matches"]}
+    (explanation,) = result["events"]
+    return {
+        route["name"]: [target["endpoint"] for target in route["to"]]
+        for route in explanation["routes"]
+        if route["fires"]
+    }
 
 
 @pytest.mark.parametrize(

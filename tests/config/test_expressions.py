@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.config.expressions import ExpressionInvalid, Expressions, _plain_path
 from gateway.core.errors import ExpressionFailed
+from gateway.core.routing import Scope
 
 X = Expressions(["body", "headers"])
 VARIABLES = {
@@ -127,3 +128,95 @@ def test_getters_agree_with_cel(path, body):
         slow = ExpressionFailed
     assert quick == slow
     assert type(quick) is type(slow)
+
+
+E_X = Expressions(["event", "item"])
+EVENT = {
+    "data": {
+        "days": 14, "name": "Ärger ǅ", "from": "2026-12-01T00:00:00Z", "to": "2026-12-31T12:00:00Z",
+        "money": 10.0,
+    }
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("days(14) == duration('336h')", True),
+        ("timestamp(event.data.to) - days(event.data.days)", "2026-12-17T12:00:00Z"),
+        ("daysBetween(timestamp(event.data.from), timestamp(event.data.to))", 30),
+        ("daysBetween(timestamp(event.data.to), timestamp(event.data.from))", -30),
+        ("event.data.name.lower()", "ärger ǆ"),
+        ("event.data.name.upper()", "ÄRGER Ǆ"),
+        ("event.?data.?owner.orValue('nobody')", "nobody"),
+        ("event.data.?days.hasValue()", True),
+        ("{?'a': event.?gone, 'b': 1}", {"b": 1}),
+        ("event.data.days < 14.5", True),
+        ("double(event.data.days) * 2.0", 28.0),
+        ("event.data.name.matches('^Ä.*$')", True),
+    ],
+)
+def test_functions_that_users_need(source, value):
+    assert E_X.expression(source)(Scope(event=EVENT, item=None)) == value
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("days(event.data.name)", "No matching overloads"),
+        ("days(99999999999999)", "OUT_OF_RANGE"),
+        ("days(999999999)", "days"),
+        ("event.data.gone.lower()", "Key not found"),
+        ("daysBetween(timestamp('monday'), timestamp(event.data.to))", "daysBetween"),
+        ("dyn(event.?data)", "an optional wants"),
+        ("{'a': dyn(event.?gone)}", "an optional wants"),
+        ("[true ? dyn(event.?gone) : 1]", "an optional wants"),
+        ("event.data.days * 2.0", "No matching overloads"),
+        ("has(event.gone.deep)", "Key not found"),
+    ],
+)
+def test_what_has_no_value_fails_and_never_passes_for_one(source, words):
+    with pytest.raises(ExpressionFailed, match=words.replace("(", r"\(")):
+        E_X.expression(source)(Scope(event=EVENT, item=None))
+
+
+@pytest.mark.parametrize("source", ["event.?x", "[event.?x]", "{'a': event.?x}", "optional.none()"])
+def test_an_optional_without_its_value_is_found_when_it_is_compiled(source):
+    with pytest.raises(ExpressionInvalid) as caught:
+        E_X.expression(source)
+    assert ".orValue" in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("days('14d')", "no matching overload"),
+        ("event.data.days >", "at character"),
+        ("evnt.data", "undeclared reference"),
+        ("nonsense(1)", "undeclared reference"),
+    ],
+)
+def test_types_and_names_are_checked_when_it_is_compiled(source, words):
+    with pytest.raises(ExpressionInvalid, match=words):
+        E_X.condition(source)
+
+
+@pytest.mark.parametrize("source", ["'text'", "1 + 1", "[1]", "days(1)", "event.data.name.lower()"])
+def test_a_condition_is_true_or_false(source):
+    with pytest.raises(ExpressionInvalid, match="neither true nor false"):
+        E_X.condition(source)
+
+
+def test_a_condition_in_braces_is_told_to_be_bare():
+    with pytest.raises(ExpressionInvalid) as caught:
+        E_X.condition("${event.data.days > 3}")
+    assert "`event.data.days > 3`" in caught.value.cure
+
+
+def test_expressions_about_one_event_share_what_cel_makes_of_it():
+    scope = Scope(event=EVENT)
+    X_ONE = Expressions(["event"])
+    X_ONE.evaluated("event.data.days + 1")(scope)
+    first = scope.activation
+    X_ONE.evaluated("event.data.days + 2")(scope)
+    assert scope.activation is first is not None

@@ -1,5 +1,6 @@
 """The JSON Schema that editors use."""
 
+import json
 from pathlib import Path
 
 import jsonschema
@@ -8,6 +9,7 @@ import pytest
 
 from gateway.config.document import read_document
 from gateway.config.shapes import json_schema
+from gateway.core.grammar import OPERATORS
 from tests.config.test_routes import GOOD
 
 ROOT = Path(__file__).parents[2]
@@ -56,3 +58,64 @@ def test_every_key_is_described():
         if "description" not in field
     ]
     assert undescribed == []
+
+
+def is_finite(field: dict) -> bool:
+    """Whether its values are few enough that an editor lists them."""
+    return "enum" in field or "const" in field or field.get("type") == "boolean"
+
+
+def test_every_key_has_an_example_that_is_valid():
+    without, faulty = [], []
+    for name, shape in {"RoutesFile": SCHEMA, **SCHEMA["$defs"]}.items():
+        for key, field in shape.get("properties", {}).items():
+            if not field.get("examples") and not is_finite(field):
+                without.append(f"{name}.{key}")
+            whole = jsonschema.Draft202012Validator({**field, "$defs": SCHEMA["$defs"]})
+            faulty += [f"{name}.{key}: {e}" for e in field.get("examples", []) if not whole.is_valid(e)]
+    assert (without, faulty) == ([], [])
+
+
+def test_no_default_is_told_in_a_unit_that_nobody_writes():
+    defaults = [
+        field["default"]
+        for shape in SCHEMA["$defs"].values()
+        for field in shape.get("properties", {}).values()
+        if "default" in field
+    ]
+    assert defaults
+    assert all(isinstance(default, str) for default in defaults)
+
+
+MATCH = jsonschema.Draft202012Validator({"$ref": "#/$defs/Pattern", "$defs": SCHEMA["$defs"]})
+CASES = [
+    json.loads(line) for line in (ROOT / "tests/data/rule_cases.jsonl").read_text().splitlines()
+]
+
+
+def test_it_knows_every_operator():
+    assert set(SCHEMA["$defs"]["Operators"]["properties"]) == set(OPERATORS)
+
+
+def test_every_pattern_that_the_grammar_accepts_satisfies_it():
+    refused = [
+        case["id"]
+        for case in CASES
+        if case["expect"] != "invalid" and not MATCH.is_valid(case["pattern"])
+    ]
+    assert refused == []
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"type": {"prefx": "a"}},
+        {"type": [{"prefx": "a"}]},
+        {"type": []},
+        {"data": {"n": [{"exists": "yes"}]}},
+        {"$or": [{"type": "a"}]},
+        {"data": {"n": [{"decimal": {"about": 5}}]}},
+    ],
+)
+def test_a_pattern_that_an_editor_can_see_to_be_faulty_does_not(match):
+    assert not MATCH.is_valid(match)

@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
+from gateway.core.model import Failure, Receipt
 from gateway.core.retry import Finish, GiveUp, Park, RetryAt
 from gateway.logs import LEVELS, LogListener, set_up_logging
 from gateway.testing import ManualClock
-from tests.kit.build import NOW, a_delivery
+from tests.kit.build import NOW, a_delivery, an_arrival
 from tests.store.test_contract import an_attempt
 
 
@@ -84,3 +85,21 @@ def test_what_is_not_for_the_log_is_not_logged(logged, listener):
 def test_every_report_that_is_logged_reads_as_a_sentence(logged, listener, name):
     listener(name, {})
     assert len(logged()[0]["event"]) > 5
+
+
+def test_an_expression_that_fails_is_logged_with_its_route_but_not_without_end(logged, listener):
+    failure = Failure("a-route", "expression-failed", "route a-route, when: no x", to_inbox=True)
+    arrivals = [an_arrival(failures=[failure]) for _ in range(20)]
+    receipts = [Receipt(a.event.event_id, duplicate=False) for a in arrivals]
+    listener("events.kept", {"arrivals": arrivals, "receipts": receipts})
+    lines = [line for line in logged() if line["event"] == "an expression of a route failed"]
+    assert 0 < len(lines) <= 5
+    assert (lines[0]["route"], lines[0]["detail"]) == ("a-route", "route a-route, when: no x")
+
+
+def test_what_failed_for_a_duplicate_is_not_told_again(logged, listener):
+    failure = Failure("a-route", "expression-failed", "route a-route, when: no x", to_inbox=True)
+    arrival = an_arrival(failures=[failure])
+    receipt = Receipt(arrival.event.event_id, duplicate=True)
+    listener("events.kept", {"arrivals": [arrival], "receipts": [receipt]})
+    assert logged() == []

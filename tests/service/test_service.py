@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+import threading
 
 import aiohttp
 import pytest
@@ -262,3 +263,44 @@ async def test_a_second_signal_hurries_the_end(routes_file, tmp_path):
     assert not stopping.done()
     service.hurry()
     await stopping
+
+
+# -- many files ----------------------------------------------------------------------------------------
+
+
+async def test_a_new_included_file_is_taken_over_and_reload_is_all_or_nothing(
+    tmp_path, routes_file, seen
+):
+    routes_file.write_text(routes_file.read_text() + "include: [routes.d/*.yaml]\n")
+    (tmp_path / "routes.d").mkdir()
+    async with Gateway(routes_file) as gateway:
+        reloaded, rejected = seen(gateway, "routes.reloaded"), seen(gateway, "routes.rejected")
+        more = "version: 1\nroutes: [{name: team-a, match: {type: new}, to: [cms]}]\n"
+        (tmp_path / "routes.d" / "a.yaml").write_text(more)
+        await reloaded
+        await gateway.send("getty", {"type": "new"})
+        assert len(await gateway.endpoint("cms").calls(1)) == 1
+        in_force = gateway.service.routes.fingerprint
+        (tmp_path / "routes.d" / "b.yaml").write_text("version: 1\nrotues: []\n")
+        (report,) = await rejected
+        assert "b.yaml:2:1: unknown-key" in report["problems"][-1]
+        assert gateway.service.routes.fingerprint == in_force
+
+
+async def test_events_are_taken_while_routes_are_loaded(gateway, routes_file, monkeypatch):
+    loading, go_on = threading.Event(), threading.Event()
+
+    def slow_import(*_arguments):
+        loading.set()
+        assert go_on.wait(10)
+        return ""
+
+    monkeypatch.setattr("gateway.plugins.Handlers.find", slow_import)
+    text = routes_file.read_text().replace("    sign: none\n", "    handler: handlers.slow:act\n")
+    routes_file.write_text(text)
+    reload = asyncio.ensure_future(gateway.service.reload())
+    await asyncio.to_thread(loading.wait, 10)
+    answer = await gateway.send("getty", {"type": "license.expired"})
+    assert (answer["status"], reload.done()) == (202, False)
+    go_on.set()
+    await reload

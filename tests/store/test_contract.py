@@ -2,6 +2,7 @@
 
 import asyncio
 
+import orjson
 import pytest
 
 from gateway.core.errors import LeaseLost
@@ -18,6 +19,7 @@ from gateway.core.model import (
     parse_delivery_id,
 )
 from gateway.core.retry import Finish, GiveUp, Park, RetryAt
+from gateway.store.rows import event_of, unpacked
 from tests.kit.build import NOW, a_delivery, a_lease, an_arrival, an_event
 
 SOON = NOW + SECOND
@@ -586,3 +588,62 @@ async def test_an_event_can_be_shown_to_a_person(store):
     shown = await store.shown_event(event.event_id)
     assert (shown["data"], shown["attributes"]["type"]) == ({"days_left": 3}, "license.expiring")
     assert shown["body"].encode() == event.body
+
+
+# -- recorded events, whole -------------------------------------------------------------------------
+
+
+async def recorded(store, **query) -> list[str]:
+    return [item["id"] for item in await store.recorded(query)]
+
+
+async def test_recorded_events_come_back_exactly_somewhere_else(store):
+    whole = an_event(data={"b": 1.50, "ü": ["x", None]}, tenant="acme", key="k")
+    apart, without = an_event(received_at=NOW + 5000), an_event(received_at=NOW + 9000)
+    apart.body = b"something else entirely \xff"
+    without.head, without.splice = without.head.removesuffix(b',"data":'), b""
+    await keep(store, *(an_arrival(event) for event in (whole, apart, without)))
+    items = orjson.loads(orjson.dumps(await store.recorded({})))
+    for event, item in zip((whole, apart, without), items, strict=True):
+        found = event_of(unpacked(item))
+        for name in ("event_id", "source", "key", "received_at", "content_type", "body", "head",
+                     "splice", "fields"):  # fmt: skip
+            assert getattr(found, name) == getattr(event, name), name
+
+
+async def test_recorded_events_come_oldest_first_in_pages_that_end(store):
+    names = [an_event(received_at=NOW + i * 1000).event_id for i in range(5)]
+    events = [an_event(received_at=NOW + i * 1000) for i in range(5)]
+    for event, name in zip(events, names, strict=True):
+        event.event_id = name
+    await keep(store, *(an_arrival(event) for event in reversed(events)))
+    assert await recorded(store, limit=2) == names[:2]
+    assert await recorded(store, limit=2, cursor=names[1]) == names[2:4]
+    assert await recorded(store, limit=2, cursor=names[3]) == names[4:]
+    assert await recorded(store, limit=2, cursor=names[4]) == []
+
+
+async def test_recorded_events_are_those_of_a_span(store):
+    events = [an_event(received_at=NOW + i * 1000) for i in range(4)]
+    await keep(store, *(an_arrival(event) for event in events))
+    names = [event.event_id for event in events]
+    assert await recorded(store, since=NOW + 1000, until=NOW + 3000) == names[1:3]
+    assert await recorded(store, since=NOW + 1000, cursor=names[1]) == names[2:]
+    assert await recorded(store, since=NOW + 2000, cursor=names[0]) == names[2:]
+    assert await recorded(store, until=0) == []
+
+
+async def test_a_page_of_large_events_is_short_and_has_one_at_least(store):
+    events = [an_event(data={"x": "y" * 700_000}, received_at=NOW + i * 1000) for i in range(3)]
+    events += [an_event(data={"x": "y" * 3_000_000}, received_at=NOW + 9000)]
+    await keep(store, *(an_arrival(event) for event in events))
+    names = [event.event_id for event in events]
+    assert await recorded(store, limit=500) == names[:1]
+    assert await recorded(store, limit=500, cursor=names[2]) == names[3:]
+
+
+async def test_a_recorded_event_whose_bytes_have_changed_is_none(store):
+    event = an_event()
+    await keep(store, an_arrival(event))
+    (item,) = await store.recorded({})
+    assert event_of(unpacked({**item, "body": item["head"]})) is None

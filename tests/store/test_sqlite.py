@@ -6,18 +6,28 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from importlib.resources import files
 
 import pytest
 
 from gateway.core.errors import BodyCorrupt, SchemaTooNew, StoreInUse, StoreUnavailable
 from gateway.core.retry import Finish
-from gateway.store.sqlite import SqliteStore
-from gateway.store.sqlite.database import lock_path, powers_of_two, read_note, statement
+from gateway.store.sqlite import SqliteStore, database
+from gateway.store.sqlite.database import (
+    lock_path,
+    log_path,
+    powers_of_two,
+    read_note,
+    remove_empty_log,
+    statement,
+)
+from gateway.store.sqlite.read import Reader
 from tests.kit.build import NOW, a_lease, an_arrival, an_event
 from tests.store.test_contract import an_attempt
 
 SECOND_PROCESS = """
 import asyncio, sys
+from importlib.resources import files
 from pathlib import Path
 from gateway.store.sqlite import SqliteStore
 asyncio.run(SqliteStore.open(Path(sys.argv[1])))
@@ -214,3 +224,69 @@ async def test_close_waits_for_what_was_submitted(tmp_path):
     future = store.append([an_arrival()])
     await store.close()
     assert (await future)[0].duplicate is False
+
+
+async def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path):
+    path = tmp_path / "gateway.db"
+    first = files("gateway.store.sqlite") / "migrations" / "0001_events_and_deliveries.sql"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(first.read_text() + "PRAGMA user_version = 1;")
+        for name, deliveries in (("evt_1", 2), ("evt_2", 0)):
+            connection.execute(
+                "INSERT INTO events VALUES (?, 's', NULL, 't', NULL, 1, 'x', x'', x'', NULL, 0, 0, x'', ?)",
+                (name, deliveries),
+            )
+        connection.execute(
+            "INSERT INTO deliveries VALUES ('evt_1', 0, 'r', 'cms', 'scheduled', 'event', NULL, NULL,"
+            " 0, 0, 1, NULL, NULL, 1, NULL, NULL)"
+        )
+    store = await SqliteStore.open(path)
+    assert [event["id"] for event in await store.events({"unmatched": 1})] == ["evt_2"]
+    (delivery,) = await store.deliveries({})
+    assert (delivery["state"], delivery["target"]) == ("scheduled", None)
+    await store.close()
+
+
+async def test_a_page_of_recorded_events_is_found_by_the_primary_key(store):
+    plan = store._writer._connection.execute(
+        f"EXPLAIN QUERY PLAN {statement('read_recorded')}", ("evt_0", "evt_1", 500, 1 << 20)
+    ).fetchall()
+    steps = [row[3] for row in plan if "events" in row[3] or " e " in row[3]]
+    assert steps == [
+        "SEARCH events USING INDEX sqlite_autoindex_events_1 (id>? AND id<?)",
+        "SEARCH e USING INDEX sqlite_autoindex_events_1 (id=?)",
+    ]
+
+
+async def test_between_two_pages_nothing_is_held_open(store):
+    await store.append([an_arrival(), an_arrival()])
+    (first,) = await store.recorded({"limit": 1})
+    await store.append([an_arrival()])
+    busy, _, _ = store._writer._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert busy == 0
+    assert len(await store.recorded({"cursor": first["id"]})) == 2
+
+
+async def test_a_database_of_another_schema_is_not_read_as_if_it_were_ours():
+    known = len(database._migrations())
+    database.check_schema(known)
+    with pytest.raises(SchemaTooNew):
+        database.check_schema(known + 1)
+    with pytest.raises(StoreUnavailable, match="brings it up to date"):
+        database.check_schema(known - 1)
+
+
+async def test_the_log_that_a_reader_makes_is_removed_and_one_in_use_is_not(tmp_path):
+    path = tmp_path / "gateway.db"
+    await (await SqliteStore.open(path)).close()
+    reader = Reader(path)
+    await reader.events({})
+    await reader.close()
+    assert log_path(path).exists()
+    remove_empty_log(path)
+    assert not log_path(path).exists()
+    store = await SqliteStore.open(path)
+    await store.append([an_arrival()])
+    remove_empty_log(path)
+    assert log_path(path).exists()
+    await store.close()

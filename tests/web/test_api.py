@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 
 from gateway import __version__
+from gateway.testing import Gateway
 
 
 @pytest.fixture
@@ -167,3 +168,53 @@ async def test_metrics_count_what_happened(gateway, api):
         'gateway_endpoint_open{endpoint="cms"} 1.0',
     ):
         assert line in text
+
+
+async def test_the_routes_in_force_are_shown_with_what_they_did(gateway, api):
+    await an_expired_licence(gateway)
+    await gateway.settled()
+    status, answer = await api("GET", "/api/v1/routes")
+    assert status == 200
+    to_cms, to_pager = answer["items"]
+    assert (to_cms["name"], to_cms["mode"], to_cms["endpoints"]) == ("to-cms", "live", ["cms"])
+    assert (to_cms["counts"], to_pager["counts"]) == ({"matched": 1}, {"matched": 1})
+
+
+async def test_an_event_tells_what_was_withheld_and_status_what_fails(routes_file):
+    text = routes_file.read_text()
+    text += """\
+  - {name: shadow, mode: shadow, match: {}, to: [cms]}
+  - {name: broken, match: {}, when: event.data.gone == 1, to: [cms]}
+"""
+    routes_file.write_text(text)
+    async with Gateway(routes_file) as gateway:
+        name = await an_expired_licence(gateway)
+        admin = gateway.service.admin_url
+        async with aiohttp.ClientSession(admin) as session:
+            async with session.get(f"/api/v1/events/{name}") as answer:
+                (withheld,) = (await answer.json())["withheld"]
+            async with session.get("/api/v1/status") as answer:
+                failing = (await answer.json())["failing"]
+            async with session.get("/metrics") as answer:
+                metrics = await answer.text()
+        assert (withheld["route"], withheld["reason"]) == ("shadow", "shadow")
+        assert failing == {"broken": 1}
+        assert 'gateway_route_events_total{outcome="failed",route="broken"} 1.0' in metrics
+        assert 'gateway_route_events_total{outcome="shadow",route="shadow"} 1.0' in metrics
+
+
+async def test_a_delivery_tells_who_owns_its_route_else_its_endpoint(routes_file):
+    text = routes_file.read_text()
+    text = text.replace("{name: to-pager, ", "{name: to-pager, owner: rights-team, ")
+    text = text.replace("  pager:\n", "  pager:\n    owner: on-call\n").replace(
+        "  cms:\n", "  cms:\n    owner: web-team\n"
+    )
+    routes_file.write_text(text)
+    async with Gateway(routes_file) as gateway:
+        name = await an_expired_licence(gateway)
+        async with (
+            aiohttp.ClientSession(gateway.service.admin_url) as session,
+            session.get("/api/v1/deliveries", params={"event": name}) as answer,
+        ):
+            owners = {d["endpoint"]: d["owner"] for d in (await answer.json())["items"]}
+        assert owners == {"cms": "web-team", "pager": "rights-team"}

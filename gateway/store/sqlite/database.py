@@ -8,8 +8,9 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from itertools import chain
 from pathlib import Path
 
@@ -106,23 +107,18 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _migrations() -> list[Traversable]:
+    folder = files(__package__) / "migrations"
+    steps = (step for step in folder.iterdir() if step.name.endswith(".sql"))
+    return sorted(steps, key=lambda step: step.name)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date, one numbered file after the other, each in a transaction."""
-    steps = sorted(
-        (
-            step
-            for step in (files(__package__) / "migrations").iterdir()
-            if step.name.endswith(".sql")
-        ),
-        key=lambda step: step.name,
-    )
+    steps = _migrations()
     with translated("cannot migrate the database"):
         (present,) = connection.execute("PRAGMA user_version").fetchone()
-        if present > len(steps):
-            raise SchemaTooNew(
-                f"the database has schema {present}, this gateway knows {len(steps)}",
-                cure="run the newer gateway that wrote it, or restore an older backup",
-            )
+        _refuse_newer(present, len(steps))
         for number, step in enumerate(steps, start=1):
             if number > present:
                 connection.executescript(
@@ -130,6 +126,37 @@ def migrate(connection: sqlite3.Connection) -> None:
                     + step.read_text(encoding="utf-8")
                     + f"\nPRAGMA user_version = {number};\nCOMMIT;"
                 )
+
+
+def _refuse_newer(present: int, known: int) -> None:
+    if present > known:
+        raise SchemaTooNew(
+            f"the database has schema {present}, this gateway knows {known}",
+            cure="run the newer gateway that wrote it, or restore an older backup",
+        )
+
+
+def check_schema(present: int) -> None:
+    """Whether a database with that schema can be read as it is.
+
+    Raises SchemaTooNew, or StoreUnavailable where it has yet to be brought up to date.
+    """
+    known = len(_migrations())
+    _refuse_newer(present, known)
+    if present < known:
+        raise StoreUnavailable(
+            f"the database has schema {present}, this gateway reads {known}",
+            cure="start `gateway serve` on it once: it brings it up to date",
+        )
+
+
+def remove_empty_log(path: Path) -> None:
+    """Have SQLite remove the log that a reader made where nobody had the database open.
+
+    A read-only connection cannot. SQLite does so only where no other connection is open by then.
+    """
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
 
 class Lock:
@@ -163,6 +190,11 @@ class Lock:
 def lock_path(database: Path) -> Path:
     """The lock file of a database."""
     return database.with_name(database.name + ".lock")
+
+
+def log_path(database: Path) -> Path:
+    """Where SQLite keeps what has not yet been copied into the database."""
+    return database.with_name(database.name + "-wal")
 
 
 def read_note(database: Path) -> dict[str, Json] | None:

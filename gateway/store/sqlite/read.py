@@ -15,6 +15,7 @@ from gateway.store.rows import EventRow, open_envelope
 from gateway.store.sqlite.database import statement, translated
 
 READ_EVENT = statement("read_event")
+READ_RECORDED = statement("read_recorded")
 ATTEMPTS_OF = statement("attempts_of")
 NEXT_DUE = statement("next_due")
 ENDPOINT_STATES = statement("endpoint_states")
@@ -22,6 +23,8 @@ STATS = statement("stats")
 WITHHELD_OF = statement("withheld_of")
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 50, 500
+LARGEST_PAGE_BYTES = 1024 * 1024
+"""Of whole events, where it holds more than one: what a page costs the gateway is bounded."""
 
 Filters = Mapping[str, str]
 EVENT_FILTERS: Filters = {
@@ -85,6 +88,11 @@ class Reader:
                 self._connection = await aiosqlite.connect(self._uri, uri=True)
             return [tuple(row) for row in await self._connection.execute_fetchall(sql, parameters)]
 
+    async def schema(self) -> int:
+        """The number of the last migration that the database has seen."""
+        ((present,),) = await self.rows("PRAGMA user_version")
+        return int(present)
+
     async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """Events, newest first."""
         return await self._listed(EVENTS, EVENT_FILTERS, "id DESC", query)
@@ -104,6 +112,15 @@ class Reader:
         for row in await self.rows(READ_EVENT, (event_id,)):
             return EventRow(*row)
         return None
+
+    async def recorded(self, query: Mapping[str, Any]) -> list[EventRow]:
+        """Whole events, oldest first: see `LookUpStore.recorded`."""
+        after = _first_id(query.get("since", 0))
+        until = query.get("until")
+        before = "evt_~" if until is None else _first_id(until)  # after every other
+        limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
+        parameters = (max(after, query.get("cursor", "")), before, limit, LARGEST_PAGE_BYTES)
+        return [EventRow(*row) for row in await self.rows(READ_RECORDED, parameters)]
 
     async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
         """The attempts of one delivery, in order."""
@@ -163,6 +180,11 @@ class Reader:
             _shown(dict(zip(names, row, strict=True)))
             for row in await self.rows(sql, tuple(parameters))
         ]
+
+
+def _first_id(moment: Micros) -> str:
+    """What sorts before the ids of all events of that millisecond, and after those of all earlier."""
+    return f"evt_{max(moment, 0) // 1000:012x}"
 
 
 def shown_event(row: EventRow) -> dict[str, Json]:

@@ -1,5 +1,6 @@
 """The store on SQLite: every verb of `ports.Store`, most of them one operation for the writer."""
 
+import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from gateway.core.model import (
 )
 from gateway.core.retry import Decision
 from gateway.store.group_commit import GroupCommit
-from gateway.store.rows import event_of
+from gateway.store.rows import event_of, packed
 from gateway.store.sqlite import change, lease
 from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
 from gateway.store.sqlite.database import Lock, insert_many
@@ -128,6 +129,12 @@ class SqliteStore:
     async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """See `LookUpStore.events`."""
         return await self._reader.events(query)
+
+    async def recorded(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.recorded`."""
+        rows = await self._reader.recorded(query)
+        # In a thread: a page takes milliseconds, and the loop has requests to answer.
+        return await asyncio.to_thread(lambda: [packed(row) for row in rows])
 
     async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """See `LookUpStore.deliveries`."""

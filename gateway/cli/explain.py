@@ -1,0 +1,346 @@
+"""`gateway explain`: what the routes make of an event, and why."""
+
+import asyncio
+import os
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from gateway.cli.client import At, NotRunning, TokenFile, connect, segment
+from gateway.cli.exits import NO
+from gateway.cli.options import (
+    Database,
+    Headers,
+    Routes,
+    content_of,
+    parsed_headers,
+    read_settings,
+)
+from gateway.cli.output import AsJson, console, counted, print_json, printable
+from gateway.core.errors import BodyCorrupt, ConfigError, NotFound
+from gateway.core.model import Event, EventId, Json
+
+RECORDED = re.compile(r"evt_\w+")
+LONGEST_BODY = 2000
+MOST_REQUESTS = 10
+MOST_EVENTS = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(explain)
+
+
+def explain(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE | EVENT",
+            help="The routes file; or the id of a recorded event, evt_…",
+            show_default=False,
+        ),
+    ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The body that the source would post, or the id of a recorded event;"
+            " default: standard input (-).",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The source it comes in by; default: the first.")
+    ] = None,
+    header: Headers = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Tell of all routes that do not match, and of all requests."),
+    ] = False,
+    routes: Routes = None,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which routes match an event, why others do not, and what would be sent. Exit 1: none."""
+    from gateway.clock import SystemClock
+    from gateway.explaining import NEAREST, explained, explained_again
+
+    file, event = _file_and_event(what, event, routes)
+    in_force = _checked_routes(file, database)
+    nearest = None if everything else NEAREST
+    now = SystemClock().now()
+    if RECORDED.fullmatch(event):
+        if source is not None or header:
+            raise typer.BadParameter("a recorded event has been read: no --source, no --header")
+        found = _recorded(EventId(event), at, token_file, database)
+        result = explained_again(in_force, found, now, nearest=nearest)
+    else:
+        given = parsed_headers(header)
+        result = explained(in_force, source, _body(event), given, now, nearest=nearest)
+    if as_json:
+        print_json(result)
+    else:
+        Printing(console(), everything=everything).result(result)
+    if not any(route["fires"] for each in result["events"] for route in each["routes"]):
+        raise typer.Exit(NO)
+
+
+def _file_and_event(
+    what: str | None, event: str | None, routes: Path | None
+) -> tuple[Path | None, str]:
+    """The routes file and the event that arguments and options name."""
+    if what is None:
+        return routes, event or "-"
+    if RECORDED.fullmatch(what):
+        if event is not None:
+            raise typer.BadParameter(f"{what} and --event {event} are two events")
+        return routes, what
+    if routes is not None:
+        raise typer.BadParameter(f"{what} and --routes {routes} are two routes files")
+    return Path(what), event or "-"
+
+
+def _checked_routes(file: Path | None, database: Path | None) -> Any:
+    from gateway.loading import check
+
+    settings = read_settings({"routes": file, "database": database})
+    checked = check(settings, os.environ, keep=False)
+    if checked.routes is None:
+        raise ConfigError(checked.loaded.errors)
+    return checked.routes
+
+
+def _body(place: str) -> bytes:
+    if place == "-" and sys.stdin.isatty():
+        print(
+            "gateway: type the event's body, then Ctrl-D; or name it with --event", file=sys.stderr
+        )
+    return content_of(Path(place))
+
+
+# -- a recorded event ----------------------------------------------------------------------------------
+
+
+def _recorded(
+    name: EventId, at: str | None, token_file: Path | None, database: Path | None
+) -> Event:
+    """The event of that name, from the gateway that has it, or out of the database where none runs."""
+    from gateway.explaining import rebuilt
+
+    try:
+        client = connect(at, token_file, database)
+    except NotRunning:
+        path = read_settings({"database": database}).database
+        if not path.exists():
+            raise
+        return asyncio.run(_read_event(path, name))
+    return rebuilt(client.get(f"/api/v1/events/{segment(name)}"))
+
+
+async def _read_event(path: Path, name: EventId) -> Event:
+    from gateway.store.rows import event_of
+    from gateway.store.sqlite.database import check_schema, log_path, remove_empty_log
+    from gateway.store.sqlite.read import Reader
+
+    had_log = log_path(path).exists()
+    reader = Reader(path)
+    try:
+        check_schema(await reader.schema())
+        row = await reader.event_row(name)
+    finally:
+        await reader.close()
+        if not had_log:
+            remove_empty_log(path)
+    if row is None:
+        raise NotFound(f"there is no event {name} in {path}", cure="see `gateway events`")
+    event = event_of(row)
+    if event is None:
+        raise BodyCorrupt(f"the bytes of {name} in {path} have changed", cure="restore a backup")
+    return event
+
+
+# -- for people ----------------------------------------------------------------------------------------
+
+
+class Printing:
+    """Prints an explanation: lines that wrap within the terminal, whole in a pipe."""
+
+    def __init__(self, out: Console, *, everything: bool) -> None:
+        self._out = out
+        self._everything = everything
+        self._last_body = ""
+
+    def result(self, result: dict[str, Json]) -> None:
+        """All of it."""
+        source, events = result["source"], result["events"]
+        match result["outcome"]:
+            case "ignored":
+                self._line(f"{source} ignores it: its `event:` says so, and nothing is kept")
+            case "inbox" | "refused" as outcome:
+                self._problem(outcome, result["problem"])
+        if len(events) > 1:
+            self._line(f"{source} makes {len(events)} events of it", style="bold")
+        told = events if self._everything else events[:MOST_EVENTS]
+        for i, event in enumerate(told):
+            if len(events) > 1:
+                self._line("")
+            self._event(event, f"{i + 1}. " if len(events) > 1 else "")
+        if len(told) < len(events):
+            self._line("")
+            self._line(f"{len(events) - len(told)} more events: --all shows them", style="dim")
+
+    def _problem(self, outcome: str, problem: dict[str, Json]) -> None:
+        what = "goes to the inbox" if outcome == "inbox" else "is refused"
+        self._line(f"it makes no event, and {what} ({problem['code']})", style="bold red")
+        self._line(problem["what"], 2)
+        self._line(f"what to do: {problem['cure']}", 2)
+
+    def _event(self, told: dict[str, Json], number: str) -> None:
+        event = told["event"]
+        about = [event["type"], event.get("subject"), f"from {event['source']}", told.get("id")]
+        self._line(number + "  ".join(str(each) for each in about if each), style="bold")
+        firing = Counter((r["route"], r["endpoint"]) for r in told["requests"])
+        for route in told["routes"]:
+            self._route(route, firing)
+        if told["left_out"]:
+            more = counted(told["left_out"], "more route does", "more routes do")
+            self._line(f"{more} not match: --all shows why", 2, style="dim")
+        if not told["routes"] and not told["left_out"]:
+            self._line("there are no routes", 2)
+        if not any(route["matches"] for route in told["routes"]):
+            for failure in told["failures"]:
+                self._line(f"! {failure}", 2, style="bold red")
+        self._requests(told["requests"])
+
+    # -- routes --------------------------------------------------------------------------------------
+
+    def _route(self, route: dict[str, Json], firing: Counter[tuple[str, str]]) -> None:
+        mark = ("✓ ", "green") if route["fires"] else ("✗ ", "red")
+        line = Text.assemble(mark, (route["name"], "bold" if route["fires"] else ""))
+        notes = [route["owner"], "shadow: sends nothing" if route["mode"] == "shadow" else None]
+        if any(notes):
+            line.append(f" ({', '.join(filter(None, notes))})", "dim")
+        if route["fires"]:
+            counts = {e: n for (name, e), n in firing.items() if name == route["name"]}
+            places = [e if n == 1 else f"{e} ({n})" for e, n in counts.items()]
+            line.append(f" → {', '.join(places) or 'nowhere'}")
+        elif not route["matches"]:
+            line.append(
+                f": {len(route['misses'])} of {counted(route['parts'], 'part')} failed", "dim"
+            )
+        self._line(line, 2)
+        if not route["matches"]:
+            for miss in route["misses"]:
+                self._line(_why(miss), 6)
+            return
+        self._said("when", route["when"])
+        self._said("once", route["once"], ", at most one firing for it")
+        for target in route["to"]:
+            self._target(target)
+        for failure in route["failures"]:
+            detail = failure["detail"].removeprefix(f"route {route['name']}, ")
+            self._line(f"! {detail}", 6, style="red")
+            self._line(THEN[failure["then"]], 8)
+
+    def _said(self, name: str, answer: dict[str, Json] | None, more: str = "") -> None:
+        """What an expression of a route said; that it failed is told below."""
+        if answer is not None and "value" in answer:
+            value = answer["value"]
+            shown = ("false" if value is False else "true") if isinstance(value, bool) else value
+            self._line(f"{name} {answer['expression']} is {shown}{more}", 6)
+
+    def _target(self, target: dict[str, Json]) -> None:
+        name = f"{target['name']}, {target['endpoint']}" if target["name"] else target["endpoint"]
+        each, when = target.get("each"), target.get("when")
+        if each is not None and "items" in each:
+            self._line(f"{name}: each {each['expression']} has {counted(each['items'], 'item')}", 6)
+        if when is None:
+            return
+        true, asked = when["true"], when["true"] + when["false"]
+        if each is not None and asked:
+            self._line(f"{name}: when {when['expression']} is true for {true} of {asked}", 6)
+        elif asked:
+            self._line(f"{name}: when {when['expression']} is {'true' if true else 'false'}", 6)
+
+    # -- requests ------------------------------------------------------------------------------------
+
+    def _requests(self, requests: list[dict[str, Json]]) -> None:
+        told = requests if self._everything else requests[:MOST_REQUESTS]
+        for request in told:
+            self._line("")
+            shadow = " (shadow: not sent)" if request["mode"] == "shadow" else ""
+            target = f"/{request['target']}" if request["target"] else ""
+            self._line(f"{request['route']}{target} → {request['endpoint']}{shadow}", style="dim")
+            self._handling(request) if "handler" in request else self._request(request)
+        if len(told) < len(requests):
+            more = counted(len(requests) - len(told), "more request")
+            self._line("")
+            self._line(f"{more}: --all shows them", style="dim")
+
+    def _handling(self, request: dict[str, Json]) -> None:
+        self._line(f"{request['handler']} would call {request['url']}", style="bold")
+        for name, value in request["with"].items():
+            self._line(f"{name}: {orjson.dumps(value).decode()}", 2)
+
+    def _request(self, request: dict[str, Json]) -> None:
+        self._line(f"{request['method']} {request['url']}", style="bold")
+        for name, value in request["headers"].items():
+            self._line(f"{name}: {value}", 2, style="dim")
+        body = request["body"]
+        if body and body == self._last_body:
+            self._line("the same body", 2)
+        elif body:
+            self._body(_pretty(body))
+        self._last_body = body
+
+    def _body(self, text: str) -> None:
+        for line in text[:LONGEST_BODY].splitlines():
+            self._out.print(Text(printable(f"  {line}")), soft_wrap=True)
+        if len(text) > LONGEST_BODY:
+            more = len(text) - LONGEST_BODY
+            self._line(f"… {more:,} more characters: --json has them", 2, style="dim")
+
+    def _line(self, content: str | Text, indent: int = 0, *, style: str = "") -> None:
+        """A line; on a terminal, one that is too long goes on below its own start."""
+        text = content if isinstance(content, Text) else Text(content, style)
+        text.plain = printable(text.plain.replace("\n", " "))
+        margin = Text(" " * indent)
+        if not self._out.is_terminal:
+            self._out.print(margin + text, soft_wrap=True)
+            return
+        for line in text.wrap(self._out, max(20, self._out.width - indent)):
+            self._out.print(margin + line, soft_wrap=True)
+
+
+THEN = {
+    "inbox": "so this is not sent, and the inbox says why",
+    "match": "so it counts as true (on_error: match)",
+    "skip": "so this is not sent, and only counted (on_error: skip)",
+}
+"""What `on_error` makes of an expression that failed."""
+
+
+def _why(miss: dict[str, Json]) -> str:
+    """What one part of a pattern wanted, and what there was; a `$not` wants that something is not so."""
+    field, wanted = miss["field"], miss["wanted"]
+    if wanted.startswith("not "):
+        return f"{field}: {wanted.removeprefix('not ')} holds, and must not"
+    return f"{field} is {miss['seen']}, wanted {wanted}"
+
+
+def _pretty(body: str) -> str:
+    """JSON as one reads it, other text as it is."""
+    if len(body) > LONGEST_BODY:
+        return body
+    try:
+        return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return body

@@ -1,0 +1,395 @@
+"""Warnings: what a routes file may say, and yet can hardly mean.
+
+They keep no file from being used. `# lint: allow CODE`, behind a line or alone above it, silences one.
+
+Each route costs about the same, however many there are. That goes for routes that others shadow, too:
+for each, the index is asked which routes match the least event that it matches itself, and only those
+are compared with it.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gateway.config.evidence import Evidence
+from gateway.config.lint_match import (
+    Nested,
+    check_attributes,
+    check_nested,
+    check_stars,
+    flow,
+    uses,
+)
+from gateway.config.lint_rules import RuleChecks
+from gateway.config.part import Part
+from gateway.config.routes import Loaded
+from gateway.core.covering import covers, example_of
+from gateway.core.errors import Problem
+from gateway.core.model import Json
+from gateway.core.pattern import Condition, Pattern
+from gateway.core.routing import Route, Routes
+
+MOST_ALIKE = 50
+"""So many warnings of one kind are told, and the number of the others."""
+MOST_COMPARISONS = 2_000_000
+"""Of routes, in search of those that others shadow; identical ones are found in any case."""
+MOST_PAIRS = 200_000
+"""Of what sources send and what routes want of source and type."""
+
+
+def lint(loaded: Loaded, evidence: Evidence | None = None) -> list[Problem]:
+    """The warnings about a file that has no errors, in no order."""
+    if loaded.routes is None:
+        return []
+    linter = _Linter(loaded, loaded.routes, evidence or Evidence())
+    return linter.run()
+
+
+def allowed(problem: Problem, loaded: Loaded) -> bool:
+    """Whether a comment in the file says not to give that warning."""
+    return problem.severity == "warning" and any(
+        file.part.document.name == problem.file
+        and file.part.document.allows(problem.line, problem.code)
+        for file in loaded.files.files
+    )
+
+
+@dataclass(slots=True)
+class _Warnings:
+    """Those that were found, each with a part; where that stands is only looked up for those told."""
+
+    found: dict[str, list[tuple[Part, bool, str, str]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def warning(self, code: str, what: str, cure: str, part: Part, *, key: bool = False) -> None:
+        """Note one with a part, or with its key."""
+        self.found[code].append((part, key, what, cure))
+
+    def problems(self) -> Iterator[Problem]:
+        for code, several in self.found.items():
+            told = 0
+            once = {
+                (part.document.name, part.path, what): each
+                for each in several
+                for part, _, what, _ in [each]
+            }
+            for part, key, what, cure in once.values():
+                problem = part.document.problem(part.path, code, what, cure, key=key)
+                if part.document.allows(problem.line, code):
+                    continue
+                told += 1
+                if told > MOST_ALIKE:
+                    break
+                yield replace(problem, severity="warning")
+            if told > MOST_ALIKE:
+                rest = len(once) - MOST_ALIKE
+                what, cure = (
+                    f"there are {rest:,} more of these",
+                    "mend the first of them, and check again",
+                )
+                yield Problem(
+                    file=several[0][0].document.name, line=0, column=0, code=code, what=what,
+                    cure=cure, severity="warning",
+                )  # fmt: skip
+
+
+class _Linter:
+    """One file being looked at."""
+
+    def __init__(self, loaded: Loaded, routes: Routes, evidence: Evidence) -> None:
+        self._loaded = loaded
+        self._routes = routes
+        self._evidence = evidence
+        self._warnings = _Warnings()
+        self._warning = self._warnings.warning
+        self._written: list[Mapping[str, Json]] = [_at(part) for part in loaded.parts]
+        self._used_lists: set[str] = set()
+
+    def run(self) -> list[Problem]:
+        self._note_lists()
+        rules = RuleChecks(list(self._routes.sources), self._evidence, self._warning)
+        for route, part, written in zip(
+            self._routes.routes, self._loaded.parts, self._written, strict=True
+        ):
+            self._check_written(written["match"], part)
+            rules.check(route.pattern, written["match"], part.at("match"))
+        self._check_scans()
+        self._check_shadows()
+        self._check_lists()
+        if self._routes.routes:
+            self._check_endpoints()
+            self._check_sources()
+        return list(self._warnings.problems())
+
+    def _note_lists(self) -> None:
+        for written in self._written:
+            self._evidence.note_lists(str(written.get("when", "")))
+            for target in written["to"]:
+                if isinstance(target, dict):
+                    self._evidence.note_each(str(target.get("each", "")))
+                    self._evidence.note_lists(str(target.get("when", "")))
+
+    def _check_written(self, match: Mapping[str, Json], part: Part) -> None:
+        check_attributes(match, part.at("match"), self._evidence, self._warning)
+        for use in uses(match):
+            if isinstance(use, Nested):
+                check_nested(use, part, self._evidence, self._warning)
+                continue
+            if use.operator == "in" and isinstance(use.argument, str):
+                self._used_lists.add(use.argument)
+            elif use.argument.__class__ is not int:
+                check_stars(use, part, self._warning)
+
+    # -- routes that only scan -----------------------------------------------------------------------
+
+    def _check_scans(self) -> None:
+        for number in self._routes.index.scanned:
+            route, part = self._routes.routes[number], self._loaded.parts[number]
+            everything = any(not rule for rule in route.pattern.rules)
+            if everything and route.when is None:
+                continue  # it is for all events
+            what = "this route is looked at for every event: its match has nothing to find it by"
+            cure = "add a value, a prefix or a range of a field, such as type"
+            if route.when is not None:
+                what = "its `when` is asked for every event: its match has nothing to find it by"
+                cure = _for_match(route.written.get("when", "")) or cure
+            self._warning("route-scans", what, cure, part.at("match"), key=True)
+
+    # -- routes that say what others say ---------------------------------------------------------------
+
+    def _check_shadows(self) -> None:
+        sends = [
+            _sends(route, written, self._routes)
+            for route, written in zip(self._routes.routes, self._written, strict=True)
+        ]
+        for number, other in _shadows(self._routes, sends):
+            route, part = self._routes.routes[number], self._loaded.parts[number]
+            wide = self._routes.routes[other]
+            names = sorted(
+                {send.endpoint for send in sends[number] if _sent_by(send, sends[other])}
+            )
+            told = f'"{wide.name}" ({self._place(other, part)})'
+            all_of_it = len(sends[number]) == len(sends[other]) and set(sends[number]) == set(
+                sends[other]
+            )
+            if all_of_it and _is_equal(route, wide):
+                what = f"{told} is the same route: {_and(names)} would get each event twice"
+                self._warning("route-duplicate", what, "remove one of them", part.at("name"))
+            else:
+                what = (
+                    f"{told} sends all that it matches to {_and(names)} as well, which get it twice"
+                )
+                cure = f"remove {_and(names)} here, or have one of the two match less"
+                self._warning("route-shadowed", what, cure, part.at("name"))
+
+    def _place(self, number: int, beside: Part) -> str:
+        part = self._loaded.parts[number]
+        line = part.at("name").place().line
+        if part.document is beside.document:
+            return f"line {line}"
+        return f"{part.document.name}:{line}"
+
+    # -- what nobody uses --------------------------------------------------------------------------------
+
+    def _check_lists(self) -> None:
+        for name, part in self._sections("lists"):
+            if name not in self._used_lists:
+                what = f'no route uses the list "{name}"'
+                self._warning(
+                    "list-unused",
+                    what,
+                    f"write `{{in: {name}}}` somewhere, or remove it",
+                    part,
+                    key=True,
+                )
+            for i, value in enumerate(_at(part)):
+                if isinstance(value, str) and "*" in value and value != "*":
+                    what = f"the * in {flow(value)} stands for itself"
+                    cure = "a list holds values: write a prefix or a wildcard beside `in` in the pattern"
+                    self._warning("literal-wildcard", what, cure, part.at(i))
+
+    def _check_endpoints(self) -> None:
+        used = {target.endpoint for route in self._routes.routes for target in route.to}
+        for name, part in self._sections("endpoints"):
+            if name not in used:
+                what, cure = (
+                    f'no route sends to "{name}"',
+                    "add it to the `to` of one, or remove it",
+                )
+                self._warning("endpoint-unused", what, cure, part, key=True)
+
+    def _check_sources(self) -> None:
+        wanted = _wanted_of_sources(self._routes.routes)
+        sources = [(name, part, _types_of(_at(part))) for name, part in self._sections("sources")]
+        if len(wanted) * len(sources) > MOST_PAIRS:
+            return
+        for name, part, types in sources:
+            choices = [c for c in wanted if all(each.accepts([name]) for each in c.source)]
+            if not choices:
+                what = f'no route matches events of "{name}"'
+                cure = "add one, or remove the source"
+                self._warning("source-unmatched", what, cure, part, key=True)
+                continue
+            for event_type in types:
+                if not any(all(e.accepts([event_type]) for e in c.type) for c in choices):
+                    what = f'no route matches the events of "{name}" of type "{event_type}"'
+                    cure = "mend the type here or in a route, or add one"
+                    self._warning("source-unmatched", what, cure, part.at("event"), key=True)
+
+    def _sections(self, name: str) -> Iterator[tuple[str, Part]]:
+        for file in self._loaded.files.files:
+            for each in file.sections[name]:
+                yield each, file.part.at(name, each)
+
+
+# -- what a route sends --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Send:
+    """Something that a route sends to an endpoint."""
+
+    endpoint: str
+    what: str
+    """A call, arguments and items, as written; nothing where it is the event."""
+    when: str
+    """The conditions and `once` of route and target, as written."""
+
+
+def _sends(route: Route, written: Mapping[str, Json], routes: Routes) -> list[_Send]:
+    if route.shadow:
+        return []
+    conditions = "".join(f"{name}: {text}\n" for name, text in route.written.items())
+    found = []
+    for each in written["to"]:
+        if isinstance(each, str):
+            found.append(_Send(each, "", conditions))
+            continue
+        what = "".join(f"{n}: {each[n]!r}\n" for n in ("call", "with", "each") if n in each)
+        when = f"{conditions}target: {each['when']}\n" if "when" in each else conditions
+        names = [each["endpoint"]] if "endpoint" in each else _members(each["group"], routes)
+        found += [_Send(name, what, when) for name in names]
+    return found
+
+
+def _members(group: str, routes: Routes) -> list[str]:
+    return [name for name, endpoint in routes.endpoints.items() if group in endpoint.groups]
+
+
+def _sent_by(send: _Send, others: Sequence[_Send]) -> bool:
+    """Whether others send the same, at least as often."""
+    return any(
+        each.endpoint == send.endpoint and each.what == send.what and each.when in ("", send.when)
+        for each in others
+    )
+
+
+def _shadows(routes: Routes, sends: Sequence[Sequence[_Send]]) -> Iterator[tuple[int, int]]:
+    """Routes, by number, each with one that sends some of the same for all that it matches."""
+    first: dict[frozenset[frozenset[int]], list[int]] = {}
+    left = MOST_COMPARISONS
+    scanned = len(routes.index.scanned)
+    for number, route in enumerate(routes.routes):
+        if not sends[number]:
+            continue
+        alike = first.setdefault(_identity(route.pattern), [])
+        twin = next((n for n in alike if _overlap(sends[number], sends[n])), None)
+        if twin is not None:
+            yield number, twin
+            continue
+        if len(alike) < MOST_ALIKE:
+            alike.append(number)
+        if left > 0 and len(alike) == 1:
+            found = _candidates(routes, route.pattern)
+            left -= len(found) + scanned + 1
+            for other in found:
+                if other != number and _overlap(sends[number], sends[other]):
+                    wide = routes.routes[other].pattern
+                    if _covers(wide, route.pattern) and not (
+                        other > number and _covers(route.pattern, wide)
+                    ):
+                        yield number, other
+                        break
+
+
+def _identity(pattern: Pattern) -> frozenset[frozenset[int]]:
+    """What two patterns have in common that are the same but for order: they share their parts."""
+    return frozenset(frozenset(map(id, rule)) for rule in pattern.rules)
+
+
+def _overlap(some: Sequence[_Send], others: Sequence[_Send]) -> bool:
+    return any(_sent_by(send, others) for send in some)
+
+
+def _candidates(routes: Routes, pattern: Pattern) -> list[int]:
+    """The routes that match an event that this pattern matches: those that match less are not among them."""
+    example = example_of(pattern.rules[0]) if pattern.rules else None
+    return [] if example is None else routes.index.match(example)
+
+
+def _covers(wide: Pattern, narrow: Pattern) -> bool:
+    return all(any(covers(one, rule) for one in wide.rules) for rule in narrow.rules)
+
+
+def _is_equal(route: Route, other: Route) -> bool:
+    return _covers(other.pattern, route.pattern) and _covers(route.pattern, other.pattern)
+
+
+def _and(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+_SIMPLE = re.compile(r"""^\s*event\.(type|source|subject)\s*==\s*(["'])([^"'\\]+)\2\s*(?:$|&&)""")
+
+
+def _for_match(when: str) -> str:
+    """The cure where a condition begins with what a pattern says better."""
+    found = _SIMPLE.match(when)
+    if found is None:
+        return ""
+    return f"write `match: {{{found[1]}: {flow(found[3])}}}`, and leave that out of `when`"
+
+
+# -- what sources send -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a rule wants of the source and of the type."""
+
+    source: tuple[Condition, ...]
+    type: tuple[Condition, ...]
+
+
+def _wanted_of_sources(routes: Sequence[Route]) -> list[_Wanted]:
+    """All that rules want of the two, each once."""
+    found: dict[tuple[int, ...], _Wanted] = {}
+    for route in routes:
+        for rule in route.pattern.rules:
+            source = tuple(p for p in rule if isinstance(p, Condition) and p.path == ("source",))
+            event_type = tuple(p for p in rule if isinstance(p, Condition) and p.path == ("type",))
+            key = (*map(id, source), 0, *map(id, event_type))
+            if key not in found:
+                found[key] = _Wanted(source, event_type)
+    return list(found.values())
+
+
+def _types_of(source: Mapping[str, Json]) -> list[str]:
+    """The types that a source's mapping gives its events, where they are fixed."""
+    events = source.get("event")
+    cases = events if isinstance(events, list) else [events] if events else []
+    types = [case["type"] for case in cases if "type" in case]
+    return [each for each in Counter(types) if "${" not in each]
+
+
+def _at(part: Part) -> Json:
+    """What stands at a part."""
+    value = part.document.value
+    for step in part.path:
+        value = value[step]
+    return value
+
+
+__all__ = ["allowed", "lint"]
