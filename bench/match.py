@@ -5,6 +5,7 @@ else the machine does harms all of them. Patterns and events are made with a see
 time, so that memory is that of the index alone.
 """
 
+import contextlib
 import gc
 import json
 import random
@@ -13,9 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.core.errors import EventTooWide
 from gateway.core.grammar import PatternCompiler
 from gateway.core.index import Index
-from gateway.core.pattern import Pattern
+from gateway.core.pattern import Pattern, holds, undotted
 
 SIZES = (10, 1_000, 100_000)
 EVENTS = 1_000
@@ -153,7 +155,8 @@ def one_by_one(patterns: list[Pattern], index: Index, events: list[dict]) -> flo
     """Microseconds an event where each pattern is tried; what is found has to be the same."""
     began = time.perf_counter()
     for each in events[:EVENTS_ONE_BY_ONE]:
-        found = [number for number, pattern in enumerate(patterns) if pattern.matches(each)]
+        fields = undotted(each)
+        found = [n for n, p in enumerate(patterns) if any(holds(rule, fields) for rule in p.rules)]
         if found != index.match(each):
             raise SystemExit("the index finds other patterns than there are")
     return (time.perf_counter() - began) / EVENTS_ONE_BY_ONE * 1e6
@@ -181,11 +184,15 @@ def adversity(_rounds: int) -> dict[str, float]:
             {"a": items, "b": [*items, {"other": 1}]},
         ),
         "ranges": (
+            [{"items": {"other": 0, "id": {"gte": i}}} for i in numbers],
+            {"items": [{"id": -1, "other": 0}] * ELEMENTS + [{"id": ELEMENTS, "other": 1}]},
+        ),
+        "refused": (
             [{"items": {"other": 1, "id": {"gte": i}}} for i in numbers],
             {"items": [*items, {"id": -1, "other": 1}]},
         ),
         "deep": ([wanted] * ELEMENTS, deep),
-        "dots": ([{"a.b": i} for i in numbers], {f"a.{i}": i for i in numbers}),
+        "dots": ([{"a.b": i} for i in numbers], {f"a.{name}": 1 for name in ("b", *numbers)}),
         "long_text": (
             [{"a": {"contains": f"aaaaaa{i:04}"}} for i in numbers],
             {"a": "a" * 100_000},
@@ -197,7 +204,8 @@ def adversity(_rounds: int) -> dict[str, float]:
         index = Index([compiler.compile(each) for each in patterns])
         gc.freeze()
         began = time.perf_counter()
-        index.match(slow)  # type: ignore[arg-type]
+        with contextlib.suppress(EventTooWide):
+            index.match(slow)  # type: ignore[arg-type]
         took[f"ms_{name}"] = (time.perf_counter() - began) * 1e3
     return took
 

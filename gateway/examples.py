@@ -15,6 +15,7 @@ from gateway.config.evidence import Evidence
 from gateway.config.examples import Example
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import Delivery, Event, Micros, Routed, default_origin, event_id
+from gateway.core.pattern import undotted
 from gateway.core.routing import Route, Routes, plan
 from gateway.core.verifying import HmacVerifier, Inbound
 from gateway.flows.reading import STRUCTURED, read
@@ -198,7 +199,7 @@ def _missing(
 
 
 def _near(route: Route, endpoint: str, event: Event, routed: Routed) -> _Near:
-    misses, parts = route.pattern.misses(event.fields)
+    misses, parts = route.pattern.misses(undotted(event.fields))
     if misses:
         why = "; ".join(f"{miss.path} is {miss.seen}, wanted {miss.wanted}" for miss in misses)
         return _Near(len(misses), -parts, route.name, why)

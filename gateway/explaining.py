@@ -35,7 +35,7 @@ from gateway.core.model import (
     Routed,
     event_id,
 )
-from gateway.core.pattern import Miss
+from gateway.core.pattern import Miss, undotted
 from gateway.core.routing import (
     Compute,
     Route,
@@ -256,8 +256,9 @@ def _nearest(
 
     Of as many, those come first that have more parts.
     """
+    fields = undotted(event.fields)
     found = (
-        (route, *route.pattern.misses(event.fields))
+        (route, *route.pattern.misses(fields))
         for number, route in enumerate(routes.routes)
         if number not in matching
     )

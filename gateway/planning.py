@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from gateway.core.calls import PreparedCall
-from gateway.core.index import WIDEST
+from gateway.core.extraction import WIDEST
 from gateway.core.model import BodyForm, Delivery, Event, Failure, Json, Routed
 from gateway.core.routing import Compute, Route, Routes, indexed, plan
 

@@ -117,8 +117,7 @@ class Service:
             raise ConfigError(checked.problems)
         store = await SqliteStore.open(settings.database)
         service = cls(settings, check_routes, checked, store, clock or SystemClock())
-        for problem in checked.problems:
-            service.telemetry.emit("routes.warning", problem=str(problem))
+        service.tell_warnings(checked)
         return service
 
     def _assemble(self) -> None:
@@ -288,7 +287,13 @@ class Service:
                 )
                 return checked
             await self._put_in_force(checked, checked.routes)
+            self.tell_warnings(checked)
         return checked
+
+    def tell_warnings(self, checked: Checked) -> None:
+        """Report what is doubtful about routes that are in force."""
+        for problem in checked.problems:
+            self.telemetry.emit("routes.warning", problem=str(problem))
 
     async def _put_in_force(self, checked: Checked, routes: Routes) -> None:
         self.routes, self._handlers = routes, checked.handlers

@@ -31,7 +31,13 @@ from aiohttp import web
 from gateway.clock import SystemClock
 from gateway.config.settings import Settings
 from gateway.core.errors import ConfigError, Problem
-from gateway.core.grammar import Fault, PatternCompiler, PatternInvalid
+from gateway.core.grammar import (
+    LARGEST_INT,
+    SMALLEST_INT,
+    Fault,
+    PatternCompiler,
+    PatternInvalid,
+)
 from gateway.core.index import Index
 from gateway.core.model import SECOND, Json, Micros
 from gateway.core.retry import Finish, GiveUp
@@ -76,6 +82,8 @@ class Matcher:
 
     def match(self, event: Mapping[str, Json]) -> set[str]:
         """The names of the patterns that *event*, decoded JSON, satisfies."""
+        if _has_large(event):
+            event = _as_decoded(event)
         return {self._names[number] for number in self._index.match(event)}
 
 
@@ -84,6 +92,30 @@ def matches(
 ) -> bool:
     """Whether *event*, decoded JSON, satisfies *pattern*. Raises ConfigError where that is faulty."""
     return bool(Matcher({"match": pattern}, lists=lists).match(event))
+
+
+def _as_decoded(value: Json) -> Json:
+    """A decoded event as the gateway would have decoded it: beyond 64 bits, a number is a double."""
+    if isinstance(value, dict):
+        return {name: _as_decoded(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_as_decoded(each) for each in value]
+    return float(value) if _is_large(value) else value
+
+
+def _has_large(event: Json) -> bool:
+    stack = [event]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, (dict, list)):
+            stack.extend(each.values() if isinstance(each, dict) else each)
+        elif _is_large(each):
+            return True
+    return False
+
+
+def _is_large(value: Json) -> bool:
+    return isinstance(value, int) and not SMALLEST_INT <= value <= LARGEST_INT
 
 
 def _problem(name: str, fault: Fault) -> Problem:

@@ -5,6 +5,10 @@
       auth: {basic: {user: gateway@example.com, password: {file: secrets/jira}}}     # an API token
       handler: handlers.workflow:open_review
 
+A route says into which project, `RIGHTS` unless it does:
+
+    to: [{endpoint: workflow, with: {project: LEGAL}}]
+
 Jira has no idempotency keys either. A label that is derived from the event's subject stands for one:
 where an open task carries it, there is nothing to do. Jira's search may lag a few seconds behind, so a
 second task is possible where two events about one subject arrive together.
@@ -21,10 +25,10 @@ ISSUE_TYPE = "Task"
 LONGEST_SUMMARY = 255
 
 
-async def open_review(event: Event, endpoint: Endpoint) -> Response:
+async def open_review(event: Event, endpoint: Endpoint, *, project: str = PROJECT) -> Response:
     """Open a task about the event's subject, unless one is open."""
     label = _label(event)
-    jql = f'project = "{PROJECT}" AND labels = "{label}" AND statusCategory != Done'
+    jql = f'project = "{project}" AND labels = "{label}" AND statusCategory != Done'
     found = await endpoint.post(
         "/rest/api/3/search/jql", json={"jql": jql, "fields": ["summary"], "maxResults": 1}
     )
@@ -32,7 +36,7 @@ async def open_review(event: Event, endpoint: Endpoint) -> Response:
         return found
     for issue in found.json()["issues"]:
         raise Skip(f"{issue['key']} is open already")
-    return await endpoint.post("/rest/api/3/issue", json={"fields": _fields(event, label)})
+    return await endpoint.post("/rest/api/3/issue", json={"fields": _fields(event, label, project)})
 
 
 def _label(event: Event) -> str:
@@ -40,10 +44,10 @@ def _label(event: Event) -> str:
     return "gw-" + sha256(about.encode()).hexdigest()[:16]
 
 
-def _fields(event: Event, label: str) -> dict[str, object]:
+def _fields(event: Event, label: str, project: str) -> dict[str, object]:
     about = event.subject or event.id
     fields: dict[str, object] = {
-        "project": {"key": PROJECT},
+        "project": {"key": project},
         "issuetype": {"name": ISSUE_TYPE},
         "summary": f"{event.type}: {about}"[:LONGEST_SUMMARY],
         "description": _document(f"{event.type} of {event.time} about {about}."),

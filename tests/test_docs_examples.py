@@ -2,8 +2,8 @@
 
 A yaml block that has a `version:` is a whole routes file. Another one names sections of one: before
 it comes `version: 1`, and after it, where it has `routes:` and lacks `endpoints:` or `sources:`, come
-those below. The files of secrets that it refers to are made. A python block that begins with `# PATH`
-is the file at that path, beside the routes file. docs/examples has whole files.
+those below that it names. The files of secrets that it refers to are made. A python block that begins
+with `# PATH` is the file at that path, beside the routes file. docs/examples has whole files.
 """
 
 import re
@@ -25,12 +25,13 @@ from gateway.config.settings import Settings
 from gateway.config.shapes import json_schema
 from gateway.config.traps import trap_in
 from gateway.core.grammar import COMBINING, OPERATORS, compile_pattern
-from gateway.core.model import Delivery, Event, EventId, Json
-from gateway.core.routing import Routes, plan
+from gateway.core.model import Event, EventId, Json
+from gateway.core.routing import Source, plan
 from gateway.core.verifying import Inbound
+from gateway.examples import Result, tried
 from gateway.flows.deliver import request_of
 from gateway.flows.reading import read
-from gateway.loading import check
+from gateway.loading import Checked, check
 from gateway.testing import Gateway
 
 ROOT = Path(__file__).parents[1]
@@ -41,16 +42,11 @@ KEY = "whsec_" + "a" * 43 + "="
 NOW = 1_795_000_000_000_000
 EXPECTED = {"unverified"}
 """Warnings of what an example is meant to show."""
-SOURCES = """
-sources:
-  contracts: {verify: none}
-"""
-ENDPOINTS = """
-endpoints:
-  cms: {url: "https://cms.example.com/", sign: none}
-  workflow: {url: "https://workflow.example.com/", sign: none}
-  alerting: {url: "https://alerting.example.com/", sign: none}
-"""
+SOURCES = "sources: {contracts: {verify: none}}\n"
+ENDPOINTS = {
+    name: f"  {name}: {{url: 'https://{name}.example.com/', sign: none}}\n"
+    for name in ("cms", "workflow", "alerting")
+}
 SCHEMA = jsonschema.Draft202012Validator(json_schema())
 
 
@@ -122,7 +118,8 @@ def whole(block: str) -> str:
         return block
     text = f"version: 1\n{block}"
     if "routes" in sections and "endpoints" not in sections:
-        text += ENDPOINTS
+        named = [line for name, line in ENDPOINTS.items() if re.search(rf"\b{name}\b", block)]
+        text += "endpoints:\n" + "".join(named)
     if "tests" in sections and "sources" not in sections:
         text += SOURCES
     return text
@@ -151,54 +148,28 @@ def put_routes(folder: Path, text: str) -> Path:
     return folder / "routes.yaml"
 
 
-def accepted(file: Path) -> Routes:
-    """The routes of a file that has neither errors nor warnings, but for those that are meant."""
+def accepted(file: Path) -> Checked:
+    """A file that has neither errors nor warnings, but for those that are meant."""
     settings = Settings(routes=file, database=file.parent / "gateway.db")
     checked = check(settings, {}, keep=False)
     checked.handlers.discard()
-    assert [str(p) for p in checked.problems if p.code not in EXPECTED] == []
+    problems = [*checked.problems, *checked.examples.problems]
+    assert [str(p) for p in problems if p.code not in EXPECTED] == []
+    return checked
+
+
+def failing(checked: Checked) -> list[Result]:
+    """The tests that do not come out as the file says."""
     assert checked.routes is not None
-    return checked.routes
-
-
-def failing(file: Path, routes: Routes) -> list[str]:
-    """The tests that a file has, and that do not come out as it says."""
-    tests = read_document(file.read_bytes(), "x").value.get("tests", [])
-    return [
-        f"{test['name']}: {found}"
-        for test in tests
-        if (found := sorted(d.endpoint for d in deliveries(routes, test))) != sorted(test["expect"])
-    ]
-
-
-def deliveries(routes: Routes, test: dict[str, Json]) -> list[Delivery]:
-    """The deliveries of the events of a test. No expression may fail."""
-    made = []
-    for event in events(routes, test):
-        routed = plan(event, routes)
-        assert [f.detail for f in routed.failures if f.to_inbox] == []
-        made += routed.deliveries
-    return made
-
-
-def events(routes: Routes, test: dict[str, Json]) -> list[Event]:
-    """The events that a test speaks of."""
-    source = routes.sources[test.get("source") or next(iter(routes.sources))]
-    if "event" in test:
-        body = {"specversion": "1.0", "id": "test", "source": "/test", **test["event"]}
-        headers = {"content-type": "application/cloudevents+json"}
-    else:
-        body, headers = test["request"]["body"], test["request"].get("headers", {})
-    raw = {name.lower().encode(): value.encode() for name, value in headers.items()}
-    request = Inbound("POST", raw, frozenset(), orjson.dumps(body), NOW)
-    return read(source, request, None, lambda: EventId("evt_1")).events
+    results = tried(checked.examples.found, checked.routes, NOW)
+    return [result for result in results if not result.passed]
 
 
 @pytest.mark.parametrize("block", of_pages(PAGES, "yaml"))
 def test_an_example_of_routes_is_accepted_and_its_tests_pass(block, tmp_path):
     file = put_routes(tmp_path, whole(block))
-    routes = accepted(file)
-    assert failing(file, routes) == []
+    checked = accepted(file)
+    assert failing(checked) == []
     SCHEMA.validate(read_document(file.read_bytes(), "x").value)
 
 
@@ -206,10 +177,8 @@ def test_an_example_of_routes_is_accepted_and_its_tests_pass(block, tmp_path):
 def test_an_example_to_copy_is_accepted_and_its_tests_pass(example, tmp_path):
     shutil.copytree(ROOT / "docs/examples", tmp_path, dirs_exist_ok=True)
     example_files(tmp_path)
-    file = tmp_path / example.name
-    routes = accepted(file)
-    own = [file, *(tmp_path / file.stem).glob("*.yaml")]
-    assert [told for each in own for told in failing(each, routes)] == []
+    checked = accepted(tmp_path / example.name)
+    assert failing(checked) == []
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[file.stem for file in EXAMPLES])
@@ -298,6 +267,15 @@ def test_what_others_write_can_be_written_so(pattern):
 # -- expressions, calls, bodies ------------------------------------------------------------------------
 
 
+def posted(
+    source: Source, body: bytes | dict[str, Json], headers: dict[bytes, bytes] | None = None
+) -> list[Event]:
+    """The events that a source makes of what is posted to it; of a dict, as it is recommended."""
+    content = orjson.dumps(body) if isinstance(body, dict) else body
+    request = Inbound("POST", headers or {}, frozenset(), content, NOW)
+    return read(source, request, None, lambda: EventId("evt_1")).events
+
+
 @pytest.mark.parametrize(
     ("text", "value"), [list(map(code, row[:2])) for row in rows_below("Text", "Value", "")]
 )
@@ -308,10 +286,12 @@ def test_the_table_of_expressions_is_true(text, value):
 
 def test_the_example_of_a_call_makes_the_call_that_stands_below_it(tmp_path):
     words = "The event of this test makes the call"
-    file = put_routes(tmp_path, whole(before(words, "yaml")))
-    routes = accepted(file)
-    (test,) = read_document(file.read_bytes(), "x").value["tests"]
-    (delivery,) = deliveries(routes, test)
+    checked = accepted(put_routes(tmp_path, whole(before(words, "yaml"))))
+    routes = checked.routes
+    assert routes is not None
+    (test,) = read_document((tmp_path / "routes.yaml").read_bytes(), "x").value["tests"]
+    (made,) = posted(routes.sources["contracts"], test["event"])
+    (delivery,) = plan(made, routes).deliveries
     call = request_of(routes.endpoints[delivery.endpoint], delivery, NOW)
     head, _, body = after(words, "http").strip().partition("\n\n")
     line, *headers = head.splitlines()
@@ -333,9 +313,9 @@ def test_the_examples_of_what_is_posted_are_posted(tmp_path):
         "  raw: {url: 'https://b.example.com/', sign: none, body: raw}\n"
         "routes: [{name: all, match: {}, to: [whole, raw, chat]}]\n",
     )
-    routes = accepted(file)
-    request = Inbound("POST", {b"x-dam-delivery": b"d-1"}, frozenset(), sent, NOW)
-    (made,) = read(routes.sources["dam"], request, None, lambda: EventId("evt_1")).events
+    routes = accepted(file).routes
+    assert routes is not None
+    (made,) = posted(routes.sources["dam"], sent, {b"x-dam-delivery": b"d-1"})
     assert [d.content()[1] for d in plan(made, routes).deliveries] == [event, raw, own]
 
 

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 
 from gateway.config.document import read_document
 from gateway.config.faults import nearest, shaped
-from gateway.config.files import Files
+from gateway.config.files import TESTS, Files
 from gateway.config.part import Part
 from gateway.config.shapes import ExampleShape, RoutesTestFile
 from gateway.core.errors import Problem
 from gateway.core.model import Json
-
-TEST_FILES = "*.routes-test.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +67,7 @@ def _within(files: Files, examples: Examples) -> Iterator[tuple[Json, Part]]:
 def _beside(files: Files, examples: Examples) -> Iterator[tuple[Json, Part]]:
     around = files.files[0].part.around
     folders = dict.fromkeys(path.parent for path in files.paths)
-    for path in (path for folder in folders for path in sorted(folder.glob(TEST_FILES))):
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*{TESTS}"))):
         try:
             text = path.read_bytes()
         except OSError as error:

@@ -314,7 +314,7 @@ def _as_json(value: Any, source: str) -> Json:
         case datetime():
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case timedelta():
-            return f"{value.total_seconds():g}s"
+            return f"{value.total_seconds():f}".rstrip("0").rstrip(".") + "s"
         case list():
             return [_as_json(item, source) for item in value]
         case dict():

@@ -14,6 +14,8 @@ from gateway.core.errors import Problem
 from gateway.core.model import Json
 
 WILD = "*?["
+TESTS = ".routes-test.yaml"
+"""How the names of files of tests end: they include nothing, and no pattern includes them."""
 NAMED: Mapping[str, type] = {"lists": dict, "sources": dict, "endpoints": dict}
 SECTIONS: Mapping[str, type] = {"include": list, **NAMED, "routes": list, "tests": list}
 
@@ -105,7 +107,8 @@ def included(base: Path, pattern: str) -> list[Path]:
         relative = Path(pattern)
         if relative.is_absolute():
             base, pattern = Path(relative.anchor), str(relative.relative_to(relative.anchor))
-        return sorted(path for path in base.glob(pattern) if path.is_file())
+        found = (path for path in base.glob(pattern) if not path.name.endswith(TESTS))
+        return sorted(path for path in found if path.is_file())
     return [base / pattern] if (base / pattern).is_file() else []
 
 

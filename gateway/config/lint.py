@@ -11,7 +11,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
+from gateway.config.document import Path
 from gateway.config.evidence import Evidence
 from gateway.config.lint_match import (
     Nested,
@@ -32,7 +34,7 @@ from gateway.core.routing import Route, Routes
 
 MOST_ALIKE = 50
 """So many warnings of one kind are told, and the number of the others."""
-MOST_COMPARISONS = 2_000_000
+MOST_COMPARISONS = 1_000_000
 """Of routes, in search of those that others shadow; identical ones are found in any case."""
 MOST_PAIRS = 200_000
 """Of what sources send and what routes want of source and type."""
@@ -55,44 +57,48 @@ def allowed(problem: Problem, loaded: Loaded) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A warning, with the part that it is about, or its key."""
+
+    part: Part
+    key: bool
+    what: str
+    cure: str
+
+    def problem(self, code: str) -> Problem:
+        document = self.part.document
+        problem = document.problem(self.part.path, code, self.what, self.cure, key=self.key)
+        return replace(problem, severity="warning")
+
+
 @dataclass(slots=True)
 class _Warnings:
-    """Those that were found, each with a part; where that stands is only looked up for those told."""
+    """Those that were found. Where they stand is only looked up for those that are told."""
 
-    found: dict[str, list[tuple[Part, bool, str, str]]] = field(
-        default_factory=lambda: defaultdict(list)
+    found: dict[str, dict[tuple[int, Path, str], _Found]] = field(
+        default_factory=lambda: defaultdict(dict)
     )
+    """By code: each but once."""
 
     def warning(self, code: str, what: str, cure: str, part: Part, *, key: bool = False) -> None:
         """Note one with a part, or with its key."""
-        self.found[code].append((part, key, what, cure))
+        self.found[code][id(part.document), part.path, what] = _Found(part, key, what, cure)
 
     def problems(self) -> Iterator[Problem]:
-        for code, several in self.found.items():
+        """The first of each code, and the number of the others."""
+        for code, found in self.found.items():
             told = 0
-            once = {
-                (part.document.name, part.path, what): each
-                for each in several
-                for part, _, what, _ in [each]
-            }
-            for part, key, what, cure in once.values():
-                problem = part.document.problem(part.path, code, what, cure, key=key)
-                if part.document.allows(problem.line, code):
+            for i, each in enumerate(found.values()):
+                problem = each.problem(code)
+                if each.part.document.allows(problem.line, code):
                     continue
-                told += 1
-                if told > MOST_ALIKE:
+                if told == MOST_ALIKE:
+                    what = f"there are {len(found) - i:,} more of these"
+                    yield replace(problem, what=what, cure="mend the first, and check again")
                     break
-                yield replace(problem, severity="warning")
-            if told > MOST_ALIKE:
-                rest = len(once) - MOST_ALIKE
-                what, cure = (
-                    f"there are {rest:,} more of these",
-                    "mend the first of them, and check again",
-                )
-                yield Problem(
-                    file=several[0][0].document.name, line=0, column=0, code=code, what=what,
-                    cure=cure, severity="warning",
-                )  # fmt: skip
+                told += 1
+                yield problem
 
 
 class _Linter:
@@ -103,18 +109,20 @@ class _Linter:
         self._routes = routes
         self._evidence = evidence
         self._warnings = _Warnings()
-        self._warning = self._warnings.warning
+        self.warning = self._warnings.warning
         self._written: list[Mapping[str, Json]] = [_at(part) for part in loaded.parts]
         self._used_lists: set[str] = set()
+        self._unreachable: set[int] = set()
 
     def run(self) -> list[Problem]:
         self._note_lists()
-        rules = RuleChecks(list(self._routes.sources), self._evidence, self._warning)
-        for route, part, written in zip(
-            self._routes.routes, self._loaded.parts, self._written, strict=True
+        rules = RuleChecks(list(self._routes.sources), self._evidence, self.warning)
+        for number, (route, part, written) in enumerate(
+            zip(self._routes.routes, self._loaded.parts, self._written, strict=True)
         ):
             self._check_written(written["match"], part)
-            rules.check(route.pattern, written["match"], part.at("match"))
+            if not rules.check(route.pattern, written["match"], part.at("match")):
+                self._unreachable.add(number)
         self._check_scans()
         self._check_shadows()
         self._check_lists()
@@ -132,15 +140,15 @@ class _Linter:
                     self._evidence.note_lists(str(target.get("when", "")))
 
     def _check_written(self, match: Mapping[str, Json], part: Part) -> None:
-        check_attributes(match, part.at("match"), self._evidence, self._warning)
+        check_attributes(match, part.at("match"), self._evidence, self.warning)
         for use in uses(match):
             if isinstance(use, Nested):
-                check_nested(use, part, self._evidence, self._warning)
+                check_nested(use, part, self._evidence, self.warning)
                 continue
             if use.operator == "in" and isinstance(use.argument, str):
                 self._used_lists.add(use.argument)
             elif use.argument.__class__ is not int:
-                check_stars(use, part, self._warning)
+                check_stars(use, part, self.warning)
 
     # -- routes that only scan -----------------------------------------------------------------------
 
@@ -148,21 +156,23 @@ class _Linter:
         for number in self._routes.index.scanned:
             route, part = self._routes.routes[number], self._loaded.parts[number]
             everything = any(not rule for rule in route.pattern.rules)
-            if everything and route.when is None:
-                continue  # it is for all events
+            if number in self._unreachable or (everything and route.when is None):
+                continue  # it has been told, or is for all events
             what = "this route is looked at for every event: its match has nothing to find it by"
             cure = "add a value, a prefix or a range of a field, such as type"
             if route.when is not None:
                 what = "its `when` is asked for every event: its match has nothing to find it by"
                 cure = _for_match(route.written.get("when", "")) or cure
-            self._warning("route-scans", what, cure, part.at("match"), key=True)
+            self.warning("route-scans", what, cure, part.at("match"), key=True)
 
     # -- routes that say what others say ---------------------------------------------------------------
 
     def _check_shadows(self) -> None:
         sends = [
-            _sends(route, written, self._routes)
-            for route, written in zip(self._routes.routes, self._written, strict=True)
+            [] if number in self._unreachable else _sends(route, written, self._routes)
+            for number, (route, written) in enumerate(
+                zip(self._routes.routes, self._written, strict=True)
+            )
         ]
         for number, other in _shadows(self._routes, sends):
             route, part = self._routes.routes[number], self._loaded.parts[number]
@@ -171,18 +181,14 @@ class _Linter:
                 {send.endpoint for send in sends[number] if _sent_by(send, sends[other])}
             )
             told = f'"{wide.name}" ({self._place(other, part)})'
-            all_of_it = len(sends[number]) == len(sends[other]) and set(sends[number]) == set(
-                sends[other]
-            )
-            if all_of_it and _is_equal(route, wide):
+            is_same = set(sends[number]) == set(sends[other]) and _is_equal(route, wide)
+            if is_same:
                 what = f"{told} is the same route: {_and(names)} would get each event twice"
-                self._warning("route-duplicate", what, "remove one of them", part.at("name"))
+                self.warning("route-duplicate", what, "remove one of them", part.at("name"))
             else:
-                what = (
-                    f"{told} sends all that it matches to {_and(names)} as well, which get it twice"
-                )
+                what = f"{told} sends all that it matches to {_and(names)} too, which get it twice"
                 cure = f"remove {_and(names)} here, or have one of the two match less"
-                self._warning("route-shadowed", what, cure, part.at("name"))
+                self.warning("route-shadowed", what, cure, part.at("name"))
 
     def _place(self, number: int, beside: Part) -> str:
         part = self._loaded.parts[number]
@@ -197,28 +203,21 @@ class _Linter:
         for name, part in self._sections("lists"):
             if name not in self._used_lists:
                 what = f'no route uses the list "{name}"'
-                self._warning(
-                    "list-unused",
-                    what,
-                    f"write `{{in: {name}}}` somewhere, or remove it",
-                    part,
-                    key=True,
-                )
+                cure = f"write `{{in: {name}}}` somewhere, or remove it"
+                self.warning("list-unused", what, cure, part, key=True)
             for i, value in enumerate(_at(part)):
                 if isinstance(value, str) and "*" in value and value != "*":
                     what = f"the * in {flow(value)} stands for itself"
                     cure = "a list holds values: write a prefix or a wildcard beside `in` in the pattern"
-                    self._warning("literal-wildcard", what, cure, part.at(i))
+                    self.warning("literal-wildcard", what, cure, part.at(i))
 
     def _check_endpoints(self) -> None:
         used = {target.endpoint for route in self._routes.routes for target in route.to}
         for name, part in self._sections("endpoints"):
             if name not in used:
-                what, cure = (
-                    f'no route sends to "{name}"',
-                    "add it to the `to` of one, or remove it",
-                )
-                self._warning("endpoint-unused", what, cure, part, key=True)
+                what = f'no route sends to "{name}"'
+                cure = "add it to the `to` of one, or remove it"
+                self.warning("endpoint-unused", what, cure, part, key=True)
 
     def _check_sources(self) -> None:
         wanted = _wanted_of_sources(self._routes.routes)
@@ -230,13 +229,13 @@ class _Linter:
             if not choices:
                 what = f'no route matches events of "{name}"'
                 cure = "add one, or remove the source"
-                self._warning("source-unmatched", what, cure, part, key=True)
+                self.warning("source-unmatched", what, cure, part, key=True)
                 continue
             for event_type in types:
                 if not any(all(e.accepts([event_type]) for e in c.type) for c in choices):
                     what = f'no route matches the events of "{name}" of type "{event_type}"'
                     cure = "mend the type here or in a route, or add one"
-                    self._warning("source-unmatched", what, cure, part.at("event"), key=True)
+                    self.warning("source-unmatched", what, cure, part.at("event"), key=True)
 
     def _sections(self, name: str) -> Iterator[tuple[str, Part]]:
         for file in self._loaded.files.files:
@@ -286,35 +285,44 @@ def _sent_by(send: _Send, others: Sequence[_Send]) -> bool:
     )
 
 
+_Identity: TypeAlias = frozenset[frozenset[int]]
+
+
 def _shadows(routes: Routes, sends: Sequence[Sequence[_Send]]) -> Iterator[tuple[int, int]]:
     """Routes, by number, each with one that sends some of the same for all that it matches."""
-    first: dict[frozenset[frozenset[int]], list[int]] = {}
+    alike: dict[_Identity, list[int]] = defaultdict(list)
+    candidates: dict[_Identity, list[int]] = {}
     left = MOST_COMPARISONS
-    scanned = len(routes.index.scanned)
     for number, route in enumerate(routes.routes):
         if not sends[number]:
             continue
-        alike = first.setdefault(_identity(route.pattern), [])
-        twin = next((n for n in alike if _overlap(sends[number], sends[n])), None)
+        identity = _identity(route.pattern)
+        twins = alike[identity]
+        twin = next((other for other in twins if _overlap(sends[number], sends[other])), None)
         if twin is not None:
             yield number, twin
             continue
-        if len(alike) < MOST_ALIKE:
-            alike.append(number)
-        if left > 0 and len(alike) == 1:
-            found = _candidates(routes, route.pattern)
-            left -= len(found) + scanned + 1
-            for other in found:
-                if other != number and _overlap(sends[number], sends[other]):
-                    wide = routes.routes[other].pattern
-                    if _covers(wide, route.pattern) and not (
-                        other > number and _covers(route.pattern, wide)
-                    ):
-                        yield number, other
-                        break
+        if len(twins) < MOST_ALIKE:
+            twins.append(number)
+        if left <= 0:
+            continue
+        if identity not in candidates:
+            candidates[identity] = _candidates(routes, route.pattern)
+            left -= len(routes.index.scanned)
+        left -= len(candidates[identity]) + 1
+        for other in candidates[identity]:
+            if other == number or not _overlap(sends[number], sends[other]):
+                continue
+            wide = routes.routes[other].pattern
+            # Of two that match the same, the later one is told.
+            if _covers(wide, route.pattern) and (
+                other < number or not _covers(route.pattern, wide)
+            ):
+                yield number, other
+                break
 
 
-def _identity(pattern: Pattern) -> frozenset[frozenset[int]]:
+def _identity(pattern: Pattern) -> _Identity:
     """What two patterns have in common that are the same but for order: they share their parts."""
     return frozenset(frozenset(map(id, rule)) for rule in pattern.rules)
 
@@ -390,6 +398,3 @@ def _at(part: Part) -> Json:
     for step in part.path:
         value = value[step]
     return value
-
-
-__all__ = ["allowed", "lint"]

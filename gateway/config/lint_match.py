@@ -21,7 +21,7 @@ ATTRIBUTES = ("id", "source", "origin", "type", "subject", "time", "data", "data
 UNSEEN = frozenset({"specversion", "datacontenttype"})
 EXTENSION = re.compile(r"[a-z0-9]+")
 """What any other attribute is called."""
-ALMOST = 0.8
+ALMOST = 0.83
 """How alike two words are of which one was meant as the other."""
 SHORT_WORD = 4
 """Words that are no longer are too much alike, whatever is meant."""
@@ -139,7 +139,12 @@ def _likely_operator(name: str) -> str | None:
     word = name.lower().replace("_", "-")
     letters = word.replace("-", "").removeprefix("$")
     close = get_close_matches(word, _LONG, n=1, cutoff=ALMOST)
-    return ELSEWHERE.get(name) or _BY_LETTERS.get(letters) or next(iter(close), None)
+    return (
+        ELSEWHERE.get(name)
+        or ELSEWHERE.get(word)
+        or _BY_LETTERS.get(letters)
+        or next(iter(close), None)
+    )
 
 
 def _takes(operator: str, argument: Json) -> bool:
@@ -278,6 +283,7 @@ def _known_attribute(name: str, evidence: Evidence) -> str:
     if any((name,) in seen for seen in evidence.types.values()):
         return ""
     close = get_close_matches(name.lower(), ATTRIBUTES, n=1, cutoff=ALMOST)
+    close = close or [known for known in ATTRIBUTES if sorted(known) == sorted(name.lower())]
     if any(("data", name) in seen for seen in evidence.types.values()):
         close = [f"data.{name}"]
     if close:

@@ -4,7 +4,7 @@ A route's pattern is a choice of rules (gateway/core/pattern.py). Routes share t
 are made, so what is found out of a part is found out once.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.config.evidence import Evidence, Kind
@@ -60,21 +60,24 @@ class RuleChecks:
     def __init__(self, sources: Sequence[str], evidence: Evidence, warning: Warn) -> None:
         self._sources = sources
         self._evidence = evidence
-        self._warning = warning
+        self.warning = warning
         self._dead: dict[int, tuple[Dead | None, list[Dead]]] = {}
         """By the identity of a condition: why it can never hold, or else which of its alternatives."""
         self._types: dict[tuple[int, ...], Types] = {}
         self._seen: dict[tuple[Types, Path], frozenset[Kind]] = {}
 
-    def check(self, pattern: Pattern, match: Mapping[str, Json], part: Part) -> None:
-        """Note what is wrong with the pattern that is compiled from *match*, which *part* is."""
+    def check(self, pattern: Pattern, match: Mapping[str, Json], part: Part) -> bool:
+        """Note what is wrong with the pattern that is compiled from *match*, which *part* is.
+
+        Whether it can match anything.
+        """
         dead = {i: why for i, rule in enumerate(pattern.rules) if (why := self._why_dead(rule))}
         if dead:
             whole = len(dead) == len(pattern.rules)
             for why in dict.fromkeys(dead.values()):
                 self._tell_dead(why, match, part, whole=whole)
-                if whole:
-                    return
+            if whole:
+                return False
         alternatives: dict[tuple[Path, str], Dead] = {}
         for i, rule in enumerate(pattern.rules):
             if i in dead:
@@ -87,15 +90,16 @@ class RuleChecks:
                 self._check_kinds(rule, match, part)
         for why in alternatives.values():
             self._tell_dead(why, match, part, whole=False)
+        return True
 
     def _tell_dead(self, why: Dead, match: Mapping[str, Json], part: Part, *, whole: bool) -> None:
         place = part.at(*_place_of(match, why))
         if whole:
-            self._warning("route-unreachable", why.what, why.cure, place)
+            self.warning("route-unreachable", why.what, why.cure, place)
         elif why.redundant:
-            self._warning("alternative-redundant", why.what, why.cure, place)
+            self.warning("alternative-redundant", why.what, why.cure, place)
         else:
-            self._warning("alternative-unreachable", why.what, why.cure, place)
+            self.warning("alternative-unreachable", why.what, why.cure, place)
 
     # -- what can never hold -------------------------------------------------------------------------
 
@@ -179,7 +183,7 @@ class RuleChecks:
             seen = self._seen[key]
             if seen:
                 self._check_arrays(condition, seen, match, part)
-                _check_values(condition, seen, match, part, self._warning)
+                _check_values(condition, seen, match, part, self.warning)
 
     def _types_of(self, rule: Rule) -> Types:
         """The types of the events seen that a rule may match."""
@@ -206,7 +210,7 @@ class RuleChecks:
                     excluded = f"[{excluded}]"
                 what = f"{field} is a list, and one element that is something else is enough"
                 cure = f"to want none of them, write `{use.key}: {{exists: true}}, $not: {{{use.key}: {excluded}}}`"
-                self._warning("anything-but-array", what, cure, part.at(*use.place))
+                self.warning("anything-but-array", what, cure, part.at(*use.place))
 
 
 def _alternatives(tests: Sequence[Test]) -> Iterator[Test]:
@@ -288,63 +292,37 @@ def _check_values(
         return
     field = ".".join(condition.path)
     for test in tests:
-        for fits, say in _SAYINGS:
-            if fits(test, seen):
-                what, cure, code = say(test, field, seen)
-                place = _place_of(match, Dead(condition.path, "", "", test))
-                warning(code, what, cure, part.at(*place))
-                break
+        place = part.at(*_place_of(match, Dead(condition.path, "", "", test)))
+        if kind_wanted(test) == "number" and Kind.TEXT in seen:
+            what = f"{field} is text in the events seen, and {test} is about numbers"
+            warning("number-as-text", what, _text_instead(test, seen), place)
+        elif kind_wanted(test) == "text" and Kind.NUMBER in seen:
+            what = f"{field} is a number in the events seen, and {test} is about text"
+            warning("number-as-text", what, _number_instead(test), place)
+        elif isinstance(test, Literal) and test.value in ("true", "false") and Kind.TRUTH in seen:
+            what = f"{field} is true or false in the events seen, and {test} is text"
+            warning("truth-as-text", what, f"write `{test.value}` without quotes", place)
 
 
-def _wants_number(test: Test, seen: frozenset[Kind]) -> bool:
-    return kind_wanted(test) == "number" and Kind.TEXT in seen
+def _text_instead(test: Test, seen: frozenset[Kind]) -> str:
+    """The cure where a test of numbers meets text."""
+    bounds = _range_of(test)
+    if isinstance(test, Literal):
+        return f'write `"{test.value}"`'
+    if bounds is not None and bounds.low == bounds.high:
+        return f'write `"{bounds.low}"`'
+    if bounds is not None and Kind.DECIMAL in seen:
+        return f"write `{{decimal: {bounds}}}`"
+    return "compare it with text"
 
 
-def _wants_text(test: Test, seen: frozenset[Kind]) -> bool:
-    return kind_wanted(test) == "text" and Kind.NUMBER in seen
-
-
-def _wants_truth(test: Test, seen: frozenset[Kind]) -> bool:
-    return isinstance(test, Literal) and test.value in ("true", "false") and Kind.TRUTH in seen
-
-
-def _text_instead(test: Test, field: str, seen: frozenset[Kind]) -> tuple[str, str, str]:
-    what = f"{field} is text in the events seen, and {test} is about numbers"
-    value = _range_of(test)
-    if isinstance(test, Literal) or (value is not None and value.low == value.high):
-        number = test.value if isinstance(test, Literal) else value.low if value else ""
-        return what, f'write `"{number}"`', "number-as-text"
-    if Kind.DECIMAL in seen and value is not None:
-        return what, f"write `{{decimal: {value}}}`", "number-as-text"
-    return what, "compare it with text", "number-as-text"
-
-
-def _number_instead(test: Test, field: str, _seen: frozenset[Kind]) -> tuple[str, str, str]:
-    what = f"{field} is a number in the events seen, and {test} is about text"
+def _number_instead(test: Test) -> str:
+    """The cure where a test of text meets numbers."""
     if isinstance(test, Literal) and DECIMAL.fullmatch(str(test.value)):
-        return what, f"write `{test.value}` without quotes", "number-as-text"
+        return f"write `{test.value}` without quotes"
     if isinstance(test, DecimalRange):
-        bare = str(test).removeprefix("{decimal: ").removesuffix("}")
-        return what, f"write `{bare}`", "number-as-text"
-    return what, "compare it with a number", "number-as-text"
-
-
-def _truth_instead(test: Test, field: str, _seen: frozenset[Kind]) -> tuple[str, str, str]:
-    what = f"{field} is true or false in the events seen, and {test} is text"
-    bare = test.value if isinstance(test, Literal) else ""
-    return what, f"write `{bare}` without quotes", "truth-as-text"
-
-
-_SAYINGS: Sequence[
-    tuple[
-        Callable[[Test, frozenset[Kind]], bool],
-        Callable[[Test, str, frozenset[Kind]], tuple[str, str, str]],
-    ]
-] = (
-    (_wants_number, _text_instead),
-    (_wants_text, _number_instead),
-    (_wants_truth, _truth_instead),
-)
+        return f"write `{str(test).removeprefix('{decimal: ').removesuffix('}')}`"
+    return "compare it with a number"
 
 
 def _range_of(test: Test) -> Range | None:

@@ -152,12 +152,12 @@ def _built(
 
 
 def _lists(files: Files) -> Lists:
-    lists: dict[str, Sequence[Json]] = {}
     places: dict[str, Part] = {}
-    for name, value, part in _members(files, "lists"):
-        if _is_new(name, places, part, "list", key=True) and isinstance(value, list):
-            lists[name] = value
-    return lists
+    return {
+        name: value
+        for name, value, part in _members(files, "lists")
+        if _is_new(name, places, part, "list", key=True) and isinstance(value, list)
+    }
 
 
 # -- routes --------------------------------------------------------------------------------------------

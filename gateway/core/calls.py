@@ -26,7 +26,12 @@ class PreparedCall:
 
     def packed(self) -> bytes:
         """The call as it is kept: a line of JSON, then the body."""
-        line = {"method": self.method, "path": self.path, "query": self.query, "headers": self.headers}
+        line = {
+            "method": self.method,
+            "path": self.path,
+            "query": self.query,
+            "headers": self.headers,
+        }
         return json.dumps(line, separators=(",", ":")).encode() + b"\n" + self.body
 
     @classmethod

@@ -183,6 +183,8 @@ def _holds(wide: Network, narrow: Network) -> bool:
 def covers(wide: Rule, narrow: Rule) -> bool:
     """Whether *wide* holds for every event for which *narrow* does."""
     parts = set(narrow)
+    if parts == set(wide):
+        return True
     for part in wide:
         if part in parts:
             if not _is_positive(part) and not _is_anchored(part, wide):

@@ -27,7 +27,6 @@ from gateway.core.operators import (
     LONGEST_DECIMAL,
     Anything,
     AnythingBut,
-    Both,
     Cidr,
     Constant,
     DecimalRange,
@@ -247,12 +246,7 @@ class PatternCompiler:
         if len(tests) > 1:
             tests = [test for test in tests if not isinstance(test, Anything)]
         if tests:
-            whole = joined(tests)
-            first = whole.tests[0] if isinstance(whole, Both) else whole
-            if isinstance(first, Range) and is_empty(first):
-                what, cure = "no number is within all of these bounds", "swap them, or remove one"
-                _refuse(place, "pattern-argument", what, cure)
-            conditions.insert(0, Condition(path, (whole,)))
+            conditions.insert(0, Condition(path, (joined(tests),)))
         return conditions
 
     def _operator(
@@ -528,9 +522,6 @@ def _decimal(argument: Json, place: Place) -> Test:
             test = replace(test, low=number, with_low=name == "gte")
         else:
             test = replace(test, high=number, with_high=name == "lte")
-    if is_empty(test):
-        what, cure = "no number is within both bounds", "swap them, or remove one"
-        _refuse(place, "pattern-argument", what, cure)
     return test
 
 

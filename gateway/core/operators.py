@@ -291,7 +291,13 @@ class AnythingBut:
 
     def __str__(self) -> str:
         texts = [str(test) for test in self.excluded]
-        return f"{{anything-but: {texts[0] if len(texts) == 1 else '[' + ', '.join(texts) + ']'}}}"
+        if len(texts) == 1:
+            return f"{{anything-but: {texts[0]}}}"
+        if all(text.startswith("{") for text in texts):  # `{prefix: "a"}`, `{prefix: "b"}`
+            name = texts[0][1:].partition(":")[0]
+            values = ", ".join(text.partition(": ")[2][:-1] for text in texts)
+            return f"{{anything-but: {{{name}: [{values}]}}}}"
+        return f"{{anything-but: [{', '.join(texts)}]}}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,9 +138,11 @@ class Pattern:
         event = undotted(fields)
         return any(holds(rule, event) for rule in self.rules)
 
-    def misses(self, fields: Mapping[str, Json]) -> tuple[list[Miss], int]:
-        """What kept the nearest rule from holding, of so many parts; nothing when the pattern matches."""
-        event = undotted(fields)
+    def misses(self, event: Mapping[str, Json]) -> tuple[list[Miss], int]:
+        """What kept the nearest rule from holding, of so many parts; nothing when the pattern matches.
+
+        Of the fields of *event*, as `undotted` gives them: to be asked of many patterns, not each time.
+        """
         found = [(list(_misses(rule, 0, event)), len(rule)) for rule in self.rules]
         return min(found, key=lambda each: len(each[0]), default=([], 0))
 

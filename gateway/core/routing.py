@@ -266,7 +266,9 @@ class _Planning:
 
     def _add_one(self, target: Target, scope: Scope, made: list[Delivery]) -> None:
         name = target.endpoint
-        if target.when is not None and not self._holds(target.when, scope, f"endpoint {name}, when"):
+        if target.when is not None and not self._holds(
+            target.when, scope, f"endpoint {name}, when"
+        ):
             return
         form, render = target.form, target.render
         if form is None:
@@ -325,5 +327,5 @@ def text_of(value: Json) -> str:
 def _summary(deliveries: Sequence[Delivery]) -> str:
     """To how many places, by endpoint: what a shadow tells."""
     counts = Counter(delivery.endpoint for delivery in deliveries)
-    told = [name if count == 1 else f"{name} ×{count}" for name, count in counts.items()]
+    told = [name if count == 1 else f"{count} to {name}" for name, count in counts.items()]
     return "would have gone to " + (", ".join(told) or "nowhere")

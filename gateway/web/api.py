@@ -160,8 +160,6 @@ class _Api:
 
     async def recorded(self, request: Request) -> Response:
         query = _query(request, ())
-        if isinstance(query.get("cursor"), tuple):
-            raise ParameterInvalid("cursor is no event's id", cure="use `next` of the last page")
         items = await self._look_up.recorded(query)
         return _json({"items": items, "next": items[-1]["id"] if items else None})
 
@@ -239,7 +237,7 @@ def _query(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
         elif name == "limit":
             query[name] = _limit(value)
         elif name == "cursor":
-            query[name] = parse_delivery_id(value) or value
+            query[name] = _cursor(value, of_deliveries="route" in known)
         else:
             cure = f"use {', '.join([*known, 'since', 'until', 'limit', 'cursor'])}"
             raise ParameterInvalid(f"there is no parameter {name}", cure=cure)
@@ -250,6 +248,14 @@ def _query(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
     if "unmatched" in query:
         query["unmatched"] = int(query["unmatched"] == "true")
     return query
+
+
+def _cursor(value: str, *, of_deliveries: bool) -> tuple[EventId, int] | str:
+    """Where a page begins: after this delivery, event or entry of the inbox."""
+    parsed = parse_delivery_id(value)
+    if (parsed is not None) is not of_deliveries:
+        raise ParameterInvalid("cursor is of another listing", cure="use `next` of the last page")
+    return parsed or value
 
 
 def _moment(name: str, value: str) -> int:

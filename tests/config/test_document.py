@@ -97,3 +97,100 @@ def test_no_bytes_are_more_than_a_problem(content):
 @given(st.text(st.sampled_from("ab:-[]{}&*!|>'\"%@`#,? \n\t01.~"), max_size=60))
 def test_no_yaml_is_more_than_a_problem(content):
     read_document(content.encode(), "routes.yaml")
+
+
+TRAPS = [
+    ('when: "a" == event.type', "when: '\"a\" == event.type'", "yaml-syntax"),
+    ("when: 'a' == event.type", "when: \"'a' == event.type\"", "yaml-syntax"),
+    ("when: [1, 2].exists(n, n == 1)", 'when: "[1, 2].exists(n, n == 1)"', "yaml-syntax"),
+    ("when: {'a': 1}.a == 1", "when: \"{'a': 1}.a == 1\"", "yaml-syntax"),
+    ("when: !has(event.subject)", 'when: "!has(event.subject)"', "yaml-tag"),
+    ("when: !event.data.active && true", 'when: "!event.data.active && true"', "yaml-syntax"),
+    ("when: !(a || b)", 'when: "!(a || b)"', "yaml-syntax"),
+    ("when: a > 1 ? true : false", 'when: "a > 1 ? true : false"', "yaml-syntax"),
+    ("id: *.jpg", 'id: "*.jpg"', "yaml-syntax"),
+    ("id: *jpg", 'id: "*jpg"', "yaml-anchor"),
+    ("id: @acme", 'id: "@acme"', "yaml-syntax"),
+    ("id: `x`", 'id: "`x`"', "yaml-syntax"),
+    ("id: >= 5", 'id: ">= 5"', "yaml-syntax"),
+    ('when: event.subject == "a #1"', "when: 'event.subject == \"a #1\"'", "yaml-cut"),
+    ("id: ${body.a #1}", 'id: "${body.a #1}"', "yaml-cut"),
+    ("text: asset #${body.id} of it", 'text: "asset #${body.id} of it"', "yaml-cut"),
+    ("x: {id: ${body.id}}", 'x: {id: "${body.id}"}', "yaml-syntax"),
+    ("x: {id: a/${body.id}, type: b}", 'x: {id: "a/${body.id}", type: b}', "yaml-syntax"),
+    ('x: {id: ${headers["a"]}}', "x: {id: '${headers[\"a\"]}'}", "yaml-syntax"),
+    ("x: [${a}, ${b}]", 'x: ["${a}", "${b}"]', "yaml-syntax"),
+    ("x: {when: a ? b : c, to: [d]}", 'x: {when: "a ? b : c", to: [d]}', "yaml-syntax"),
+    ('x: {when: "a" == b, to: [d]}', "x: {when: '\"a\" == b', to: [d]}", "yaml-syntax"),
+    ("x: {when: !has(a), to: [d]}", 'x: {when: "!has(a)", to: [d]}', "yaml-tag"),
+    ("x: {when: [1].size() > 0}", 'x: {when: "[1].size() > 0"}', "yaml-syntax"),
+    ('x: {when: a == "b, c"}', "x: {when: 'a == \"b, c\"'}", "yaml-cut"),
+    ("x: {when: f(b, c)}", 'x: {when: "f(b, c)"}', "yaml-cut"),
+    ("x: {file: {suffix: @acme.com}}", 'x: {file: {suffix: "@acme.com"}}', "yaml-syntax"),
+    ("x: {n: {numeric: [>=, 5]}}", 'x: {n: {numeric: [">=", 5]}}', "yaml-syntax"),
+]
+
+
+@pytest.mark.parametrize(("line", "works", "code"), TRAPS)
+@pytest.mark.parametrize(
+    ("before", "indent", "behind"),
+    [("", "", ""), ("a:\n", "  - ", "\nb: 1"), ("b: 1\n", "", "  # note")],
+)
+def test_a_trap_is_recognised_and_the_working_line_printed(
+    line, works, code, before, indent, behind
+):
+    problem = problem_of(f"{before}{indent}{line}{behind}\n")
+    assert (problem.code, problem.line) == (code, before.count("\n") + 1)
+    written = problem.cure.removeprefix("write `").removesuffix("`")
+    assert written == f"{indent.strip()} {works}".strip() + (behind if "note" in behind else "")
+    value_of(f"{before}{indent.replace('- ', '')}{written}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "works"),
+    [
+        ("x: {a: b,\n  id: ${c},\n  d: e}\n", 'id: "${c}",'),
+        ("x: {a: b,\n  id: ${c}}\n", 'id: "${c}"}'),
+        ("x:\n  - {id: ${c},\n     d: e}\n", '- {id: "${c}",'),
+        ("x: [\n  {type: ${a}, when: a ? b : c},\n  z]\n", '{type: "${a}", when: "a ? b : c"},'),
+    ],
+)
+def test_so_it_is_in_a_line_of_many(text, works):
+    assert problem_of(text).cure == f"write `{works}`"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'when: event.type == "a"  # it\'s so\n',
+        "text: don't  # can't\n",
+        'size: 5" # inches\n',
+        "id: ${body.id}  # or ${body.key}\n",
+        "to: [a (b, c)]\n",
+        "x: {a: rock 'n roll, b: c}\n",
+        "text: a#b\n",
+        'when: |\n  "a" == b # c\n',
+        "url: http://a/b#c\n",
+        "text: 'a # b'\n",
+    ],
+)
+def test_what_is_well_is_no_trap(text):
+    value_of(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["a: [1, 2\nb: 3\n", "foo: bar\n  baz: 1\n", "x: {a: [b}\n", "a: !!set x\n"]
+)
+def test_where_nothing_helps_the_cure_is_a_general_one(text):
+    assert "write `" not in problem_of(text).cure
+
+
+def test_a_comment_allows_what_it_names_in_its_line_or_in_the_next():
+    document = read_document(b"a: 1  # lint: allow x, y-z\n  # lint: allow w\nb: 2\nc: 3\n", "r")
+    told = [
+        (line, code)
+        for line in range(1, 5)
+        for code in ("w", "x", "y-z")
+        if document.allows(line, code)
+    ]
+    assert told == [(1, "x"), (1, "y-z"), (2, "w"), (3, "w")]

@@ -37,6 +37,8 @@ VARIABLES = {
         ("${size(body.l) > 1 ? 'many' : 'one'}", "many"),
         ("${timestamp('2026-01-01T00:00:00Z')}", "2026-01-01T00:00:00Z"),
         ("${duration('90s')}", "90s"),
+        ("${duration('36000h')}", "129600000s"),
+        ("${duration('1500ms')}", "1.5s"),
         ({"k": ["${body.a.b}", 3, None], "s": "${body.s}!"}, {"k": [1, 3, None], "s": "x!"}),
     ],
 )

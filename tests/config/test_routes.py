@@ -283,8 +283,8 @@ def test_a_number_in_quotes_is_told_apart_from_the_number(load):
 
 def test_an_expression_without_its_quotes_is_told_to_have_them(load):
     text = "version: 1\nsources:\n  x: {verify: none, event: {type: ${body.a}, id: x}}"
-    assert (
-        load(text).problems[0].cure.endswith('put quotes around text that holds ${…}: "${body.id}"')
+    assert load(text).problems[0].cure == (
+        'write `x: {verify: none, event: {type: "${body.a}", id: x}}`'
     )
 
 

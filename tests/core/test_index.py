@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core import index
+from gateway.core import candidates, extraction, index
 from gateway.core.errors import EventTooWide
+from gateway.core.extraction import WIDEST
 from gateway.core.grammar import PatternCompiler, PatternInvalid, compile_pattern
-from gateway.core.index import FULL, REPORT_EVERY, WIDEST, Index
+from gateway.core.index import FULL, REPORT_EVERY, Index
 from tests.kit import patterns as some
 
 
@@ -303,16 +304,16 @@ ADVERSITIES = {
 
 @pytest.mark.parametrize("adversity", ADVERSITIES.values(), ids=ADVERSITIES.keys())
 def test_adversity_costs_no_more_than_its_size(adversity):
-    # Twice as much takes twice as long; were it quadratic, four times.
-    assert min(growth(adversity) for _ in range(2)) < 3.2
+    # Twice as much takes twice as long; were it quadratic, four times. Others use the machine, too.
+    assert any(growth(adversity) < 3.2 for _ in range(3))
     patterns, event = adversity(60)
     check(*patterns, events=[event])
 
 
 def test_an_element_is_verified_only_for_those_who_name_it(monkeypatch):
     judged = []
-    holds = index.holds
-    monkeypatch.setattr(index, "holds", lambda *each: judged.append(1) or holds(*each))
+    holds = candidates.holds
+    monkeypatch.setattr(candidates, "holds", lambda *each: judged.append(1) or holds(*each))
     patterns = [{"items": {"id": i, "other": 1}} for i in range(ELEMENTS)]
     event = {"items": [{"id": i, "other": 0} for i in range(ELEMENTS)] + [{"other": 1}]}
     assert Index(compiled(*patterns)).match(event) == []
@@ -328,8 +329,17 @@ def test_an_event_that_is_too_wide_is_refused_where_patterns_look():
     assert caught.value.cure
 
 
+def test_a_value_that_several_elements_have_is_looked_for_in_each_of_them():
+    pattern = {"a": {"id": 1, "x": 1}, "b": {"id": 1, "y": 1}}
+    event = {"a": [{"id": 1, "x": 1}], "b": [{"id": i % 7, "y": i // 10} for i in range(20)]}
+    check(
+        pattern, events=[event, {**event, "b": event["b"][:10]}, {**event, "b": event["b"][::-1]}]
+    )
+    assert Index(compiled(pattern)).match(event) == [0]
+
+
 def test_an_event_whose_elements_no_value_tells_apart_is_refused_in_time(monkeypatch):
-    monkeypatch.setattr(index, "MOST_LOOKED_AT", 10_000)
+    monkeypatch.setattr(extraction, "MOST_LOOKED_AT", 10_000)
     patterns = [{"items": {"a": 1, "b": 1}, "x": {"anything-but": i}} for i in range(200)]
     built = Index(compiled(*patterns))
     few = [{"a": 1}, {"b": 1}]
@@ -340,7 +350,7 @@ def test_an_event_whose_elements_no_value_tells_apart_is_refused_in_time(monkeyp
 
 
 def test_many_leaves_are_not_looked_at_by_each_of_many_conditions(monkeypatch):
-    monkeypatch.setattr(index, "MOST_LOOKED_AT", 10_000)
+    monkeypatch.setattr(extraction, "MOST_LOOKED_AT", 10_000)
     patterns = [{"a": "x", "tags": {"wildcard": f"*{'*'.join(f'{i:03}')}*"}} for i in range(1000)]
     built = Index(compiled(*patterns))
     assert built.match({"a": "x", "tags": ["4-2-1"] * 20}) == [421]
@@ -372,3 +382,13 @@ def test_paths_as_deep_as_can_be_are_found():
 def test_a_pattern_is_compiled_alone_as_it_is_among_others():
     pattern = {"a": {"prefix": "x"}}
     assert compiled({"b": 1}, pattern)[1] == compile_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"gt": 5, "lt": 3}, {"gt": 5, "lte": 5}, {"decimal": {"gt": 1, "lt": "1.0"}}]
+)
+def test_bounds_that_no_number_is_within_match_nothing(wanted):
+    compiled = [compile_pattern({"a": wanted}) for _ in range(40)]
+    for value in (3, 4, 5, "1", "1.0", "0.5"):
+        assert Index(compiled).match({"a": value}) == []
+        assert not compiled[0].matches({"a": value})

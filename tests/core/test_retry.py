@@ -39,7 +39,12 @@ def refused(status: int, **headers: str) -> Refused:
 
 def decided(outcome, *, attempt=1, jitter=0.0, posted=True, by_handler=False, policy=POLICY):
     return decide(
-        outcome, attempt=attempt, policy=policy, now=NOW, jitter=jitter, posted=posted,
+        outcome,
+        attempt=attempt,
+        policy=policy,
+        now=NOW,
+        jitter=jitter,
+        posted=posted,
         by_handler=by_handler,
     )
 

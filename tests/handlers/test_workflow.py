@@ -1,5 +1,7 @@
 """Jira: one open task for each matter."""
 
+from functools import partial
+
 import pytest
 
 from gateway import Skip
@@ -28,6 +30,15 @@ async def test_a_task_is_opened_where_none_is_open(run, vendor):
     assert create["fields"]["summary"] == "license.expiring: license/lic_1"
     assert create["fields"]["duedate"] == "2026-12-31"
     assert create["fields"]["description"]["type"] == "doc"
+
+
+async def test_a_route_says_into_which_project(run, vendor):
+    vendor.answers("POST", SEARCH, json={"issues": []})
+    vendor.answers("POST", CREATE, 201, json={})
+    await run(partial(open_review, project="LEGAL"), an_expiring_licence(), SITE)
+    (_, _, search), (_, _, create) = vendor.asked
+    assert search["jql"].startswith('project = "LEGAL" ')
+    assert create["fields"]["project"] == {"key": "LEGAL"}
 
 
 async def test_where_a_task_is_open_there_is_nothing_to_do(run, vendor):

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from gateway.core.grammar import compile_pattern
 from gateway.core.model import (
     SECOND,
     Arrival,
@@ -15,7 +16,6 @@ from gateway.core.model import (
     Routed,
     event_id,
 )
-from gateway.core.grammar import compile_pattern
 from gateway.core.routing import EndpointConfig, Route, Routes, Source, Target, indexed
 from gateway.core.verifying import NoVerifier
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.config.changes import alike
 from gateway.config.lenient import load_given
-from gateway.core.index import WIDEST
+from gateway.core.extraction import WIDEST
 from gateway.planning import Backtest, Evidence, Example, Findings
 from tests.kit.build import an_event
 

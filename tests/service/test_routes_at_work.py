@@ -140,7 +140,7 @@ async def test_a_shadow_sends_nothing_and_says_what_it_would_have_sent(run):
         answer = await gateway.send("getty", LICENCE)
         await sent(gateway)
         (withheld,) = await gateway.service._store.withheld(answer["id"])
-        assert withheld["detail"] == "would have gone to pager, cms ×2"
+        assert withheld["detail"] == "would have gone to pager, 2 to cms"
         assert (await gateway.service._store.stats())["unmatched"] == 0
 
 
