@@ -1,7 +1,7 @@
 """routes.yaml, checked whole: the values that the core knows, or every problem at once."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
