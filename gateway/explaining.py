@@ -37,6 +37,7 @@ from gateway.core.model import (
 )
 from gateway.core.pattern import Miss, undotted
 from gateway.core.routing import (
+    MOST_DELIVERIES,
     Compute,
     Route,
     Routes,
@@ -199,7 +200,11 @@ def _of_text(compute: Compute | None) -> _Witness | None:
 
 
 def _of_list(compute: Compute | None) -> _Witness | None:
-    return None if compute is None else _Witness(lambda variables: list_of(compute(variables)))
+    return (
+        None
+        if compute is None
+        else _Witness(lambda variables: list_of(compute(variables), MOST_DELIVERIES))
+    )
 
 
 def _explained(routes: Routes, event: Event, now: Micros, nearest: int | None) -> dict[str, Json]:

@@ -164,7 +164,9 @@ def print_event(event: dict[str, Json]) -> None:
     )
     for withheld in event["withheld"]:
         why = "has fired before for" if withheld["reason"] == "once" else "is a shadow:"
-        console().print(printable(f"  {withheld['route']} {why} {withheld['detail']}"), markup=False)
+        console().print(
+            printable(f"  {withheld['route']} {why} {withheld['detail']}"), markup=False
+        )
 
 
 def _route_and_target(delivery: dict[str, Json]) -> str:

@@ -19,6 +19,8 @@ from gateway.core.errors import Problem
 from gateway.core.model import Json
 
 LARGEST_BYTES = 16 * 1024 * 1024
+LARGE = 128 * 1024
+"""The places of a text longer than this are looked up in excerpts of it."""
 DEEPEST = 40
 
 CONDITIONS = frozenset({"when", "success"})
@@ -58,7 +60,20 @@ class Document:
     value: Json = None
     problems: list[Problem] = field(default_factory=list)
     _places: Places | None = None
-    _lines: list[str] | None = None
+    _lines: list[str] = field(default_factory=list)
+    _excerpts: dict[Path, "Document | None"] = field(default_factory=dict)
+    _items: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def lines(self) -> list[str]:
+        """Its text line by line, as YAML's parser counts them."""
+        if not self._lines:
+            self._lines = lines_of(self.text)
+        return self._lines
+
+    def line(self, number: int) -> str:
+        """One of them, counted from 0; nothing where there is no such line."""
+        return self.lines[number] if 0 <= number < len(self.lines) else ""
 
     @property
     def places(self) -> Places:
@@ -71,7 +86,12 @@ class Document:
 
     def place(self, path: Sequence[str | int], *, key: bool = False) -> Place:
         """Where the value at *path* stands, or its key; of what is not there, the nearest around it."""
-        whole, places = tuple(path), self.places
+        whole = tuple(path)
+        if self._places is None and len(self.text) > LARGE and whole:
+            near = self._place_in_excerpt(whole, key=key)
+            if near is not None:
+                return near
+        places = self.places
         for length in range(len(whole), -1, -1):
             part = whole[:length]
             found = (places.keys.get(part) if key else None) or places.values.get(part)
@@ -79,13 +99,36 @@ class Document:
                 return found
         return Place(1, 1)
 
+    def _place_in_excerpt(self, path: Path, *, key: bool) -> Place | None:
+        """The same, found in the part of a large file that it is in: an item of a section, or a section.
+
+        None where that part does not stand on lines of its own, indented as usual.
+        """
+        section = str(path[0])
+        items = self._items.get(section)
+        if items is None:
+            items = self._items[section] = item_lines(self.lines, section)
+        within: Path = path
+        if len(path) > 1 and isinstance(path[1], int):
+            if path[1] + 1 >= len(items):
+                return None
+            first, end = items[path[1]], items[path[1] + 1]
+            around, within = path[:2], (0, *path[2:])
+        elif items:
+            first, end, around = section_lines(self.lines, section)[0], items[-1], path[:1]
+        else:
+            return None
+        if around not in self._excerpts:
+            self._excerpts[around] = _excerpt(self.name, self.lines[first:end])
+        excerpt = self._excerpts[around]
+        if excerpt is None:
+            return None
+        place = excerpt.place(within, key=key)
+        return Place(place.line + first, place.column)
+
     def allows(self, line: int, code: str) -> bool:
         """Whether a comment in that line, or alone in the one before, says `# lint: allow CODE`."""
-        if self._lines is None:
-            self._lines = lines_of(self.text)
-        here, before = (
-            self._lines[i] if 0 <= i < len(self._lines) else "" for i in (line - 1, line - 2)
-        )
+        here, before = self.line(line - 1), self.line(line - 2)
         allowed = [here, before] if before.lstrip().startswith("#") else [here]
         return any(
             code in re.split(r"[\s,]+", found[1])
@@ -131,6 +174,49 @@ def lines_of(text: str) -> list[str]:
     return NEWLINE.split(text)
 
 
+def section_lines(lines: Sequence[str], section: str) -> tuple[int, int]:
+    """Where a section of the outermost mapping begins, and where it ends; nowhere, if that is unusual."""
+    for first, line in enumerate(lines):
+        if line.startswith(f"{section}:"):
+            for end in range(first + 1, len(lines)):
+                if lines[end] and not lines[end].startswith((" ", "#", "- ")):
+                    return first, end
+            return first, len(lines)
+    return 0, 0
+
+
+def item_lines(lines: Sequence[str], section: str) -> list[int]:
+    """Where each item of a section begins that is a list, and last, where the section ends.
+
+    Of a section that is a mapping, only its end; nothing where there is no such section.
+    """
+    first, end = section_lines(lines, section)
+    if first == end:
+        return []
+    indent: str | None = None
+    starts = []
+    for number in range(first + 1, end):
+        bare = lines[number].lstrip(" ")
+        if not bare or bare.startswith("#"):
+            continue
+        before = lines[number][: -len(bare)]
+        if indent is None:
+            indent = before
+        if before == indent and bare.startswith("- "):
+            starts.append(number)
+    return [*starts, end]
+
+
+def _excerpt(name: str, lines: Sequence[str]) -> Document | None:
+    """Some lines of a document that can be read by themselves; None where they cannot."""
+    document = Document(name, "\n".join(lines))
+    try:
+        document.places  # noqa: B018  # all of them, now
+    except (yaml.YAMLError, _Stop):
+        return None
+    return document
+
+
 def _of_file(name: str, code: str, what: str, cure: str) -> Problem:
     return Problem(file=name, line=0, column=0, code=code, what=what, cure=cure)
 
@@ -161,7 +247,6 @@ class _Composer:
         self._open: list[_Open] = []
         self._root: Json = None
         self._documents = 0
-        self._lines: list[str] | None = None
         self._hides = HIDDEN in document.text
 
     def compose(self, events: Iterator[Any]) -> Json:
@@ -221,9 +306,7 @@ class _Composer:
     def _check_end(self, event: Any) -> None:
         """Note where an unquoted text has been cut off: it ends within a string, or within `${…}`."""
         text = event.value
-        if self._lines is None:
-            self._lines = lines_of(self._document.text)
-        line = self._lines[event.end_mark.line]
+        line = self._document.line(event.end_mark.line)
         behind = line[event.end_mark.column :].lstrip()
         condition = bool(self._open) and self._open[-1].key in CONDITIONS
         if behind.startswith("#${") or (
@@ -235,7 +318,7 @@ class _Composer:
 
     def _quoted(self, event: Any, otherwise: str) -> str:
         """The cure for what is no plain text to YAML: the line as it works, where it was meant as text."""
-        trap = trap_in(lines_of(self._document.text)[event.start_mark.line])
+        trap = trap_in(self._document.line(event.start_mark.line))
         return otherwise if trap is None else trap.cure
 
     def _place(self, event: Any, value: Json) -> Path:

@@ -62,7 +62,8 @@ FUNCTIONS = (
     ),
     *(
         cel.FunctionDecl(
-            name, [cel.Overload(f"{name}_string", cel.Type.STRING, [cel.Type.STRING], True, impl=do)]
+            name,
+            [cel.Overload(f"{name}_string", cel.Type.STRING, [cel.Type.STRING], True, impl=do)],
         )
         for name, do in (("lower", str.lower), ("upper", str.upper))
     ),
@@ -110,7 +111,9 @@ class Expressions:
             for piece in _split(text)
         ]
         return lambda variables: [
-            (part, False) if isinstance(part, str) else (_as_text(part[1](variables), part[0]), True)
+            (part, False)
+            if isinstance(part, str)
+            else (_as_text(part[1](variables), part[0]), True)
             for part in parts
         ]
 
@@ -147,7 +150,9 @@ class Expressions:
         if "optional_type" in program.return_type().name():
             what = f"`{_excerpt(source)}` may have no value"
             raise ExpressionInvalid(what, "say what it is then: .orValue(…)")
-        plain_value = _plain_value if "?" in source or "optional" in source else cel.Value.plain_value
+        plain_value = (
+            _plain_value if "?" in source or "optional" in source else cel.Value.plain_value
+        )
 
         def compute(variables: Mapping[str, Json]) -> Json:
             try:

@@ -87,7 +87,9 @@ def _include(pattern: str, part: Part, around: Surroundings, found: Files) -> No
     if not paths and any(char in pattern for char in WILD):
         part.warning("include", f"no file is called {pattern}", "add one, or remove the pattern")
     elif not paths:
-        part.fault("no-file", f"there is no file {pattern}", "mend the path: it starts from this file")
+        part.fault(
+            "no-file", f"there is no file {pattern}", "mend the path: it starts from this file"
+        )
     for i, path in enumerate(paths):
         around.progress("reading files", i, len(paths))
         if path == found.paths[0]:
@@ -98,7 +100,9 @@ def _include(pattern: str, part: Part, around: Surroundings, found: Files) -> No
         file = _read(path, around, found, "make it readable")
         if file is not None and file.sections["include"]:
             again = file.part.at("include")
-            again.fault("include", "an included file includes others", "include them in the first file")
+            again.fault(
+                "include", "an included file includes others", "include them in the first file"
+            )
 
 
 def included(base: Path, pattern: str) -> list[Path]:
@@ -156,4 +160,3 @@ def _sections(value: Json, part: Part) -> dict[str, Json]:
         key: whole[key] if isinstance(whole.get(key), kind) else kind()
         for key, kind in SECTIONS.items()
     }
-

@@ -34,6 +34,7 @@ from gateway.core.routing import Route, Routes
 
 MOST_ALIKE = 50
 """So many warnings of one kind are told, and the number of the others."""
+MOST_LOOKED_UP = 500
 MOST_COMPARISONS = 1_000_000
 """Of routes, in search of those that others shadow; identical ones are found in any case."""
 MOST_PAIRS = 200_000
@@ -180,7 +181,7 @@ class _Linter:
             names = sorted(
                 {send.endpoint for send in sends[number] if _sent_by(send, sends[other])}
             )
-            told = f'"{wide.name}" ({self._place(other, part)})'
+            told = f'"{wide.name}"{self._place(other, part)}'
             is_same = set(sends[number]) == set(sends[other]) and _is_equal(route, wide)
             if is_same:
                 what = f"{told} is the same route: {_and(names)} would get each event twice"
@@ -191,11 +192,13 @@ class _Linter:
                 self.warning("route-shadowed", what, cure, part.at("name"))
 
     def _place(self, number: int, beside: Part) -> str:
+        """Where another route stands, in brackets; of very many, only the first are looked up."""
+        if len(self._warnings.found["route-duplicate"]) > MOST_LOOKED_UP:
+            return ""
         part = self._loaded.parts[number]
         line = part.at("name").place().line
-        if part.document is beside.document:
-            return f"line {line}"
-        return f"{part.document.name}:{line}"
+        same = part.document is beside.document
+        return f" (line {line})" if same else f" ({part.document.name}:{line})"
 
     # -- what nobody uses --------------------------------------------------------------------------------
 

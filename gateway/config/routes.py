@@ -123,7 +123,9 @@ def _members(files: Files, section: str) -> Iterator[tuple[str, Json, Part]]:
             yield name, value, file.part.at(section, name)
 
 
-def _is_new(name: str, places: dict[str, Part], part: Part, kind: str, *, key: bool = False) -> bool:
+def _is_new(
+    name: str, places: dict[str, Part], part: Part, kind: str, *, key: bool = False
+) -> bool:
     """Whether nothing before has that name; that something has is noted."""
     if name not in places:
         places[name] = part

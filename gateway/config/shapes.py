@@ -206,9 +206,7 @@ class HmacVerify(Shape):
     """Where the id is, if the sender sends one."""
     signed: str = Field("{body}", examples=["{timestamp}.{body}"])
     """What is signed: text with {body}, {timestamp}, {id}, {method}, {body_sha256_hex}, {header:NAME}."""
-    require: dict[HeaderName, str] = Field(
-        default_factory=dict, examples=[{"X-Acme-Version": "2"}]
-    )
+    require: dict[HeaderName, str] = Field(default_factory=dict, examples=[{"X-Acme-Version": "2"}])
     """Headers that must have exactly these values."""
 
 
@@ -553,7 +551,9 @@ class RouteShape(Shape):
     )
     """What patterns cannot say: a bare CEL expression over `event`, asked only where `match` holds."""
     once: str | None = Field(
-        None, pattern=r"\$\{", examples=["${event.data.license.id}/${event.data.license.expires_at}"]
+        None,
+        pattern=r"\$\{",
+        examples=["${event.data.license.id}/${event.data.license.expires_at}"],
     )
     """The route fires at most once for each value of this."""
     on_error: Literal["inbox", "match", "skip"] = "inbox"
@@ -592,9 +592,7 @@ class ExampleShape(Shape):
         None, examples=[{"type": "license.expiring", "data": {"days_left": 3}}]
     )
     """An event, as CloudEvents attributes and `data`; what it leaves out is made up."""
-    request: RequestShape | None = Field(
-        None, examples=[{"body": {"asset": {"id": "847116840"}}}]
-    )
+    request: RequestShape | None = Field(None, examples=[{"body": {"asset": {"id": "847116840"}}}])
     """Or a request, which the source's `event:` mapping reads."""
     expect: list[str] = Field(examples=[["cms", "cms", "pager"]])
     """The endpoints of the deliveries, in any order, each as often as there are deliveries to it."""

@@ -178,7 +178,9 @@ def _preset(shape: PresetVerify, part: Part) -> Verifier | None:
 def standard_webhooks(keys: tuple[Key, ...]) -> Verifier:
     """The verifier of Standard Webhooks with these keys."""
     nowhere = Part(
-        Document("presets.yaml"), Path(), Surroundings(SecretBook({}), EgressPolicy(), lambda _name, _arguments: "")
+        Document("presets.yaml"),
+        Path(),
+        Surroundings(SecretBook({}), EgressPolicy(), lambda _name, _arguments: ""),
     )
     shape = HmacVerify.model_validate(
         {**presets()["standard-webhooks"], "secrets": [SecretReference(env="GIVEN")]}

@@ -73,7 +73,9 @@ def build_targets(
     return tuple(targets)
 
 
-def _endpoints(each: str | TargetShape, shape: TargetShape, places: Places, part: Part) -> list[str]:
+def _endpoints(
+    each: str | TargetShape, shape: TargetShape, places: Places, part: Part
+) -> list[str]:
     """The endpoints that a target stands for; one that is not known is noted."""
     if shape.group is not None:
         members = places.group(shape.group)
@@ -106,7 +108,9 @@ def _target(
         endpoint=endpoint,
         name=shape.name,
         when=None if shape.when is None else part.at("when").condition(shape.when, expressions),
-        each=None if shape.each is None else part.at("each").compute(shape.each, event_expressions()),
+        each=None
+        if shape.each is None
+        else part.at("each").compute(shape.each, event_expressions()),
         form=form,
         render=render,
         written=written(when=shape.when, each=shape.each),
@@ -122,7 +126,9 @@ def _check_sending(shape: TargetShape, endpoint: EndpointShape | None, part: Par
     """What a target says has to fit how its endpoint sends."""
     if shape.each is not None and shape.call is None and shape.with_ is None:
         cure = "add `call: …` or `with: …`, which see `item`"
-        part.at("each").fault("each-alike", "every item would be sent the same event", cure, key=True)
+        part.at("each").fault(
+            "each-alike", "every item would be sent the same event", cure, key=True
+        )
     if endpoint is None:
         return
     if shape.with_ is not None and endpoint.handler is None:
@@ -216,7 +222,10 @@ def _headers(
 ) -> Callable[[Mapping[str, Json]], dict[str, str]] | None:
     for name in templates:
         if name.lower() in OWN_HEADERS:
-            what, cure = f"the gateway sets {name} itself", "remove it; secrets belong under `auth:`"
+            what, cure = (
+                f"the gateway sets {name} itself",
+                "remove it; secrets belong under `auth:`",
+            )
             part.at(name).fault("call-header", what, cure, key=True)
     try:
         compute = {name.lower(): expressions.pieces(text) for name, text in templates.items()}

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 
 import yaml
 
+LONGEST = 4_096
+DEEPEST = 40
+"""Longer lines, and what nests deeper, nobody has written."""
+
 _BLOCK_LINE = re.compile(
     r"""(?P<before>\s*(?:-\s+)*(?:(?:"[^"]*"|'[^']*'|[^\s"'\[\]{},#&*!|>%@`:][^\s:#]*)\s*:\s+)?)"""
     r"(?P<value>\S.*)"
@@ -20,6 +24,10 @@ _FLOW_KEY = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s"'\[\]{},:#][^"'\[\]{},:]*?)\s
 _BLOCK_SCALAR = re.compile(r"[|>][-+\d]{0,2}\s*(#.*)?")
 _NEGATION = re.compile(r"!+\s*(\(|[A-Za-z_]\w*\s*[.(\[])")
 _UNSAFE_IN_FLOW = re.compile(r"[\[\]{},?]|:(\s|$)|\s#|^[-?]\s")
+_SECRET = re.compile(
+    r"\b(secrets?|password|bearer|value)\s*:\s*(?!\[?\s*\{)\S|whsec_", re.IGNORECASE
+)
+"""What may be a secret that stands in the file itself, although it should not: it is not repeated."""
 _CLOSING = {"[": "]", "{": "}", "(": ")"}
 
 IN_FLOW = (
@@ -51,6 +59,8 @@ class _Unclosed(Exception):
 
 def trap_in(line: str) -> Trap | None:
     """The trap that the line is in; None where it is in none that is known."""
+    if len(line) > LONGEST or _SECRET.search(line):
+        return None
     found = _BLOCK_LINE.fullmatch(line.rstrip())
     if found is None:
         return None
@@ -130,8 +140,10 @@ def _in_flow(text: str) -> str:
     return written + text[end:]
 
 
-def _collection(text: str, start: int) -> tuple[str, int]:
+def _collection(text: str, start: int, depth: int = 0) -> tuple[str, int]:
     """The mapping or the list that begins there, and where it ends."""
+    if depth > DEEPEST:
+        raise _Unclosed
     opening = text[start]
     closing = _CLOSING[opening]
     written = opening
@@ -147,7 +159,7 @@ def _collection(text: str, start: int) -> tuple[str, int]:
         if key is not None:
             written += key[0]
             i = key.end()
-        value, end = _entry(text, i)
+        value, end = _entry(text, i, depth)
         if end == i and not key:  # a bracket that closes nothing
             raise _Unclosed
         written += value
@@ -155,10 +167,10 @@ def _collection(text: str, start: int) -> tuple[str, int]:
     raise _Unclosed
 
 
-def _entry(text: str, start: int) -> tuple[str, int]:
+def _entry(text: str, start: int, depth: int) -> tuple[str, int]:
     """The value that begins there, and where it ends."""
     if text[start : start + 1] in ("[", "{"):
-        written, end = _collection(text, start)
+        written, end = _collection(text, start, depth + 1)
         if re.match(r"\s*[,\]}]", text[end:]):
             return written, end
     end = _end(text, start, lambda char: char in ",]}")

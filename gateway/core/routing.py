@@ -37,8 +37,10 @@ Render: TypeAlias = Callable[[Mapping[str, Json]], bytes]
 
 DEFAULT_BODY_BYTES = 1024 * 1024
 HOUR = 3600 * SECOND
-MOST_ITEMS = 1000
-"""An `each` with more items than this makes nothing: a body of 1 MiB could ask for half a million."""
+MOST_EVENTS = 10_000
+"""An `each` of a source with more items than this makes nothing: 1 MiB could ask for half a million."""
+MOST_DELIVERIES = 1_000
+"""Nor does one of a target with more than this."""
 
 
 class Scope(dict[str, Json]):
@@ -257,7 +259,7 @@ class _Planning:
             self._add_one(target, self._scope, made)
             return
         try:
-            items = list_of(target.each(self._scope))
+            items = list_of(target.each(self._scope), MOST_DELIVERIES)
         except ExpressionFailed as error:
             self._failed(f"endpoint {target.endpoint}, each: {error}", error)
             return
@@ -308,12 +310,12 @@ def holds(condition: Compute, scope: Mapping[str, Json]) -> bool:
     return value
 
 
-def list_of(value: Json) -> list[Json]:
+def list_of(value: Json, most: int) -> list[Json]:
     """The items of an `each`. Raises ExpressionFailed where it is no list, or too long a one."""
     if not isinstance(value, list):
         raise ExpressionFailed(f"it is {kind_of(value)}, not a list")
-    if len(value) > MOST_ITEMS:
-        raise ExpressionFailed(f"it has {len(value):,} items, more than {MOST_ITEMS:,}")
+    if len(value) > most:
+        raise ExpressionFailed(f"it has {len(value):,} items, more than {most:,}")
     return value
 
 

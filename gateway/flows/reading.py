@@ -20,7 +20,7 @@ import orjson
 
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import Event, EventId, Json, Micros, default_origin, kind_of, rfc3339
-from gateway.core.routing import Compute, EventCase, Scope, Source, holds, list_of
+from gateway.core.routing import MOST_EVENTS, Compute, EventCase, Scope, Source, holds, list_of
 from gateway.core.verifying import Inbound
 
 STRUCTURED = "application/cloudevents+json"
@@ -207,7 +207,7 @@ class _Reader:
     def _items(self, case: EventCase, each: Compute, scope: Scope) -> Iterator[Event]:
         """An event for each item; those that have no id of their own are numbered."""
         self.content_type = "application/json"  # of each item
-        for i, item in enumerate(list_of(each(scope))):
+        for i, item in enumerate(list_of(each(scope), MOST_EVENTS)):
             name = None if self.verified_id is None else f"{self.verified_id}/{i}"
             yield self._mapped(case, Scope(**scope, item=item), _encoded(item), name)
 

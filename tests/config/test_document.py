@@ -194,3 +194,66 @@ def test_a_comment_allows_what_it_names_in_its_line_or_in_the_next():
         if document.allows(line, code)
     ]
     assert told == [(1, "x"), (1, "y-z"), (2, "w"), (3, "w")]
+
+
+LARGE = """\
+# lists come first
+version: 1
+lists:
+  EU: [AT, BE]
+sources:
+  getty:
+    verify: none  # a comment
+
+  dam: {verify: none}
+routes:
+  # - name: not this one
+  - name: a
+    match:
+      type: [a, b]
+      data: {x: 1,
+        y: 2}
+
+  - {name: b, match: {}, to: [cms]}
+  -   name: c
+      to:
+        - cms
+        - endpoint: cms
+          call: {path: /x}
+      when: |
+        - not an item
+        event.x == 1
+
+  - name: d
+tests:
+- name: e
+  expect: [cms,
+    pager]
+- name: f
+endpoints: {cms: {url: x}}
+other: [a,
+  b]
+"""
+
+
+def test_places_in_a_large_file_are_those_in_a_small_one(monkeypatch):
+    small = read_document(LARGE.encode(), "routes.yaml")
+    paths = [
+        *small.places.values,
+        *small.places.keys,
+        ("routes", 1, "gone", 2),
+        ("routes", 9),
+        ("gone", 1),
+    ]
+    monkeypatch.setattr("gateway.config.document.LARGE", 100)
+    for path in paths:
+        for key in (False, True):
+            large = read_document(LARGE.encode(), "routes.yaml")
+            assert large.place(path, key=key) == small.place(path, key=key), (path, key)
+
+
+def test_a_place_in_a_large_file_is_found_without_reading_all_of_it():
+    text = "".join(f"  - {{name: r{i}, match: {{type: t{i}}}, to: [cms]}}\n" for i in range(5_000))
+    document = read_document(f"version: 1\nroutes:\n{text}".encode(), "routes.yaml")
+    assert document.place(("routes", 4_000, "match", "type")) == Place(4_003, 33)
+    assert document._places is None

@@ -72,7 +72,9 @@ def test_every_key_has_an_example_that_is_valid():
             if not field.get("examples") and not is_finite(field):
                 without.append(f"{name}.{key}")
             whole = jsonschema.Draft202012Validator({**field, "$defs": SCHEMA["$defs"]})
-            faulty += [f"{name}.{key}: {e}" for e in field.get("examples", []) if not whole.is_valid(e)]
+            faulty += [
+                f"{name}.{key}: {e}" for e in field.get("examples", []) if not whole.is_valid(e)
+            ]
     assert (without, faulty) == ([], [])
 
 

@@ -99,7 +99,9 @@ def call(load, text: str, **data) -> PreparedCall:
 
 
 def test_values_in_a_path_stay_one_segment(load):
-    assert call(load, "{path: '/p/${item}/x'}", item="a/b ü?#%").path == "/p/a%2Fb%20%C3%BC%3F%23%25/x"
+    assert (
+        call(load, "{path: '/p/${item}/x'}", item="a/b ü?#%").path == "/p/a%2Fb%20%C3%BC%3F%23%25/x"
+    )
     assert call(load, "{path: '/p-${item}'}", item=7).path == "/p-7"
 
 

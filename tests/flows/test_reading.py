@@ -233,9 +233,7 @@ def test_a_body_that_names_no_type_asks_for_a_mapping():
 def mapped(**templates) -> Source:
     data = templates.pop("data", "body")
     computed = {name: X.template(template) for name, template in templates.items()}
-    return source(
-        cases=(EventCase(data=data if data == "body" else X.template(data), **computed),)
-    )
+    return source(cases=(EventCase(data=data if data == "body" else X.template(data), **computed),))
 
 
 def test_a_mapping_makes_an_event_of_plain_json():

@@ -290,3 +290,15 @@ async def test_what_no_case_is_about_is_refused_where_nothing_is_proven(run):
         answer = await gateway.send("dam", b'{"kind":"other"}')
         assert (answer["status"], answer["code"]) == (400, "event-unmapped")
         assert "none of the cases" in answer["detail"]
+
+
+async def test_an_each_has_its_measure(run):
+    async with run("""\
+        - {name: a, match: {}, to: [{endpoint: cms, each: "${event.data.items}", call: {}}, pager]}
+        """) as gateway:
+        await gateway.send("getty", {"type": "x", "data": {"items": [0] * 1_001}})
+        await sent(gateway, pager=1)
+        assert "1,001 items, more than 1,000" in (await inbox(gateway))[0]
+        items = b",".join([b'{"id":0}'] * 10_001)
+        answer = await gateway.send("dam", b'{"kind":"assets","assets":[' + items + b"]}")
+        assert (answer["status"], "10,001 items" in answer["detail"]) == (400, True)

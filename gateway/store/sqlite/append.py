@@ -76,9 +76,7 @@ def append(cursor: sqlite3.Cursor, appends: Sequence[Append]) -> list[list[Recei
     return receipts
 
 
-def fire(
-    cursor: sqlite3.Cursor, event_id: EventId, routed: Routed, now: Micros
-) -> frozenset[str]:
+def fire(cursor: sqlite3.Cursor, event_id: EventId, routed: Routed, now: Micros) -> frozenset[str]:
     """Note for which values routes fire; which of them have fired for theirs, by another event."""
     if not routed.firings:
         return NONE
