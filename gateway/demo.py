@@ -132,7 +132,8 @@ class Demo:
         for name, sock in sockets.items():
             environment[f"{name.upper()}_URL"] = f"http://127.0.0.1:{sock.getsockname()[1]}/{name}"
         if to is not None:
-            text = text.replace("\nendpoints:\n", f"\nendpoints:{YOURS}", 1) + TO_YOURS
+            text = text.replace("\nendpoints:\n", f"\nendpoints:{YOURS}", 1)
+            text = text.replace("\nroutes:\n", f"\nroutes:{TO_YOURS}", 1)
             environment["YOUR_URL"] = to
         (folder / "routes.yaml").write_text(text, encoding="utf-8")
         settings = Settings(

@@ -217,8 +217,8 @@ def test_a_condition_in_braces_is_told_to_be_bare():
 
 def test_expressions_about_one_event_share_what_cel_makes_of_it():
     scope = Scope(event=EVENT)
-    X_ONE = Expressions(["event"])
-    X_ONE.evaluated("event.data.days + 1")(scope)
+    narrow = Expressions(["event"])
+    narrow.evaluated("event.data.days + 1")(scope)
     first = scope.activation
-    X_ONE.evaluated("event.data.days + 2")(scope)
+    narrow.evaluated("event.data.days + 2")(scope)
     assert scope.activation is first is not None
