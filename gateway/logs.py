@@ -92,7 +92,9 @@ class LogListener:
 
     def _kept(self, arrivals: list[Arrival], receipts: list[Receipt]) -> None:
         for arrival, receipt in zip(arrivals, receipts, strict=True):
-            for failure in () if receipt.duplicate else arrival.routed.failures:
+            if not arrival.routed.failures or receipt.duplicate:
+                continue
+            for failure in arrival.routed.failures:
                 self._capped(
                     f"route {failure.route}",
                     "an expression of a route failed",

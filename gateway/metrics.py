@@ -23,10 +23,14 @@ BOUNDS: tuple[Micros, ...] = tuple(
 
 
 class Metrics(Collector):
-    """Listens to telemetry; *lanes* is asked at each scrape."""
+    """Listens to telemetry. At each scrape *lanes* is asked, and whether the routes file as it is now is
+    in force."""
 
-    def __init__(self, lanes: Callable[[], list[dict[str, Any]]]) -> None:
+    def __init__(
+        self, lanes: Callable[[], list[dict[str, Any]]], file_in_force: Callable[[], bool]
+    ) -> None:
         self._lanes = lanes
+        self._file_in_force = file_in_force
         self._events: Counter[tuple[str, str]] = Counter()
         self._routes: Counter[tuple[str, str]] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
@@ -101,7 +105,7 @@ class Metrics(Collector):
         )
         yield _counter(
             "gateway_route_events",
-            "Events by route: matched, withheld (shadow, once), or with an expression that failed.",
+            "Events by route: matched, withheld (shadow, once, nothing), or with an expression that failed.",
             ("route", "outcome"),
             self._routes,
         )
@@ -115,6 +119,12 @@ class Metrics(Collector):
             self._ended,
         )
         yield self._histogram()
+        in_force = self._file_in_force()
+        yield GaugeMetricFamily(
+            "gateway_routes_file_in_force",
+            "1 while the routes file as it is now is in force, 0 while it is faulty.",
+            value=in_force,
+        )
         running = GaugeMetricFamily(
             "gateway_attempts_running", "Attempts under way.", labels=["endpoint"]
         )

@@ -9,7 +9,7 @@ then, whatever is left, with the same endpoint and the same content by another r
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -199,7 +199,9 @@ class Backtest:
             for withheld in routed.withheld:
                 self.findings.withheld[withheld.route, withheld.reason][i] += 1
 
-    def _count_failures(self, event: Event, before: list[Failure], after: list[Failure]) -> None:
+    def _count_failures(
+        self, event: Event, before: Sequence[Failure], after: Sequence[Failure]
+    ) -> None:
         failing = self.findings.failing
         for failure in before:
             failing[failure.route].before += 1

@@ -86,7 +86,10 @@ class Receiver:
             request = Inbound(scope["method"], raw, frozenset(), body, self._now())
             verdict = self._verifier.verify(request).outcome
         headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in raw.items()}
-        arrived = Arrived(scope["method"], scope["path"], headers, body, verdict)
+        path = scope["raw_path"].decode("latin-1")  # as sent: `%2F` is no slash
+        if scope["query_string"]:
+            path += "?" + scope["query_string"].decode("latin-1")
+        arrived = Arrived(scope["method"], path, headers, body, verdict)
         arrived.status = self._reply(arrived)
         self._show(arrived)
         answer = b'{"received":true}' if arrived.status < 300 else b'{"received":false}'

@@ -83,6 +83,8 @@ class Service:
         self.admin_url = ""
         self._check_routes = check_routes
         self._including = checked.loaded.files.patterns
+        self._rejected: list[Problem] = []
+        """What keeps the files as they are now from being in force."""
         self._texts = checked.loaded.files.named_texts()
         self._handlers = checked.handlers
         self._store = store
@@ -162,7 +164,7 @@ class Service:
             clock=clock,
             telemetry=telemetry,
         )
-        self._metrics = Metrics(self._operate.endpoints)
+        self._metrics = Metrics(self._operate.endpoints, lambda: not self._rejected)
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)
         self._watchdog = Watchdog(telemetry, self._handler_places)
@@ -279,6 +281,7 @@ class Service:
         async with self._reloading:
             checked = await asyncio.to_thread(self._check_routes)
             self._including = checked.loaded.files.patterns
+            self._rejected = checked.loaded.errors
             if checked.routes is None:
                 self.telemetry.emit(
                     "routes.rejected",
@@ -340,6 +343,7 @@ class Service:
                 "sources": len(self.routes.sources),
                 "endpoints": len(self.routes.endpoints),
                 "routes": len(self.routes.routes),
+                "rejected": [str(problem) for problem in self._rejected],
             },
             "held_by": sorted(self._lanes.held_by),
         }

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 # -- init ----------------------------------------------------------------------------------------------
 
-IGNORED = "/data/\n/secrets/\n__pycache__/\n"
+IGNORED = "/data/\nsecrets/\n__pycache__/\n"
 SETTINGS = (
     '# Settings of `gateway serve`: docs/settings.md lists them.\n# listen = "127.0.0.1:8080"\n'
 )
@@ -119,4 +119,8 @@ def new_key(
         raise typer.Exit(FIX)
     else:
         write_private(out, f"{key}\n".encode())
-        console().print(f"a new secret is in {out}: refer to it as {{file: {out}}}", markup=False)
+        console().print(
+            f"a new secret is in {out}: refer to it as {{file: {out}}} in a routes file of this folder,"
+            " or by its path from the folder of the file that names it",
+            markup=False,
+        )

@@ -49,6 +49,12 @@ def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
     troubles = []
     if not state["ready"]:
         troubles.append("the gateway is not ready: its log says why")
+    rejected = state["routes"]["rejected"]
+    if rejected:
+        count = counted(len(rejected), "error")
+        troubles.append(
+            f"the routes file is faulty, and the former one stays in force: {count}, {rejected[0]}"
+        )
     troubles += [
         f"{endpoint['name']} is {endpoint['state']} ({endpoint['reason']}):"
         f" mend it, then `gateway resume {endpoint['name']}`"
@@ -163,10 +169,16 @@ def print_event(event: dict[str, Json]) -> None:
         empty="" if event["withheld"] else "no route took it",
     )
     for withheld in event["withheld"]:
-        why = "has fired before for" if withheld["reason"] == "once" else "is a shadow:"
-        console().print(
-            printable(f"  {withheld['route']} {why} {withheld['detail']}"), markup=False
-        )
+        why = WITHHELD[withheld["reason"]]
+        text = f"  {withheld['route']} {why} {withheld['detail']}"
+        console().print(printable(text), markup=False)
+
+
+WITHHELD = {
+    "once": "has fired before for",
+    "shadow": "is a shadow:",
+    "nothing": "matched, and sent nothing:",
+}
 
 
 def _route_and_target(delivery: dict[str, Json]) -> str:

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -51,6 +50,8 @@ PATIENCE_SECONDS = 1
 @contextmanager
 def loading_progress() -> Iterator[Callable[[str, int, int], None]]:
     """What to tell how far loading has come: a bar on a terminal, if it takes long."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
         console=console(to_stderr=True), transient=True,

@@ -16,6 +16,8 @@ To CEL's own functions, and those of its string and optional extensions, FUNCTIO
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import product
 from typing import Any
 
 from cel_expr_python import cel
@@ -40,6 +42,18 @@ class ExpressionInvalid(Exception):  # becomes a Problem of the file it stands i
 
 _DAY = timedelta(days=1)
 
+
+def _days_between(earlier: datetime | str, later: datetime | str) -> int:
+    """Whole days from one moment to another, negative where the first is the later one."""
+    return int((_moment(later) - _moment(earlier)) / _DAY)
+
+
+def _moment(value: datetime | str) -> datetime:
+    """A moment; text as events have it (RFC 3339, or a date alone, which begins at midnight UTC)."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 FUNCTIONS = (
     cel.FunctionDecl(
         "days",
@@ -52,12 +66,8 @@ FUNCTIONS = (
     cel.FunctionDecl(
         "daysBetween",
         [
-            cel.Overload(
-                "days_between_timestamps",
-                cel.Type.INT,
-                [cel.Type.TIMESTAMP, cel.Type.TIMESTAMP],
-                impl=lambda earlier, later: int((later - earlier) / _DAY),
-            )
+            cel.Overload(f"days_between_{i}", cel.Type.INT, list(kinds), impl=_days_between)
+            for i, kinds in enumerate(product((cel.Type.TIMESTAMP, cel.Type.STRING), repeat=2))
         ],
     ),
     *(
@@ -68,8 +78,8 @@ FUNCTIONS = (
         for name, do in (("lower", str.lower), ("upper", str.upper))
     ),
 )
-"""`days(14)`, a duration; `daysBetween(a, b)`, whole days from one timestamp to another, negative where
-b is earlier; `text.lower()` and `text.upper()`, of any script."""
+"""`days(14)`, a duration; `daysBetween(a, b)`, whole days from one moment to another, each a timestamp or
+text; `text.lower()` and `text.upper()`, of any script."""
 
 
 class Expressions:
@@ -77,8 +87,12 @@ class Expressions:
 
     def __init__(self, variables: Sequence[str]) -> None:
         self.variables = tuple(variables)
-        self._env = cel.NewEnv(
-            variables=dict.fromkeys(variables, cel.Type.DYN),
+
+    @cached_property
+    def _env(self) -> Any:
+        """What CEL compiles in; made when there is something to compile: it takes a MiB."""
+        return cel.NewEnv(
+            variables=dict.fromkeys(self.variables, cel.Type.DYN),
             extensions=[ExtStrings(), ExtOptional(), cel.CelExtension("gateway", FUNCTIONS)],
         )
 

@@ -9,7 +9,7 @@ each second. Nothing changes an `Event` after it was read.
 
 import base64
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -387,8 +387,11 @@ class Withheld:
 
     route: str
     reason: str
-    """`shadow`: its mode; `once`: it had fired for that value before."""
+    """`shadow`: its mode; `once`: it had fired for that value before; `nothing`: no target took it."""
     detail: str
+
+
+NO_FIRINGS: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -398,10 +401,11 @@ class Routed:
     deliveries: list[Delivery] = field(default_factory=list)
     matched: list[str] = field(default_factory=list)
     """The routes that matched, `when` included."""
-    withheld: list[Withheld] = field(default_factory=list)
-    firings: dict[str, str] = field(default_factory=dict)
+    # Most events have none of these, and tens of thousands of events come each second.
+    withheld: Sequence[Withheld] = ()
+    firings: Mapping[str, str] = field(default_factory=lambda: NO_FIRINGS)
     """By route with a `once`: its value. Where it has fired before, its deliveries are not made."""
-    failures: list[Failure] = field(default_factory=list)
+    failures: Sequence[Failure] = ()
 
     def withhold(self, routes: Collection[str]) -> list[Delivery]:
         """Take back the deliveries of routes that have fired before; which they were."""
@@ -409,8 +413,8 @@ class Routed:
             return []
         taken = [delivery for delivery in self.deliveries if delivery.route in routes]
         self.deliveries = [each for each in self.deliveries if each.route not in routes]
-        for route in routes:
-            self.withheld.append(Withheld(route, "once", self.firings[route]))
+        more = [Withheld(route, "once", self.firings[route]) for route in routes]
+        self.withheld = [*self.withheld, *more]
         return taken
 
 

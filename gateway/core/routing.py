@@ -205,31 +205,36 @@ def plan(event: Event, routes: Routes) -> Routed:
     try:
         matched = routes.match(event)
     except EventTooWide as error:
-        routed.failures.append(Failure("(all)", error.code, str(error), to_inbox=True))
+        routed.failures = [Failure("(all)", error.code, str(error), to_inbox=True)]
         return routed
-    if matched:
-        scope = Scope(event=event.fields)
-        for route in matched:
-            _Planning(event, routes, route, scope, routed).run()
+    planning = _Planning(event, routes, routed)
+    for route in matched:
+        planning.add(route)
     return routed
 
 
 class _Planning:
-    """One route that matches, on its way to deliveries."""
+    """One event on its way to deliveries, one route after the other."""
 
-    __slots__ = ("_event", "_route", "_routed", "_routes", "_scope")
+    __slots__ = ("_event", "_known", "_route", "_routed", "_routes")
 
-    def __init__(
-        self, event: Event, routes: Routes, route: Route, scope: Scope, routed: Routed
-    ) -> None:
+    def __init__(self, event: Event, routes: Routes, routed: Routed) -> None:
         self._event = event
         self._routes = routes
-        self._route = route
-        self._scope = scope
         self._routed = routed
+        self._route: Route
+        self._known: Scope | None = None
 
-    def run(self) -> None:
-        route, routed = self._route, self._routed
+    @property
+    def _scope(self) -> Scope:
+        """What expressions see, made when there is one."""
+        if self._known is None:
+            self._known = Scope(event=self._event.fields)
+        return self._known
+
+    def add(self, route: Route) -> None:
+        """Add what a route whose `match` holds makes of the event."""
+        self._route, routed = route, self._routed
         if route.when is not None and not self._holds(route.when, self._scope, "when"):
             return
         once = None
@@ -239,12 +244,20 @@ class _Planning:
                 return
         routed.matched.append(route.name)
         made: list[Delivery] = [] if route.shadow else routed.deliveries
+        before, failed = len(made), len(routed.failures)
         for target in route.to:
             self._add(target, made)
         if route.shadow:
-            routed.withheld.append(Withheld(route.name, "shadow", _summary(made)))
-        elif once is not None:
-            routed.firings[route.name] = once
+            self._withhold("shadow", _summary(made))
+        elif len(made) > before:
+            if once is not None:
+                routed.firings = {**routed.firings, route.name: once}
+        elif len(routed.failures) == failed:
+            self._withhold("nothing", "no target's `when` is true, or every `each` is empty")
+
+    def _withhold(self, reason: str, detail: str) -> None:
+        withheld = Withheld(self._route.name, reason, detail)
+        self._routed.withheld = [*self._routed.withheld, withheld]
 
     def _once(self, compute: Compute) -> str | None:
         try:
@@ -256,7 +269,7 @@ class _Planning:
     def _add(self, target: Target, made: list[Delivery]) -> None:
         """Add the deliveries of a target: one, or one for each item."""
         if target.each is None:
-            self._add_one(target, self._scope, made)
+            self._add_one(target, None, made)
             return
         try:
             items = list_of(target.each(self._scope), MOST_DELIVERIES)
@@ -266,10 +279,11 @@ class _Planning:
         for item in items:
             self._add_one(target, Scope(event=self._event.fields, item=item), made)
 
-    def _add_one(self, target: Target, scope: Scope, made: list[Delivery]) -> None:
+    def _add_one(self, target: Target, scope: Scope | None, made: list[Delivery]) -> None:
+        """Add one delivery; *scope* is that of an item, where it is for one."""
         name = target.endpoint
         if target.when is not None and not self._holds(
-            target.when, scope, f"endpoint {name}, when"
+            target.when, scope or self._scope, f"endpoint {name}, when"
         ):
             return
         form, render = target.form, target.render
@@ -279,7 +293,7 @@ class _Planning:
         body = None
         if render is not None:
             try:
-                body = render(scope)
+                body = render(scope or self._scope)
             except ExpressionFailed as error:
                 self._failed(f"endpoint {name}: {error}", error)
                 return
@@ -299,7 +313,8 @@ class _Planning:
     def _failed(self, detail: str, error: ExpressionFailed, *, to_inbox: bool = True) -> None:
         name = self._route.name
         kept = to_inbox and self._route.on_error is not OnError.SKIP
-        self._routed.failures.append(Failure(name, error.code, f"route {name}, {detail}", kept))
+        failure = Failure(name, error.code, f"route {name}, {detail}", kept)
+        self._routed.failures = [*self._routed.failures, failure]
 
 
 def holds(condition: Compute, scope: Mapping[str, Json]) -> bool:

@@ -17,6 +17,7 @@ from gateway.core.model import (
     Delivery,
     Hopeless,
     Json,
+    Micros,
     Outcome,
     Postponed,
     Raised,
@@ -88,21 +89,11 @@ class BoundEndpoint:
         if self._endpoint.keys:
             sent.update(sign(call_id, now, content, self._endpoint.keys))
         sent.update({name.lower(): value for name, value in (headers or {}).items()})
-        outcome = await self._sender.send(
-            Call(method=method, url=url, headers=sent, body=content, timeout=self._endpoint.timeout)
+        call = Call(
+            method=method, url=url, headers=sent, body=content, timeout=self._endpoint.timeout
         )
-        answered = isinstance(outcome, (Accepted, Refused))
-        self.calls.append(
-            CallRecord(
-                method=method,
-                url=url,
-                status=outcome.response.status
-                if isinstance(outcome, (Accepted, Refused))
-                else None,
-                reason=None if answered else getattr(outcome, "reason", None),
-                duration=self._clock.monotonic() - began,
-            )
-        )
+        outcome = await self._sender.send(call)
+        self.calls.append(call_record(call, outcome, self._clock.monotonic() - began))
         if isinstance(outcome, (Accepted, Refused)):
             return outcome.response
         assert isinstance(outcome, Unreachable)  # noqa: S101  # a Sender knows no other
@@ -144,6 +135,18 @@ class BoundEndpoint:
         """
         digest = sha256(b"%b %b\n%b" % (method.encode(), url.encode(), content)).hexdigest()
         return f"{self._delivery.id}_{digest[:12]}"
+
+
+def call_record(call: Call, outcome: Outcome, duration: Micros) -> CallRecord:
+    """What is kept of a call under its attempt."""
+    answered = isinstance(outcome, (Accepted, Refused))
+    return CallRecord(
+        method=call.method,
+        url=call.url,
+        status=outcome.response.status if isinstance(outcome, (Accepted, Refused)) else None,
+        reason=None if answered else getattr(outcome, "reason", None),
+        duration=duration,
+    )
 
 
 async def handle(

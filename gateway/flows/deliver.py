@@ -29,7 +29,7 @@ from gateway.core.model import (
 from gateway.core.retry import Park, decide
 from gateway.core.routing import EndpointConfig
 from gateway.core.signing import sign
-from gateway.flows.calling import BoundEndpoint, handle
+from gateway.flows.calling import BoundEndpoint, call_record, handle
 from gateway.flows.lanes import Lane, Lanes
 from gateway.flows.record import Recorder
 from gateway.ports import Clock, Handler, LeaseStore, Sender
@@ -190,11 +190,19 @@ class Deliver:
         """One attempt: what it learned, and the calls that a handler made."""
         if endpoint.keys and not any(key.valid(now) for key in endpoint.keys):
             return SECRETS_ENDED, []
-        if endpoint.handler is None or delivery.form is BodyForm.CALL:
+        if delivery.form is BodyForm.CALL:
+            return await self._call(request_of(endpoint, delivery, now))
+        if endpoint.handler is None:
             return await self._sender.send(request_of(endpoint, delivery, now)), []
         bound = BoundEndpoint(endpoint, delivery, self._sender, self._clock)
         handler = self._handler(endpoint.handler)
         return await handle(handler, delivery, bound, endpoint.timeout / SECOND), bound.calls
+
+    async def _call(self, call: Call) -> tuple[Outcome, list[CallRecord]]:
+        """One request that a route spelled out, and the record of what it was."""
+        began = self._clock.monotonic()
+        outcome = await self._sender.send(call)
+        return outcome, [call_record(call, outcome, self._clock.monotonic() - began)]
 
     def _release(self, deliveries: list[Delivery]) -> None:
         """Return leases without an attempt. If the store fails, they run out by themselves."""

@@ -15,7 +15,7 @@ def test_every_matching_route_makes_its_deliveries_numbered_in_order():
         (0, "route-0", "cms"),
         (1, "route-2", "alerting"),
     ]
-    assert routed.failures == []
+    assert not routed.failures
 
 
 def test_an_event_that_no_route_matches_has_no_deliveries():

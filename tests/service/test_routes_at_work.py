@@ -144,6 +144,34 @@ async def test_a_shadow_sends_nothing_and_says_what_it_would_have_sent(run):
         assert (await gateway.service._store.stats())["unmatched"] == 0
 
 
+ONCE_EACH = """\
+- name: unpublish
+  match: {type: license.expiring}
+  once: ${event.data.license.id}
+  to:
+    - endpoint: cms
+      each: ${event.data.placements}
+      when: item.system == "wp"
+      call: {path: "/${item.ref}"}
+"""
+
+
+@pytest.mark.parametrize("placements", [[], [{"system": "print"}], None])
+async def test_what_sent_nothing_has_not_fired(run, placements):
+    async with run(ONCE_EACH) as gateway:
+        data = {"license": {"id": "lic-1"}, "placements": placements}
+        if placements is None:
+            del data["placements"]  # its `each` fails
+        first = await gateway.send("getty", {"type": "license.expiring", "data": data})
+        await gateway.send("getty", LICENCE)
+        await sent(gateway, cms=1)
+        withheld = await gateway.service._store.withheld(first["id"])
+        reasons = [each["reason"] for each in withheld]
+        assert reasons == ([] if placements is None else ["nothing"])
+        assert len(await inbox(gateway)) == (placements is None)
+        assert (await gateway.service._store.stats())["unmatched"] == 0
+
+
 # -- targets -----------------------------------------------------------------------------------------
 
 
@@ -171,6 +199,10 @@ async def test_a_target_calls_for_each_item_what_it_spells_out(run):
         assert call.headers["x-licence"] == "lic-1"
         assert call.headers["content-type"] == "application/json"
         assert call.headers["idempotency-key"] == call.headers["webhook-id"]
+        (attempt,) = await gateway.service._store.attempts(answer["id"], 0)
+        (made,) = attempt["calls"]
+        assert (made["method"], made["status"]) == ("PATCH", 200)
+        assert "/posts/a%2Fb?lang=de&lang=en&days=3" in made["url"]
         (delivery,) = await gateway.service._store.deliveries({"event": answer["id"]})
         assert (delivery["target"], delivery["id"]) == ("pages", call.headers["webhook-id"])
 

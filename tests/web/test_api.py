@@ -218,3 +218,22 @@ async def test_a_delivery_tells_who_owns_its_route_else_its_endpoint(routes_file
         ):
             owners = {d["endpoint"]: d["owner"] for d in (await answer.json())["items"]}
         assert owners == {"cms": "web-team", "pager": "rights-team"}
+
+
+async def test_a_faulty_file_that_is_not_in_force_is_told_until_it_is_mended(
+    gateway, api, routes_file
+):
+    good = routes_file.read_text()
+    routes_file.write_text(good + "rotues: []\n")
+    await gateway.service.reload()
+    _, status = await api("GET", "/api/v1/status")
+    (problem,) = status["routes"]["rejected"]
+    assert "unknown-key" in problem
+    assert status["ready"] is True
+    _, metrics = await api("GET", "/metrics")
+    assert "gateway_routes_file_in_force 0.0" in metrics
+    routes_file.write_text(good)
+    await gateway.service.reload()
+    _, status = await api("GET", "/api/v1/status")
+    assert status["routes"]["rejected"] == []
+    assert "gateway_routes_file_in_force 1.0" in (await api("GET", "/metrics"))[1]

@@ -71,8 +71,9 @@ def append(cursor: sqlite3.Cursor, appends: Sequence[Append]) -> list[list[Recei
     )
     insert_many(cursor, KEEP_IN_INBOX, [inbox_row(entry) for entry in noted])
     for arrival, fired in fresh:
-        event = arrival.event
-        note_withheld(cursor, event.event_id, arrival.routed, fired, event.received_at)
+        if fired or arrival.routed.withheld:
+            event = arrival.event
+            note_withheld(cursor, event.event_id, arrival.routed, fired, event.received_at)
     return receipts
 
 
