@@ -16,7 +16,7 @@ from gateway.config.examples import Example
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import Delivery, Event, Micros, Routed, default_origin, event_id
 from gateway.core.pattern import undotted
-from gateway.core.routing import Route, Routes, plan
+from gateway.core.routing import Route, Routes, indexed, plan
 from gateway.core.verifying import HmacVerifier, Inbound
 from gateway.flows.reading import STRUCTURED, read
 
@@ -112,6 +112,12 @@ def _verified_id(verifier: object, headers: dict[bytes, bytes]) -> str | None:
 
 
 def _tried(example: Example, routes: Routes, now: Micros) -> Result:
+    if example.routes:
+        routes = indexed(
+            sources=routes.sources,
+            endpoints=routes.endpoints,
+            routes=[route for route in routes.routes if route.name in example.routes],
+        )
     try:
         events = _events(example, routes, now)
     except (BodyMalformed, ExpressionFailed, MediaTypeUnsupported) as error:
@@ -206,6 +212,12 @@ def _near(route: Route, endpoint: str, event: Event, routed: Routed) -> _Near:
     return _Near(0, -parts, route.name, _why_nothing(route, endpoint, routed))
 
 
+WITHHELD = {
+    "shadow": "it is a shadow, which sends nothing",
+    "once": "its `once` has fired already",
+}
+
+
 def _why_nothing(route: Route, endpoint: str, routed: Routed) -> str:
     """Why a route whose `match` holds sends nothing to an endpoint."""
     failed = [failure.detail for failure in routed.failures if failure.route == route.name]
@@ -214,11 +226,8 @@ def _why_nothing(route: Route, endpoint: str, routed: Routed) -> str:
     if route.name not in routed.matched:
         return f"its `when` is not true: {route.written.get('when', '')}"
     for withheld in routed.withheld:
-        if withheld.route == route.name:
-            shadow = withheld.reason == "shadow"
-            return (
-                "it is a shadow, which sends nothing" if shadow else "its `once` has fired already"
-            )
+        if withheld.route == route.name and withheld.reason in WITHHELD:
+            return WITHHELD[withheld.reason]
     told = [
         f"`{name}: {target.written[name]}`"
         for target in route.to

@@ -223,15 +223,17 @@ class Printing:
     # -- routes --------------------------------------------------------------------------------------
 
     def _route(self, route: dict[str, Json], firing: Counter[tuple[str, str]]) -> None:
-        mark = ("✓ ", "green") if route["fires"] else ("✗ ", "red")
+        counts = {e: n for (name, e), n in firing.items() if name == route["name"]}
+        mark = ("✗ ", "red")
+        if route["fires"]:
+            mark = ("✓ ", "green") if counts else ("– ", "yellow")
         line = Text.assemble(mark, (route["name"], "bold" if route["fires"] else ""))
         notes = [route["owner"], "shadow: sends nothing" if route["mode"] == "shadow" else None]
         if any(notes):
             line.append(f" ({', '.join(filter(None, notes))})", "dim")
         if route["fires"]:
-            counts = {e: n for (name, e), n in firing.items() if name == route["name"]}
             places = [e if n == 1 else f"{e} ({n})" for e, n in counts.items()]
-            line.append(f" → {', '.join(places) or 'nowhere'}")
+            line.append(f" → {', '.join(places)}" if places else ": matches, and sends nothing")
         elif not route["matches"]:
             line.append(
                 f": {len(route['misses'])} of {counted(route['parts'], 'part')} failed", "dim"
@@ -242,7 +244,7 @@ class Printing:
                 self._line(_why(miss), 6)
             return
         self._said("when", route["when"])
-        self._said("once", route["once"], ", at most one firing for it")
+        self._said("once", route["once"], "; whether it has fired for it before is not looked up")
         for target in route["to"]:
             self._target(target)
         for failure in route["failures"]:

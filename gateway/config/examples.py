@@ -26,6 +26,8 @@ class Example:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of a request, where there is no event; its body is `body`."""
     body: Json = None
+    routes: tuple[str, ...] = ()
+    """The routes that count; none named: all."""
     expect: tuple[str, ...] = ()
     """The endpoints, each as often as there are deliveries to it."""
 
@@ -52,6 +54,7 @@ def read_examples(files: Files) -> Examples:
         part.problems.extend(problems)
         if shape is not None:
             example = _example(shape, part, sources, endpoints)
+            _check_routes(shape, files, part)
             if not problems and example is not None:
                 examples.found.append(example)
     return examples
@@ -124,8 +127,20 @@ def _example(
         event=shape.event,
         headers={} if shape.request is None else shape.request.headers,
         body=None if shape.request is None else shape.request.body,
+        routes=tuple(shape.routes or ()),
         expect=tuple(shape.expect),
     )
+
+
+def _check_routes(shape: ExampleShape, files: Files, part: Part) -> None:
+    if shape.routes is None:
+        return
+    routes = [route for file in files.files for route in file.sections["routes"]]
+    known = [str(route.get("name")) for route in routes if isinstance(route, dict)]
+    for i, name in enumerate(shape.routes):
+        if name not in known:
+            cure = nearest(name, known)
+            part.at("routes", i).fault("unknown-route", f'there is no route "{name}"', cure)
 
 
 def _check_event(

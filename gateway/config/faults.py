@@ -1,5 +1,6 @@
 """What pydantic finds wrong with a part of a file, as problems with place and cure."""
 
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from difflib import get_close_matches
@@ -7,12 +8,14 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from gateway.config.document import Document
-from gateway.config.shapes import NAME, Shape
+from gateway.config.shapes import EXPRESSION, HANDLER, HEADER, NAME, Shape
+from gateway.config.traps import flow
 from gateway.core.errors import Problem
-from gateway.core.model import Json
+from gateway.core.model import Json, kind_of
 
 Shaped = TypeVar("Shaped", bound=Shape)
 Path = tuple[str | int, ...]
@@ -40,7 +43,10 @@ def shaped(
         return None, problems
     rest = deepcopy(value)
     for fault in faults:
-        _drop(rest, _plain(fault["loc"]))
+        path_within = _plain(fault["loc"])
+        _drop(rest, path_within)
+        if len(path_within) == 1 and (key := str(path_within[0])) in shape.stand_ins:
+            rest[key] = shape.stand_ins[key]
     mended = {**rest, **{name: shape.stand_ins[name] for name in _faulty(faults, shape)}}
     for candidate in (rest, mended):
         try:
@@ -115,23 +121,28 @@ def _problem(
             what = f'"{fault["input"]}" is no name'
             cure = "use a-z, 0-9, - and _, at most 63 of them"
             return document.problem(whole, "name", what, cure, key=fault["loc"][-1] == "[key]")
+        case "string_pattern_mismatch":
+            what, cure = _other_form(context.get("pattern"), name, fault["input"])
+            key = fault["loc"][-1] == "[key]"
+            return document.problem(whole, "string-pattern-mismatch", what, cure, key=key)
         case "literal_error":
-            expected = context.get("expected", "")
-            words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
-            what = f'{_shown(fault["input"])} is no value for "{name}"'
-            if isinstance(fault["input"], str) and fault["input"] in words:
-                return document.problem(whole, "unknown-value", what, "write it without quotes")
-            return document.problem(
-                whole, "unknown-value", what, nearest(str(fault["input"]), words)
-            )
+            what, cure = _no_such_value(name, fault["input"], context.get("expected", ""))
+            return document.problem(whole, "unknown-value", what, cure)
         case _ if "cure" in context:
             what = fault["msg"].partition(";")[0]
             return document.problem(whole, fault["type"], what, context["cure"])
+        case kind if kind in _WANTED:
+            what, cure = _other_kind(kind, name, fault["input"], _at(shape, fault["loc"]))
+            return document.problem(whole, "wrong-type", what, cure)
         case kind:
             what = f'"{name}": {fault["msg"][:1].lower()}{fault["msg"][1:]}'
-            code = "wrong-type" if kind.endswith("_type") else kind.replace("_", "-")
+            if kind in _SAID:
+                what = _SAID[kind].format(name=name, given=fault["input"], **context)
+            code = kind.replace("_", "-")
             return document.problem(whole, code, what, _CURES.get(kind, "see docs/routes.md"))
 
+
+# -- in plain words ------------------------------------------------------------------------------------
 
 _CURES = {
     "string_type": "quote it, so that it is text",
@@ -141,11 +152,112 @@ _CURES = {
     "model_type": "write it as a mapping, `key: value`",
     "list_type": "write it as a list, `[…]`",
     "too_short": "name at least one",
-    "string_too_short": "it may not be empty",
+    "string_too_short": "fill it in, or remove it",
     "greater_than_equal": "choose a larger number",
     "less_than_equal": "choose a smaller number",
     "string_pattern_mismatch": "write it in that form",
 }
+_SAID = {
+    "too_short": '"{name}" is an empty list',
+    "string_too_short": '"{name}" is empty',
+    "greater_than_equal": '"{name}" is {given}, and less than {ge}',
+    "less_than_equal": '"{name}" is {given}, and more than {le}',
+}
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "list_type": "a list",
+}
+_SPELLED_OUT = {
+    "verify": "write `verify: {preset: standard-webhooks, secrets: [{env: NAME}]}`, or spell out `none`",
+    "sign": "write `sign: {secrets: [{env: NAME}]}`, or spell out `none`",
+}
+_SCHEMES = {
+    "hmac": "write `verify: {scheme: hmac, secrets: [{env: NAME}], signature: {header: NAME}}`",
+    "token": "write `verify: {scheme: token, secrets: [{env: NAME}]}`",
+}
+_PATH = re.compile(r"[A-Za-z_][\w.?\[\]\"'-]*")
+
+
+def _no_such_value(name: str, given: Json, expected: str) -> tuple[str, str]:
+    words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
+    what = f'{_shown(given)} is no value for "{name}"'
+    if isinstance(given, str) and given in words:
+        return what, "write it without quotes"
+    if name in _SPELLED_OUT and words == ["none"] and not get_close_matches(str(given), words):
+        if isinstance(given, str) and not re.fullmatch(r"[a-z-]{1,20}", given):
+            what = f'this is no value for "{name}"'  # it may well be a secret
+        cure = _SCHEMES.get(str(given), "") if name == "verify" else ""
+        return what, cure or _SPELLED_OUT[name]
+    return what, nearest(str(given), words)
+
+
+def _other_form(pattern: str | None, name: str, given: str) -> tuple[str, str]:
+    """What is said of text that has not the form it has to have."""
+    match pattern:
+        case str() if pattern == EXPRESSION:
+            cure = "put what is to be computed into `${…}`"
+            if _PATH.fullmatch(given):
+                cure = f"write `${{{given}}}`"
+            return f'"{given}" is plain text, and "{name}" has to be computed', cure
+        case str() if pattern == HANDLER:
+            cure = "write `module:function`, such as `handlers.cms:unpublish`"
+            return f'"{given}" names no function in a module', cure
+        case str() if pattern == HEADER:
+            return f'"{given}" is no header\'s name', "use letters, digits and -"
+        case _:
+            return f'"{name}" has to have the form {pattern}', "write it in that form"
+
+
+def _other_kind(kind: str, name: str, given: Json, shape: Any) -> tuple[str, str]:
+    """What is said of a value of another kind than belongs there."""
+    wanted = _WANTED[kind]
+    found = "a mapping" if isinstance(given, dict) else kind_of(given)
+    what = f'"{name}" is {found}, where {wanted} belongs'
+    if given is None:
+        what = f'"{name}" is empty, where {wanted} belongs'
+    if name == "match":
+        return what, _match_instead(given)
+    if wanted == "a mapping" and isinstance(shape, type) and issubclass(shape, BaseModel):
+        keys = [field.alias or key for key, field in shape.model_fields.items()]
+        required = [key for key in keys if shape.model_fields.get(key, _OPTIONAL).is_required()]
+        if required or len(keys) == 1:
+            inner = ", ".join(f"{key}: …" for key in required or keys)
+            return what, f"write `{_key(name)}{{{inner}}}`"
+        return what, f"write it as a mapping, with some of {', '.join(keys)}"
+    if wanted == "a list" and isinstance(given, (str, int)):
+        return what, f"write `{_key(name)}[{flow(given)}]`"
+    if wanted == "text" and isinstance(given, (list, dict)):
+        return what, "write one text"
+    return what, _CURES.get(kind, f"write {wanted}")
+
+
+_OPTIONAL = FieldInfo(default=None)
+
+
+def _key(name: str) -> str:
+    """A key as it stands before its value; nothing for an item of a list."""
+    return "" if name.endswith("]") else f"{name}: "
+
+
+def _match_instead(given: Json) -> str:
+    """How to write what was meant by a `match` that is no mapping."""
+    match given:
+        case str():
+            return f"write `match: {{type: {flow(given)}}}`"
+        case list() if given and all(isinstance(each, str) for each in given):
+            return f"write `match: {{type: {flow(given)}}}`"
+        case None:
+            return "write which events, such as `{type: …}`; `{}` matches all"
+        case _:
+            return "write a mapping of fields, such as `{type: …}`; `{}` matches all"
+
+
+# -- looking into shapes -------------------------------------------------------------------------------
 
 
 def _name(path: Path) -> str:
@@ -165,17 +277,22 @@ def _shown(value: Any) -> str:
 
 def _keys(shape: Any, location: Sequence[str | int]) -> list[str]:
     """The keys that are known at a location of a shape."""
-    for step in location:
-        if isinstance(step, str) and step.startswith("<"):
-            shape = _tagged(shape, step)
-        else:
-            shape = _entered(shape, step)
-    shape = _bare(shape)
+    shape = _at(shape, location)
     return (
         [field.alias or name for name, field in shape.model_fields.items()]
         if isinstance(shape, type) and issubclass(shape, BaseModel)
         else []
     )
+
+
+def _at(shape: Any, location: Sequence[str | int]) -> Any:
+    """What a shape has at a location."""
+    for step in location:
+        if isinstance(step, str) and step.startswith("<"):
+            shape = _tagged(shape, step)
+        else:
+            shape = _entered(shape, step)
+    return _bare(shape)
 
 
 def _bare(annotation: Any) -> Any:

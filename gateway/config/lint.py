@@ -20,12 +20,12 @@ from gateway.config.lint_match import (
     check_attributes,
     check_nested,
     check_stars,
-    flow,
     uses,
 )
 from gateway.config.lint_rules import RuleChecks
 from gateway.config.part import Part
 from gateway.config.routes import Loaded
+from gateway.config.traps import flow
 from gateway.core.covering import covers, example_of
 from gateway.core.errors import Problem
 from gateway.core.model import Json

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway.config.evidence import Evidence
 from gateway.config.part import Part
-from gateway.config.traps import quoted
+from gateway.config.traps import flow
 from gateway.core.grammar import BOUNDS, ELSEWHERE, OPERATORS, Place
 from gateway.core.model import Json
 from gateway.core.pattern import Path
@@ -25,8 +25,6 @@ ALMOST = 0.83
 """How alike two words are of which one was meant as the other."""
 SHORT_WORD = 4
 """Words that are no longer are too much alike, whatever is meant."""
-PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
-WORDS = frozenset({"true", "false", "null"})
 
 
 class Warn(Protocol):
@@ -291,24 +289,3 @@ def _known_attribute(name: str, evidence: Evidence) -> str:
     if not EXTENSION.fullmatch(name):
         return f'did you mean "data.{name}"?'
     return ""
-
-
-# -- text in flow style ------------------------------------------------------------------------------------
-
-
-def flow(value: Json) -> str:
-    """A value in YAML's flow style, as it can be pasted."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case list():
-            return "[" + ", ".join(map(flow, value)) + "]"
-        case dict():
-            return "{" + ", ".join(f"{name}: {flow(inner)}" for name, inner in value.items()) + "}"
-        case str():
-            plain = PLAIN.fullmatch(value) and value.lower() not in WORDS
-            return value if plain else quoted(value)
-        case _:
-            return str(value)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from gateway.config.evidence import Evidence, Kind
 from gateway.config.faults import nearest
-from gateway.config.lint_match import ATTRIBUTES, Use, Warn, flow, uses
+from gateway.config.lint_match import ATTRIBUTES, Use, Warn, uses
 from gateway.config.part import Part
+from gateway.config.traps import flow
 from gateway.core.covering import (
     accepts_all,
     are_disjoint,

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gateway.config.pattern_schema import pattern_definitions
+from gateway.config.pattern_schema import SCALAR, pattern_definitions
 from gateway.config.quantities import Duration, Rate, Size
 from gateway.core.model import SECOND, Micros
 
@@ -29,7 +29,12 @@ NAME = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 """Of sources, endpoints and routes: it stands in URLs, metrics and logs."""
 
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+HeaderName = Annotated[str, StringConstraints(pattern=HEADER)]
+
+EXPRESSION = r"\$\{"
+"""What has to be computed has a `${…}` in it."""
+HANDLER = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 
 
 class Shape(BaseModel):
@@ -263,9 +268,9 @@ class EventShape(Shape):
     """Whether this case is the one: a bare CEL expression over `body` and `headers`. Default: it is."""
     ignore: Literal[True] | None = Field(None, examples=[True])
     """Acknowledge the request and keep nothing of it: for a sender's pings."""
-    each: str | None = Field(None, pattern=r"\$\{", examples=["${body.assets}"])
+    each: str | None = Field(None, pattern=EXPRESSION, examples=["${body.assets}"])
     """A list: each of its items becomes an event of its own, and `item` stands for it."""
-    type: str | None = Field(None, examples=["license.expiring", "${body.kind}"])
+    type: str | None = Field(None, min_length=1, examples=["license.expiring", "${body.kind}"])
     """What happened."""
     id: str | None = Field(None, examples=['${headers["x-delivery-id"]}'])
     """The sender's id of it: also the idempotency key."""
@@ -401,7 +406,7 @@ class RetryShape(Shape):
     """The delays before the second, third … attempt; after the last the delivery is dead."""
 
 
-Expression = Annotated[str, StringConstraints(pattern=r"\$\{")]
+Expression = Annotated[str, StringConstraints(pattern=EXPRESSION)]
 
 
 def _body_form(value: Any) -> str:
@@ -446,9 +451,7 @@ class EndpointShape(Shape):
     """Standard Webhooks signatures. Posts must be signed, or `none` spelled out."""
     auth: AuthShape | None = Field(None, examples=[{"bearer": {"env": "PAGER_TOKEN"}}])
     """How the gateway identifies itself."""
-    handler: str | None = Field(
-        None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", examples=["handlers.cms:unpublish"]
-    )
+    handler: str | None = Field(None, pattern=HANDLER, examples=["handlers.cms:unpublish"])
     """A coroutine that speaks this endpoint's own API; without one, the event is posted."""
     secrets: dict[str, SecretReference] = Field(
         default_factory=dict, examples=[{"routing_key": {"env": "PAGERDUTY_ROUTING_KEY"}}]
@@ -501,7 +504,7 @@ class TargetShape(Shape):
     """Or a group's: every endpoint that has it among its `groups`."""
     when: Condition | None = Field(None, examples=['item.system == "wordpress"'])
     """Whether to send to it: a bare CEL expression over `event` and, with `each`, `item`."""
-    each: str | None = Field(None, pattern=r"\$\{", examples=["${event.data.placements}"])
+    each: str | None = Field(None, pattern=EXPRESSION, examples=["${event.data.placements}"])
     """A list: each of its items becomes a delivery of its own, and `item` stands for it."""
     call: CallShape | None = Field(
         None, examples=[{"path": "/posts/${item.ref}", "json": {"status": "draft"}}]
@@ -552,7 +555,7 @@ class RouteShape(Shape):
     """What patterns cannot say: a bare CEL expression over `event`, asked only where `match` holds."""
     once: str | None = Field(
         None,
-        pattern=r"\$\{",
+        pattern=EXPRESSION,
         examples=["${event.data.license.id}/${event.data.license.expires_at}"],
     )
     """The route fires at most once for each value of this."""
@@ -594,6 +597,8 @@ class ExampleShape(Shape):
     """An event, as CloudEvents attributes and `data`; what it leaves out is made up."""
     request: RequestShape | None = Field(None, examples=[{"body": {"asset": {"id": "847116840"}}}])
     """Or a request, which the source's `event:` mapping reads."""
+    routes: list[Name] | None = Field(None, min_length=1, examples=[["licence-expiring"]])
+    """Only these routes count: where a team tests its own among those of others. Default: all."""
     expect: list[str] = Field(examples=[["cms", "cms", "pager"]])
     """The endpoints of the deliveries, in any order, each as often as there are deliveries to it."""
 
@@ -615,7 +620,22 @@ class RoutesTestFile(Shape):
     """Events, and where they have to go."""
 
 
-Scalar = str | int | float | bool | None
+def _scalar(value: Any) -> Any:
+    """A single value: each of the several types that it may have would have its own complaint."""
+    if isinstance(value, dict):
+        cure = "a list holds values: write operators beside it in the pattern, `[{in: …}, {prefix: …}]`"
+        raise PydanticCustomError(
+            "wrong-type", "this is a mapping, where a value belongs", {"cure": cure}
+        )
+    if isinstance(value, list):
+        cure = "write its values in the list around it"
+        raise PydanticCustomError(
+            "wrong-type", "this is a list, where a value belongs", {"cure": cure}
+        )
+    return value
+
+
+Scalar = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema(SCALAR)]
 
 
 class RoutesFile(Shape):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from gateway.core.model import Json
+
 LONGEST = 4_096
 DEEPEST = 40
 """Longer lines, and what nests deeper, nobody has written."""
@@ -191,6 +193,28 @@ def _safe(value: str) -> str:
 
 
 # -- text ------------------------------------------------------------------------------------------------
+
+PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
+WORDS = frozenset({"true", "false", "null"})
+"""Plain words that are no text."""
+
+
+def flow(value: Json) -> str:
+    """A value in YAML's flow style, as it can be pasted."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return "[" + ", ".join(map(flow, value)) + "]"
+        case dict():
+            return "{" + ", ".join(f"{name}: {flow(inner)}" for name, inner in value.items()) + "}"
+        case str():
+            plain = PLAIN.fullmatch(value) and value.lower() not in WORDS
+            return value if plain else quoted(value)
+        case _:
+            return str(value)
 
 
 def quoted(text: str) -> str:

@@ -183,7 +183,7 @@ def test_once_shadow_each_and_names_of_targets_are_told(run, write):
     assert result.exit_code == 0
     for line in (
         "✓ r (me, shadow: sends nothing) → cms (2)",
-        "once ${event.subject} is l/1, at most one firing for it",
+        "once ${event.subject} is l/1; whether it has fired for it before is not looked up",
         "pause, cms: each ${event.data.places} has 3 items",
         'pause, cms: when item == "wp" is true for 2 of 3',
         "cms: when event.data.days_left < 3 is false",

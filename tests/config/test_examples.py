@@ -72,6 +72,8 @@ def result(examples):
         "event: {type: license.expiring, data: {days_left: 14}}, expect: [pager, cms]",
         "event: {type: license.expiring, data: {days_left: 15}}, expect: []",
         "event: {type: license.expiring}, expect: []",
+        "event: {type: license.expiring, data: {days_left: 14}}, routes: [updated], expect: []",
+        "event: {type: license.expiring, data: {days_left: 14}}, routes: [expiring, once], expect: [cms, pager]",
         "event: {type: asset.updated, data: {asset: {live: true}}}, source: dam, expect: [cms, search]",
         "event: {type: seen, data: {n: 1}}, expect: [cms, pager]",
         "event: {type: placed, data: {at: [1, 2, 3]}}, expect: [cms, cms, cms]",
@@ -276,3 +278,9 @@ tests:
     assert evidence.seen(("data", "asset"), ["asset.updated"]) == {Kind.LIST, Kind.NUMBER}
     told = [p for p in lint(loaded, evidence) if p.code == "number-as-text"]
     assert [p.cure for p in told] == ["write `{decimal: {lte: 14}}`"]
+
+
+def test_a_test_of_a_route_that_is_not_there_names_the_nearest(examples):
+    found, _ = examples("tests: [{name: x, event: {type: a}, routes: [expirin], expect: []}]\n")
+    (problem,) = found.problems
+    assert (problem.code, problem.cure) == ("unknown-route", 'did you mean "expiring"?')
