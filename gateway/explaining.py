@@ -17,6 +17,7 @@ import orjson
 from gateway.core.errors import (
     BodyEmpty,
     BodyMalformed,
+    BodyTooLarge,
     EventTooWide,
     ExpressionFailed,
     GatewayError,
@@ -77,6 +78,9 @@ def explained(
     raw = {name.encode(): value.encode() for name, value in given.items()}
     request = Inbound("POST", raw, frozenset(), body, now)
     serial = count()
+    if len(body) > source.body_bytes:
+        what, cure = f"the body is larger than {source.body_bytes} bytes", "send less at once"
+        return _told(source.name, "refused", problem=BodyTooLarge(what, cure=cure))
     if not body and b"ce-specversion" not in raw:
         empty = BodyEmpty("the request has no body", cure="send the event as its body")
         return _told(source.name, "refused", problem=empty)

@@ -1,6 +1,6 @@
 """The routes file with its handlers: read, checked and loaded together."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.config.evidence import Evidence
@@ -70,11 +70,6 @@ def check(
         evidence = Evidence() if evidence is None else evidence
         add_evidence(evidence, examples.found, loaded.routes)
         loaded.problems += lint(loaded, evidence)
-    loaded.problems = in_order((p for p in loaded.problems if not allowed(p, loaded)), loaded)
+    told = (problem for problem in loaded.problems if not allowed(problem, loaded))
+    loaded.problems = loaded.files.in_order(told)
     return Checked(loaded, handlers, sorted(secrets.made), examples)
-
-
-def in_order(problems: Iterable[Problem], loaded: Loaded) -> list[Problem]:
-    """Problems in the order of the files and of what stands in them; those of other files come last."""
-    order = {str(path): number for number, path in enumerate(loaded.files.paths)}
-    return sorted(problems, key=lambda p: (order.get(p.file, len(order)), p.file, p.line, p.column))

@@ -15,6 +15,7 @@ server's, and its clock is moved by hand, so that a retry in two hours takes no 
 
 import asyncio
 import contextlib
+import math
 import os
 import secrets
 import tempfile
@@ -81,7 +82,10 @@ class Matcher:
         self._index = Index(compiled)
 
     def match(self, event: Mapping[str, Json]) -> set[str]:
-        """The names of the patterns that *event*, decoded JSON, satisfies."""
+        """The names of the patterns that *event*, decoded JSON, satisfies.
+
+        Raises EventTooWide where its arrays are beyond measure (docs/errors.md).
+        """
         if _has_large(event):
             event = _as_decoded(event)
         return {self._names[number] for number in self._index.match(event)}
@@ -100,7 +104,14 @@ def _as_decoded(value: Json) -> Json:
         return {name: _as_decoded(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_as_decoded(each) for each in value]
-    return float(value) if _is_large(value) else value
+    return _as_double(value) if _is_large(value) else value
+
+
+def _as_double(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _has_large(event: Json) -> bool:

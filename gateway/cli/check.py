@@ -65,7 +65,8 @@ def check(  # flags
     }  # fmt: skip
     settings = read_settings(flags)
     checked = _checked(settings)
-    problems = [*checked.problems, *checked.examples.problems]
+    found = [*checked.problems, *checked.examples.problems]
+    problems = checked.loaded.files.in_order(found)
     results = _results(checked) if tests and not checked.examples.problems else []
     if as_json:
         print_json(_as_json(checked, problems, results if tests else None))

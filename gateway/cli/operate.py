@@ -10,6 +10,7 @@ from gateway.cli.exits import NO
 from gateway.cli.options import Database
 from gateway.cli.output import AsJson, ago, console, counted, print_json, print_table, printable
 from gateway.core.model import Json
+from gateway.core.routing import ALL_ROUTES
 
 Since = Annotated[str | None, typer.Option(metavar="TIME", help="Not before (RFC 3339).")]
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
@@ -70,6 +71,9 @@ def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
         if name not in known:
             count = counted(waiting["count"], "delivery waits", "deliveries wait")
             troubles.append(f"{count} for {name}, which is not in routes.yaml")
+    if too_wide := state["failing"].pop(ALL_ROUTES, 0):
+        count = counted(too_wide, "event")
+        troubles.append(f"{count} could not be matched with any route: see `gateway inbox`")
     for route, count in state["failing"].items():
         troubles.append(
             f"expressions of the route {route} failed for {counted(count, 'event')} since the start:"
@@ -153,7 +157,7 @@ def print_event(event: dict[str, Json]) -> None:
         f"  from {event['source']}, {ago(event['received_at'])}"
     )
     print_table(
-        ("delivery", "endpoint", "route", "state", "attempts", "last", "reason"),
+        ("delivery", "endpoint", "route", "state", "attempts", "last", "owner", "reason"),
         (
             (
                 d["id"],
@@ -162,6 +166,7 @@ def print_event(event: dict[str, Json]) -> None:
                 d["state"],
                 len(d["attempts"]),
                 _last(d["attempts"]),
+                d["owner"],
                 d["reason"],
             )
             for d in event["deliveries"]

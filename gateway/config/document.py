@@ -147,7 +147,10 @@ class Document:
 
 
 def read_document(text: bytes, name: str) -> Document:
-    """The document in *text*; what is wrong with it is in `problems`, and then it has no value."""
+    """The document in *text*; what is wrong with it is in `problems`.
+
+    It has a value all the same where the rest of it can be read, with stand-ins for what is wrong.
+    """
     document = Document(name)
     if len(text) > LARGEST_BYTES:
         what, cure = f"the file has {len(text):,} bytes", f"keep it under {LARGEST_BYTES:,}"
@@ -221,6 +224,9 @@ def _of_file(name: str, code: str, what: str, cure: str) -> Problem:
     return Problem(file=name, line=0, column=0, code=code, what=what, cure=cure)
 
 
+LONGEST_SHOWN = 40
+
+
 class _Stop(Exception):  # ends the reading; the problem has been noted
     """The document cannot be read any further."""
 
@@ -259,8 +265,7 @@ class _Composer:
                             event, "yaml-documents", "there is a second document", "remove `---`"
                         )
                 case yaml.AliasEvent():
-                    cure = self._quoted(event, "write it out")
-                    self._stop(event, "yaml-anchor", "aliases are not read", cure)
+                    self._alias(event)
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                     self._refuse_properties(event)
                     self._begin(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
@@ -273,10 +278,22 @@ class _Composer:
                     pass
         return self._root
 
+    def _alias(self, event: Any) -> None:
+        """Note an alias; what it stands for counts as null."""
+        cure = self._quoted(event, "write it out")
+        if self._awaits_key():
+            self._stop(event, "yaml-anchor", "aliases are not read", cure)
+        self._note(event, "yaml-anchor", "aliases are not read", cure)
+        self._place(event, None)
+
+    def _awaits_key(self) -> bool:
+        top = self._open[-1] if self._open else None
+        return top is not None and isinstance(top.value, dict) and top.key is None
+
     def _begin(self, event: Any, value: dict[str, Json] | list[Json]) -> None:
         if len(self._open) >= DEEPEST:
             self._stop(event, "yaml-depth", f"it nests deeper than {DEEPEST}", "flatten it")
-        if self._open and isinstance(self._open[-1].value, dict) and self._open[-1].key is None:
+        if self._awaits_key():
             self._stop(event, "yaml-key", "a key is no text", "write keys as plain words")
         path = self._place(event, value)
         self._open.append(_Open(value, path))
@@ -358,7 +375,10 @@ class _Composer:
             if math.isfinite(number):
                 return number
             self._note(
-                event, "yaml-number", f"{text} is too large a number", "quote it if it is text"
+                event,
+                "yaml-number",
+                f"{text[:LONGEST_SHOWN]} is too large a number",
+                "quote it if it is text",
             )
         if _NOT_FINITE.fullmatch(text):
             self._note(
@@ -371,7 +391,7 @@ class _Composer:
 
     def _refuse_properties(self, event: Any) -> None:
         if event.anchor is not None:
-            self._stop(
+            self._note(
                 event,
                 "yaml-anchor",
                 f"the anchor &{event.anchor} is not read",
@@ -379,7 +399,7 @@ class _Composer:
             )
         if event.tag is not None and event.tag != "!":
             cure = self._quoted(event, "quote text; leave out tags")
-            self._stop(event, "yaml-tag", f"the tag {event.tag} is not read", cure)
+            self._note(event, "yaml-tag", f"the tag {event.tag} is not read", cure)
 
     def _note(self, event: Any, code: str, what: str, cure: str) -> None:
         place = _at(event)

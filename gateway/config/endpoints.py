@@ -19,6 +19,8 @@ from gateway.core.secret import Key
 from gateway.core.signing import parse_key
 
 LONGEST_URL = 2048
+VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
+COMPUTED = "write all of it, or `{env: NAME}`; what depends on an event is the `path` of a target's `call:`"
 
 
 @cache
@@ -112,6 +114,11 @@ def _url(shape: EndpointShape, part: Part) -> str | None:
             part.fault("url-missing", f"the environment variable {url.env} is not set", cure)
             return None
         url = found
+    if "${" in url or VARIABLE.fullmatch(url):
+        variable = VARIABLE.fullmatch(url)
+        cure = f"write `url: {{env: {variable[1]}}}`" if variable else COMPUTED
+        part.fault("url", "nothing is computed in a URL", cure)
+        return None
     parts = _split(url)
     what = "it is no URL" if parts is None else _url_fault(url, parts)
     if what or parts is None:

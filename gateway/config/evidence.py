@@ -13,6 +13,8 @@ from gateway.core.model import Json
 from gateway.core.operators import DECIMAL
 from gateway.core.pattern import Path
 
+ATTRIBUTES = ("id", "source", "origin", "type", "subject", "time", "data", "dataschema")
+"""What patterns and expressions see of every event, or of most."""
 MOST_PATHS = 20_000
 """Objects whose keys are ids would have as many paths as ids: no more than these are kept."""
 DEEPEST = 16

@@ -24,6 +24,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext.ext_optional import ExtOptional
 from cel_expr_python.ext.ext_strings import ExtStrings
 
+from gateway.config.misreadings import STRING, header_fault, name_cure, syntax_cure
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import Json, kind_of
 from gateway.core.routing import Compute, Scope
@@ -131,6 +132,10 @@ class Expressions:
             for part in parts
         ]
 
+    def sources(self, text: str) -> list[str]:
+        """The expressions in a text. Raises ExpressionInvalid."""
+        return [piece.source for piece in _split(text) if isinstance(piece, _Expression)]
+
     def literals(self, text: str) -> list[str]:
         """The pieces of a text that are no expressions. Raises ExpressionInvalid."""
         return [piece for piece in _split(text) if isinstance(piece, str)]
@@ -161,6 +166,8 @@ class Expressions:
             program = env.compile(source)
         except RuntimeError as error:
             raise _invalid(source, str(error), self.variables) from None
+        if "headers" in self.variables and (fault := header_fault(source)):
+            raise ExpressionInvalid(*fault)
         if "optional_type" in program.return_type().name():
             what = f"`{_excerpt(source)}` may have no value"
             raise ExpressionInvalid(what, "say what it is then: .orValue(…)")
@@ -253,7 +260,7 @@ def _end_of_expression(text: str, position: int) -> int:
     while position < len(text):
         char = text[position]
         if char in "\"'":
-            closing = _STRING.match(text, position)
+            closing = STRING.match(text, position)
             if closing is None:
                 break
             position = closing.end()
@@ -269,8 +276,6 @@ def _end_of_expression(text: str, position: int) -> int:
         f"`{text}` has a `${{` without its `}}`", "close it, or write `$${` for the text"
     )
 
-
-_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[\"([^\"\\]*)\"\]|\['([^'\\]*)'\]|\[(\d{1,9})\]")
 
@@ -360,10 +365,14 @@ def _invalid(source: str, message: str, variables: Sequence[str]) -> ExpressionI
     what = re.sub(r" expecting \{.*", "", what).removesuffix(" (in container '')")
     where = f" at character {column}" if column > 0 else ""
     shown = _excerpt(source)
-    if "undeclared reference" in what:
-        cure = f"use one of {', '.join(variables)}"
-    else:
-        cure = "see docs/routes.md, Expressions"
+    cure = ""
+    if name := re.search(r"undeclared reference to '([\w.]+)'", what):
+        cure = name_cure(name[1], source, variables)
+    elif what.startswith("Syntax error"):
+        cure = syntax_cure(source)
+    elif "(type(type)" in what and "event" in variables:
+        cure = "`type` is a function of CEL: write `event.type`"
+    cure = cure or "see docs/routes.md, Expressions"
     return ExpressionInvalid(f"`{shown}` is no expression{where}: {what}", cure)
 
 

@@ -16,6 +16,7 @@ from gateway.config.shapes import EXPRESSION, HANDLER, HEADER, NAME, Shape
 from gateway.config.traps import flow
 from gateway.core.errors import Problem
 from gateway.core.model import Json, kind_of
+from gateway.core.operators import shown
 
 Shaped = TypeVar("Shaped", bound=Shape)
 Path = tuple[str | int, ...]
@@ -47,6 +48,8 @@ def shaped(
         _drop(rest, path_within)
         if len(path_within) == 1 and (key := str(path_within[0])) in shape.stand_ins:
             rest[key] = shape.stand_ins[key]
+        if path_within and (excused := shape.excuses.get(str(path_within[0]))):
+            rest.setdefault(excused, shape.stand_ins[excused])
     mended = {**rest, **{name: shape.stand_ins[name] for name in _faulty(faults, shape)}}
     for candidate in (rest, mended):
         try:
@@ -185,7 +188,7 @@ _PATH = re.compile(r"[A-Za-z_][\w.?\[\]\"'-]*")
 
 def _no_such_value(name: str, given: Json, expected: str) -> tuple[str, str]:
     words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
-    what = f'{_shown(given)} is no value for "{name}"'
+    what = f'{shown(given)} is no value for "{name}"'
     if isinstance(given, str) and given in words:
         return what, "write it without quotes"
     if name in _SPELLED_OUT and words == ["none"] and not get_close_matches(str(given), words):
@@ -269,10 +272,6 @@ def _name(path: Path) -> str:
             return f"{of}[{index}]"
         case _:
             return "the file"
-
-
-def _shown(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _keys(shape: Any, location: Sequence[str | int]) -> list[str]:

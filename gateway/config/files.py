@@ -1,7 +1,7 @@
 """The routes file and those that it includes, read and taken apart into their sections."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -39,12 +39,21 @@ class Files:
     """What includes others: the folder, and the path or pattern below it."""
     problems: list[Problem] = field(default_factory=list)
     """Shared by the parts of all files."""
+    complete: bool = True
+    """Whether all of them could be read; else what others refer to may be in one that could not."""
     texts: list[bytes] = field(default_factory=list)
 
     @property
     def fingerprint(self) -> str:
         """The start of the sha256 of all that was read."""
         return sha256(b"".join(self.texts)).hexdigest()[:12]
+
+    def in_order(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Problems in the order of the files and of what stands in them; those of other files last."""
+        order = {str(path): number for number, path in enumerate(self.paths)}
+        return sorted(
+            problems, key=lambda p: (order.get(p.file, len(order)), p.file, p.line, p.column)
+        )
 
     def named_texts(self) -> list[tuple[str, bytes]]:
         """What was read, each under its path from the folder of the first."""
@@ -92,7 +101,9 @@ def _include(pattern: str, part: Part, around: Surroundings, found: Files) -> No
         )
     for i, path in enumerate(paths):
         around.progress("reading files", i, len(paths))
-        if path == found.paths[0]:
+        if path.resolve() == found.paths[0].resolve():
+            if not any(char in pattern for char in WILD):
+                part.warning("include", "the file includes itself", "remove it")
             continue  # a pattern may well fit the file that it stands in
         if path in found.paths:
             part.fault("include", f"{path} is included twice", "include it once")
@@ -112,7 +123,7 @@ def included(base: Path, pattern: str) -> list[Path]:
         if relative.is_absolute():
             base, pattern = Path(relative.anchor), str(relative.relative_to(relative.anchor))
         found = (path for path in base.glob(pattern) if not path.name.endswith(TESTS))
-        return sorted(path for path in found if path.is_file())
+        return sorted(path for path in found if not path.is_dir())  # a broken link is to be told
     return [base / pattern] if (base / pattern).is_file() else []
 
 
@@ -122,6 +133,7 @@ def _read(path: Path, around: Surroundings, found: Files, cure: str) -> File | N
         text = path.read_bytes()
     except OSError as error:
         found.problem(path, f"the file cannot be read: {error.strerror}", cure)
+        found.complete = False
         return None
     return _take(path, text, around, found)
 
@@ -129,8 +141,9 @@ def _read(path: Path, around: Surroundings, found: Files, cure: str) -> File | N
 def _take(path: Path, text: bytes, around: Surroundings, found: Files) -> File | None:
     found.texts.append(text)
     document = read_document(text, str(path))
-    if document.problems:
-        found.problems.extend(document.problems)
+    found.problems.extend(document.problems)
+    if document.problems and document.value is None:
+        found.complete = False
         return None
     part = Part(document, path.parent, around, problems=found.problems)
     file = File(part, _sections(document.value, part))

@@ -13,21 +13,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from gateway.config.document import Path
+from gateway.config.document import ALLOWED, Path
 from gateway.config.evidence import Evidence
+from gateway.config.faults import nearest
+from gateway.config.lint_expressions import check_conditions, check_template
 from gateway.config.lint_match import (
     Nested,
     check_attributes,
-    check_nested,
     check_stars,
     uses,
 )
 from gateway.config.lint_rules import RuleChecks
+from gateway.config.operator_words import check_nested
 from gateway.config.part import Part
 from gateway.config.routes import Loaded
 from gateway.config.traps import flow
 from gateway.core.covering import covers, example_of
 from gateway.core.errors import Problem
+from gateway.core.grammar import Place
 from gateway.core.model import Json
 from gateway.core.pattern import Condition, Pattern
 from gateway.core.routing import Route, Routes
@@ -37,6 +40,14 @@ MOST_ALIKE = 50
 MOST_LOOKED_UP = 500
 MOST_COMPARISONS = 1_000_000
 """Of routes, in search of those that others shadow; identical ones are found in any case."""
+CODES = frozenset(
+    {"route-unreachable", "alternative-unreachable", "alternative-redundant", "route-duplicate",
+     "route-shadowed", "route-scans", "endpoint-unused", "source-unmatched", "list-unused",
+     "operator-misspelt", "attribute-unknown", "literal-wildcard", "literal-expression",
+     "allow-unknown", "anything-but-array", "number-as-text", "truth-as-text", "unverified", "egress",
+     "include"}
+)  # fmt: skip
+"""All warnings, those that are given elsewhere too: what a comment may silence."""
 MOST_PAIRS = 200_000
 """Of what sources send and what routes want of source and type."""
 
@@ -46,7 +57,7 @@ def lint(loaded: Loaded, evidence: Evidence | None = None) -> list[Problem]:
     if loaded.routes is None:
         return []
     linter = _Linter(loaded, loaded.routes, evidence or Evidence())
-    return linter.run()
+    return [*linter.run(), *_unknown_codes(loaded)]
 
 
 def allowed(problem: Problem, loaded: Loaded) -> bool:
@@ -56,6 +67,20 @@ def allowed(problem: Problem, loaded: Loaded) -> bool:
         and file.part.document.allows(problem.line, problem.code)
         for file in loaded.files.files
     )
+
+
+def _unknown_codes(loaded: Loaded) -> Iterator[Problem]:
+    """Comments that are to silence what no warning is called."""
+    for document in (file.part.document for file in loaded.files.files):
+        for number, line in enumerate(document.lines if "lint:" in document.text else []):
+            found = ALLOWED.search(line)
+            for code in re.split(r"[\s,]+", found[1]) if found else []:
+                if code not in CODES:
+                    yield Problem(
+                        file=document.name, line=number + 1, column=line.index(code) + 1,
+                        code="allow-unknown", what=f'no warning has the code "{code}"',
+                        cure=nearest(code, list(CODES)), severity="warning",
+                    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +147,14 @@ class _Linter:
             zip(self._routes.routes, self._loaded.parts, self._written, strict=True)
         ):
             self._check_written(written["match"], part)
+            self._check_computed(written, part)
             if not rules.check(route.pattern, written["match"], part.at("match")):
                 self._unreachable.add(number)
+        for section, keys in (("endpoints", ("body",)), ("sources", ("event", "dedupe"))):
+            for _, part in self._sections(section):
+                for key in keys:
+                    template = _at(part).get(key)
+                    check_template(template, part.at(key), self._evidence, self.warning)
         self._check_scans()
         self._check_shadows()
         self._check_lists()
@@ -142,14 +173,24 @@ class _Linter:
 
     def _check_written(self, match: Mapping[str, Json], part: Part) -> None:
         check_attributes(match, part.at("match"), self._evidence, self.warning)
+        told: Place | None = None
         for use in uses(match):
+            if told is not None and use.place[: len(told)] == told:
+                continue
             if isinstance(use, Nested):
-                check_nested(use, part, self._evidence, self.warning)
+                if check_nested(use, part, self._evidence, self.warning):
+                    told = use.place
                 continue
             if use.operator == "in" and isinstance(use.argument, str):
                 self._used_lists.add(use.argument)
             elif use.argument.__class__ is not int:
                 check_stars(use, part, self.warning)
+
+    def _check_computed(self, route: Mapping[str, Json], part: Part) -> None:
+        check_conditions(route, part, self._evidence, self.warning)
+        for i, target in enumerate(route["to"]):
+            if isinstance(target, dict):
+                check_conditions(target, part.at("to", i), self._evidence, self.warning)
 
     # -- routes that only scan -----------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Warnings about one `match`, as it is written: words that look like operators, stars, attributes.
+"""Warnings about one `match`, as it is written: stars, attributes.
 
 `uses` reads a pattern as the grammar does, and tells what it says of each field, and where.
 """
@@ -9,22 +9,18 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
 
-from gateway.config.evidence import Evidence
+from gateway.config.evidence import ATTRIBUTES, Evidence
 from gateway.config.part import Part
 from gateway.config.traps import flow
-from gateway.core.grammar import BOUNDS, ELSEWHERE, OPERATORS, Place
+from gateway.core.grammar import OPERATORS, Place
 from gateway.core.model import Json
 from gateway.core.pattern import Path
 
-ATTRIBUTES = ("id", "source", "origin", "type", "subject", "time", "data", "dataschema")
-"""What patterns see of every event, or of most."""
 UNSEEN = frozenset({"specversion", "datacontenttype"})
 EXTENSION = re.compile(r"[a-z0-9]+")
 """What any other attribute is called."""
 ALMOST = 0.83
 """How alike two words are of which one was meant as the other."""
-SHORT_WORD = 4
-"""Words that are no longer are too much alike, whatever is meant."""
 
 
 class Warn(Protocol):
@@ -101,80 +97,6 @@ def _operators(
         yield Use(path, (*place, name), name, argument, key)
 
 
-# -- words that look like operators ------------------------------------------------------------------------
-
-
-def check_nested(nested: Nested, part: Part, evidence: Evidence, warning: Warn) -> None:
-    """Warn where what is taken for fields was probably meant as operators."""
-    is_data = nested.path == ("data",)
-    if is_data or nested.fields.keys() & set(OPERATORS) or _is_seen(nested, evidence):
-        return
-    likely = {name: _likely_operator(name) for name in nested.fields}
-    if not all(
-        operator and _takes(operator, nested.fields[name]) for name, operator in likely.items()
-    ):
-        return
-    field = ".".join(nested.path)
-    for name, operator in likely.items():
-        what = f'"{name}" is no operator: it is taken for a field of {field}'
-        cure = f"did you mean `{_written(str(operator), nested.fields[name])}`?"
-        cure += f" Write `{field}.{name}` if it is a field"
-        warning("operator-misspelt", what, cure, part.at("match", *nested.place, name), key=True)
-
-
-def _is_seen(nested: Nested, evidence: Evidence) -> bool:
-    """Whether events have been seen that have such a field."""
-    inner = [(*nested.path, *name.split(".")) for name in nested.fields]
-    return any(path in seen for seen in evidence.types.values() for path in inner)
-
-
-_BY_LETTERS = {operator.replace("-", ""): operator for operator in OPERATORS}
-_LONG = [operator for operator in OPERATORS if len(operator) > SHORT_WORD]
-
-
-def _likely_operator(name: str) -> str | None:
-    """The operator that a word was probably meant to be, if it can hardly be anything else."""
-    word = name.lower().replace("_", "-")
-    letters = word.replace("-", "").removeprefix("$")
-    close = get_close_matches(word, _LONG, n=1, cutoff=ALMOST)
-    return (
-        ELSEWHERE.get(name)
-        or ELSEWHERE.get(word)
-        or _BY_LETTERS.get(letters)
-        or next(iter(close), None)
-    )
-
-
-def _takes(operator: str, argument: Json) -> bool:
-    """Whether an operator would take such an argument."""
-    texts = argument if isinstance(argument, list) else [argument]
-    match operator:
-        case "gt" | "gte" | "lt" | "lte":
-            return isinstance(argument, (int, float)) and not isinstance(argument, bool)
-        case "exists" | "present":
-            return isinstance(argument, bool)
-        case "in" | "all" | "numeric":
-            return isinstance(argument, list)
-        case "decimal":
-            return isinstance(argument, dict) and set(argument) <= set(BOUNDS)
-        case "wildcard":
-            return isinstance(argument, str) and bool(re.search(r"[*^$%]", argument))
-        case "exactly" | "anything-but":
-            return bool(texts) and not any(isinstance(each, (dict, list)) for each in texts)
-        case "cidr":
-            return bool(texts) and all(isinstance(each, str) and "/" in each for each in texts)
-        case _:
-            return isinstance(argument, str)
-
-
-def _written(operator: str, argument: Json) -> str:
-    if operator == "exactly":
-        return flow(argument)
-    if operator == "wildcard" and re.search(r"[%^$]|\.\*", argument):
-        argument = re.sub(r"^\^|\$$", "", argument.replace("%", "*").replace(".*", "*"))
-    return f"{{{operator}: {flow(argument)}}}"
-
-
 # -- stars -------------------------------------------------------------------------------------------------
 
 
@@ -208,7 +130,7 @@ def _texts(argument: Json) -> Iterator[tuple[Place, str]]:
 
 def _instead_of_star(use: Use, text: str) -> str:
     """The cure: the form that works, as it can stand in its place."""
-    name, inner = _pattern_for(text)
+    name, inner = pattern_for(text)
     match use.operator:
         case None:
             return (
@@ -239,7 +161,7 @@ def _instead_of_star(use: Use, text: str) -> str:
             return f"write `wildcard: {flow(_as_wildcard(stars))}`"
 
 
-def _pattern_for(text: str) -> tuple[str, str]:
+def pattern_for(text: str) -> tuple[str, str]:
     """The operator that does what stars in a text were meant to do, and its argument."""
     inner = text.strip("*")
     if not inner or "*" in inner:
@@ -267,17 +189,20 @@ def check_attributes(
                 check_attributes(branch, below.at(i), evidence, warning)
         elif name == "$not":
             check_attributes(value, below, evidence, warning)
-        elif name.partition(".")[0] not in ATTRIBUTES:
-            cure = _known_attribute(name.partition(".")[0], evidence)
+        elif (attribute := name.partition(".")[0]) not in ATTRIBUTES:
+            cure = attribute_cure(attribute, evidence)
             if cure:
-                what = f'events have no attribute "{name.partition(".")[0]}"'
+                what = f'events have no attribute "{attribute}"'
                 warning("attribute-unknown", what, cure, below, key=True)
 
 
-def _known_attribute(name: str, evidence: Evidence) -> str:
-    """The cure for a name that is none of an attribute; nothing where it may be one."""
+def attribute_cure(name: str, evidence: Evidence, event: str = "") -> str:
+    """The cure for a name that is none of an attribute; nothing where it may be one.
+
+    *event* is what stands before the name where it is meant.
+    """
     if name in UNSEEN:
-        return f"patterns do not see it: they see {', '.join(ATTRIBUTES)}, and extensions"
+        return f"patterns and expressions do not see it: they see {', '.join(ATTRIBUTES)}, and extensions"
     if any((name,) in seen for seen in evidence.types.values()):
         return ""
     close = get_close_matches(name.lower(), ATTRIBUTES, n=1, cutoff=ALMOST)
@@ -285,7 +210,7 @@ def _known_attribute(name: str, evidence: Evidence) -> str:
     if any(("data", name) in seen for seen in evidence.types.values()):
         close = [f"data.{name}"]
     if close:
-        return f'did you mean "{close[0]}"?'
+        return f'did you mean "{event}{close[0]}"?'
     if not EXTENSION.fullmatch(name):
-        return f'did you mean "data.{name}"?'
+        return f'did you mean "{event}data.{name}"?'
     return ""

@@ -7,9 +7,9 @@ are made, so what is found out of a part is found out once.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.config.evidence import Evidence, Kind
+from gateway.config.evidence import ATTRIBUTES, Evidence, Kind
 from gateway.config.faults import nearest
-from gateway.config.lint_match import ATTRIBUTES, Use, Warn, uses
+from gateway.config.lint_match import Use, Warn, uses
 from gateway.config.part import Part
 from gateway.config.traps import flow
 from gateway.core.covering import (
@@ -30,6 +30,7 @@ from gateway.core.operators import (
     OneOf,
     Range,
     Test,
+    is_empty,
 )
 from gateway.core.pattern import Condition, Path, Pattern, Rule
 
@@ -132,7 +133,10 @@ class RuleChecks:
         name = path[0]
         if name != "data" and len(path) > 1 and condition.positive:
             what = f"{name} is a single value and has no field {'.'.join(path[1:])}"
-            return Dead(path, what, f'did you mean "data.{".".join(path[1:])}"?'), []
+            if name == "event":
+                what = 'events have no attribute "event": patterns are about its fields'
+            meant = ".".join(path[1:]) if name == "event" else f"data.{'.'.join(path[1:])}"
+            return Dead(path, what, f'did you mean "{meant}"?'), []
         alternatives = list(_alternatives(condition.tests))
         dead = [
             Dead(path, what, cure, test)
@@ -152,7 +156,10 @@ class RuleChecks:
     def _refused(self, path: Path, test: Test) -> Iterator[tuple[str, str]]:
         """Why no value of a field can pass a test: what, and the cure; nothing where one may."""
         name = path[0]
-        if not is_satisfiable(test):
+        if isinstance(test, (Range, DecimalRange)) and is_empty(test):
+            cure = "exchange the bounds, or write them in a list: one of them is then enough"
+            yield f"no number is within {test}", cure
+        elif not is_satisfiable(test):
             yield f"nothing is all of this at once: {test}", "remove one, or write them in a list"
         elif name == "data":
             return

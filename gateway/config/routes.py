@@ -11,12 +11,21 @@ from gateway.config.document import Place
 from gateway.config.endpoints import build_endpoint, event_expressions
 from gateway.config.faults import shaped
 from gateway.config.files import Files, read_files
+from gateway.config.operator_words import meant
 from gateway.config.part import Part, Surroundings
 from gateway.config.shapes import NAME, EndpointShape, RouteShape, Shape, SourceShape, TargetShape
 from gateway.config.sources import build_source
 from gateway.config.targets import Places, build_targets, written
+from gateway.config.traps import flow
 from gateway.core.errors import Problem
-from gateway.core.grammar import OPERATORS, Lists, PatternCompiler, PatternInvalid, known_operators
+from gateway.core.grammar import (
+    OPERATORS,
+    OTHERWISE,
+    Lists,
+    PatternCompiler,
+    PatternInvalid,
+    known_operators,
+)
 from gateway.core.index import Index
 from gateway.core.model import Json
 from gateway.core.pattern import Pattern
@@ -75,9 +84,7 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
         endpoints,
         lambda name, shape, part: build_endpoint(name, shape, part, only_called=name in called),
     )
-    order = {str(file): i for i, file in enumerate(files.paths)}
-    problems = sorted(files.problems, key=lambda p: (order.get(p.file, 0), p.line, p.column))
-    loaded = Loaded(None, problems, files, routes.parts)
+    loaded = Loaded(None, files.in_order(_worth_telling(files)), files, routes.parts)
     if not loaded.errors:
         loaded.routes = Routes(
             sources=built_sources,
@@ -90,6 +97,24 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
             fingerprint=files.fingerprint,
         )
     return loaded
+
+
+OF_OTHERS = frozenset({"unknown-endpoint", "unknown-group", "unknown-list"})
+"""What is not known here may be in a file that cannot be read."""
+
+
+def _worth_telling(files: Files) -> list[Problem]:
+    """The problems, without those that only follow from others."""
+    in_yaml = {(p.file, p.line, p.column) for p in files.problems if p.code.startswith("yaml-")}
+    return [
+        problem
+        for problem in files.problems
+        if problem.code.startswith("yaml-")
+        or (
+            (problem.file, problem.line, problem.column) not in in_yaml
+            and (files.complete or problem.code not in OF_OTHERS)
+        )
+    ]
 
 
 # -- sections of named parts ---------------------------------------------------------------------------
@@ -156,9 +181,9 @@ def _built(
 def _lists(files: Files) -> Lists:
     places: dict[str, Part] = {}
     return {
-        name: value
+        name: value if isinstance(value, list) else []  # what is wrong with it has been noted
         for name, value, part in _members(files, "lists")
-        if _is_new(name, places, part, "list", key=True) and isinstance(value, list)
+        if _is_new(name, places, part, "list", key=True)
     }
 
 
@@ -252,8 +277,25 @@ def _check_attributes(match: Mapping[str, Json], part: Part) -> None:
                 _check_attributes(branch, below.at(i))
         elif name == "$not":
             _check_attributes(value, below)
-        elif name != "data" and isinstance(value, dict) and not value.keys() & set(OPERATORS):
-            for field_name in value:
-                what = f'"{name}" is text and has no field "{field_name}"'
-                cure = known_operators(field_name)
-                below.at(field_name).fault("pattern-operator", what, cure, key=True)
+        elif name.partition(".")[0] != "data" and isinstance(value, dict) and not value.keys() & set(OPERATORS):
+            _note_fields(name, value, below)
+
+
+def _note_fields(name: str, fields: Mapping[str, Json], part: Part) -> None:
+    """Note what is wrong with fields of an attribute, which is text."""
+    if name.lower() in ("or", "and", "not"):
+        what, cure = f'"{name}" is no attribute, and combines nothing', f"write `${name.lower()}`"
+        part.fault("pattern-operator", what, cure, key=True)
+        return
+    if name == "event":
+        cure = f"write its fields directly: `match: {flow(dict(fields))}`"
+        part.fault("pattern-operator", 'there is no attribute "event"', cure, key=True)
+        return
+    for field_name, argument in fields.items():
+        what = f'"{name}" is text and has no field "{field_name}"'
+        cure = known_operators(field_name)
+        if field_name.lower() in OTHERWISE and (form := meant(field_name, argument, name)):
+            cure = f"did you mean `{form}`?"
+            if form.startswith("when"):
+                cure = f"there are no regular expressions here: write `{form}`"
+        part.at(field_name).fault("pattern-operator", what, cure, key=True)

@@ -158,6 +158,9 @@ def _problem(fault: Any, flags: Mapping[str, Any]) -> Problem:
         )
     where = flag if flags.get(name) is not None else f"GATEWAY_{name.upper()} or {FILE}"
     what = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] != "value_error" and not isinstance(fault["input"], (dict, list)):
+        told = {"bool_parsing": "is neither true nor false", "int_parsing": "is no integer"}
+        what = f'"{fault["input"]}" {told.get(fault["type"], f"is not what it has to be: {what}")}'
     return Problem(
         file=where, line=0, column=0, code="setting", what=what, cure="see docs/settings.md"
     )

@@ -45,6 +45,8 @@ class Shape(BaseModel):
     )
     stand_ins: ClassVar[dict[str, Any]] = {}
     """For required keys: what to go on with, where one is faulty, to check the others all the same."""
+    excuses: ClassVar[dict[str, str]] = {}
+    """Keys beside which another need not be there: that is not to be missed where one is faulty."""
 
 
 # A value of several forms is tagged by which of them it is: `<text>` or `<mapping>`. The brackets
@@ -435,6 +437,7 @@ class EndpointShape(Shape):
     """A named URL to send to."""
 
     stand_ins: ClassVar[dict[str, Any]] = {"url": "https://stand-in.invalid/", "sign": "none"}
+    excuses: ClassVar[dict[str, str]] = {"handler": "sign"}
 
     url: Annotated[
         Annotated[str, Tag("<text>")] | Annotated[UrlReference, Tag("<mapping>")],

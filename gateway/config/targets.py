@@ -209,7 +209,10 @@ def _path(
     except ExpressionInvalid as error:
         part.fault("expression", error.what, error.cure)
         return None
-    if not all(map(PATH.fullmatch, literals)):
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        cure = "write what follows the endpoint's `url`, such as `/x`; another host is another endpoint"
+        part.fault("call-path", "it is a whole URL", cure)
+    elif not all(map(PATH.fullmatch, literals)):
         cure = "encode it, and write a query under `query:`"
         part.fault("call-path", "it holds what no path can hold", cure)
     elif {".", ".."} & set("".join(literals).split("/")):

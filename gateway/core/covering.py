@@ -135,9 +135,11 @@ def _ends_differ(one: Test, other: Test) -> bool:
 
 def is_satisfiable(test: Test) -> bool:
     """Whether a leaf can pass it at all."""
+    if isinstance(test, (Range, DecimalRange)):
+        return not is_empty(test)
     if not isinstance(test, Both):
         return True
-    return not any(
+    return all(map(is_satisfiable, test.tests)) and not any(
         are_disjoint(one, other) for i, one in enumerate(test.tests) for other in test.tests[:i]
     )
 

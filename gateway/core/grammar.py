@@ -53,6 +53,9 @@ LARGEST_INT = (1 << 64) - 1
 SMALLEST_INT = -(1 << 63)
 """Whole numbers are exact within these, as orjson decodes them; larger ones are IEEE doubles."""
 
+DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+DATES = "dates are compared in `when`, with timestamp(…)"
+
 DEEPEST_PLACE = 2 * DEEPEST
 """Mappings and lists, one in the other: `$or` and its branches count too."""
 
@@ -135,6 +138,9 @@ class PatternCompiler:
         if not fields:
             cure = "name a field, or remove it"
             _refuse(place, "pattern-shape", "an empty mapping matches nothing", cure)
+        for name in fields:
+            if name.__class__ is not str:  # a dict of Python's; YAML and JSON have no such keys
+                _refuse(place, "pattern-shape", f"{name!r} is no name of a field", "quote it")
         members = [(name, value, path, (*place, name)) for name, value in fields.items()]
         return _multiplied(_each(self._member, members), place)
 
@@ -153,6 +159,9 @@ class PatternCompiler:
         if name.lower() in COMBINING or (name.startswith("$") and _nearest(name, COMBINING)):
             cure = f"did you mean {_nearest(name.lower(), COMBINING)}?"
             _refuse(place, "pattern-operator", f'"{name}" is not known', cure)
+        if f"${name.lower()}" in COMBINING and _are_branches(value):
+            what = f'"{name}" is taken for a field, and combines nothing'
+            _refuse(place, "pattern-operator", what, f"write `${name.lower()}`")
         below = (*path, *name.split("."))
         return self._field(value, self._paths.setdefault(below, below), place)
 
@@ -300,6 +309,13 @@ def _size(negation: Negation) -> int:
     return len(negation.rules) + sum(map(_size, inner))
 
 
+def _are_branches(value: Json) -> bool:
+    """Whether a list can only be meant as mappings of fields, as `$or` takes them."""
+    return isinstance(value, list) and any(
+        isinstance(each, dict) and each and not each.keys() & set(OPERATORS) for each in value
+    )
+
+
 def _all_are_fields(value: Mapping[str, Json]) -> bool:
     """Whether a mapping can only be nested fields, although one bears an operator's name."""
     return all(isinstance(each, (dict, list)) for each in value.values())
@@ -365,6 +381,8 @@ def _finite(value: float, place: Place) -> int | float:
 def _number(bound: Json, place: Place) -> int | float:
     if isinstance(bound, bool) or not isinstance(bound, (int, float)):
         cure = "compare with a number"
+        if isinstance(bound, str) and DATE.match(bound):
+            cure = DATES
         if isinstance(bound, str) and DECIMAL.fullmatch(bound):
             cure = f"write {bound} without quotes, or `decimal: {{{place[-1]}: …}}` for text that holds a number"
         _refuse(place, "pattern-argument", f"{shown(bound)} is no number", cure)
@@ -525,10 +543,18 @@ def _decimal(argument: Json, place: Place) -> Test:
     return test
 
 
+LARGEST_EXACT = 10**LONGEST_DECIMAL
+
+
 def _decimal_number(bound: Json, place: Place) -> Decimal:
-    text = bound if isinstance(bound, str) else str(_number(bound, place))
+    if isinstance(bound, str):
+        text = bound
+    elif isinstance(bound, int) and not isinstance(bound, bool):
+        text = str(bound) if abs(bound) < LARGEST_EXACT else ""  # exact, however large
+    else:
+        text = str(_number(bound, place))
     if len(text) > LONGEST_DECIMAL or not DECIMAL.fullmatch(text):
-        cure = 'write a number, or text such as "499.90"'
+        cure = DATES if DATE.match(text) else 'write a number, or text such as "499.90"'
         _refuse(place, "pattern-argument", f"{shown(bound)} is no decimal number", cure)
     return Decimal(text)
 
@@ -576,31 +602,46 @@ EXCLUDABLE = ("prefix", "suffix", "equals-ignore-case", "wildcard")
 COMBINING = ("$or", "$and", "$not")
 
 ELSEWHERE: dict[str, str] = {
-    **dict.fromkeys((">", "$gt", "greater-than", "greaterThan", "after"), "gt"),
+    **dict.fromkeys((">", "$gt", "greater-than", "greaterThan", "greater", "after"), "gt"),
     **dict.fromkeys((">=", "ge", "$gte", "min", "minimum"), "gte"),
-    **dict.fromkeys(("<", "$lt", "less-than", "lessThan", "before"), "lt"),
+    **dict.fromkeys(("<", "$lt", "less-than", "lessThan", "less", "before"), "lt"),
     **dict.fromkeys(("<=", "le", "$lte", "max", "maximum"), "lte"),
     **dict.fromkeys(("=", "==", "eq", "$eq", "equals", "exact", "is"), "exactly"),
     **dict.fromkeys(("!=", "ne", "$neq", "$ne", "neq", "not", "except", "$nin"), "anything-but"),
+    **dict.fromkeys(("not-in", "notIn", "notin", "nin", "none-of", "noneOf"), "anything-but"),
     **dict.fromkeys(("startsWith", "starts-with", "$startsWith", "startswith"), "prefix"),
     **dict.fromkeys(("endsWith", "ends-with", "$endsWith", "endswith"), "suffix"),
-    **dict.fromkeys(("like", "glob", "regex", "$regex", "pattern", "matches"), "wildcard"),
+    **dict.fromkeys(("like", "glob", "pattern"), "wildcard"),
     **dict.fromkeys(("$in", "one-of", "oneOf", "any", "$any"), "in"),
     **dict.fromkeys(("$exist", "$exists", "exist", "has"), "exists"),
     **dict.fromkeys(("includes", "substring"), "contains"),
     **dict.fromkeys(("iequals", "equalsIgnoreCase"), "equals-ignore-case"),
 }
 """What other rule languages call our operators."""
+OTHERWISE: dict[str, str] = {
+    **dict.fromkeys(
+        ("regex", "$regex", "regexp", "matches"),
+        "there are no regular expressions here: use `wildcard`, or `when` with `matches`",
+    ),
+    **dict.fromkeys(("missing", "absent"), "write `exists: false`"),
+    **dict.fromkeys(("between", "range"), "write `gte: 1, lte: 5`"),
+    "or": "write the alternatives as a list, `[a, b]`",
+}
+"""What others have an operator for, and how it is said here."""
 
 
 def likely_operator(name: str) -> str | None:
     """The operator that a word which is none was probably meant to be."""
     word = name.lower().replace("_", "-")
-    return word if word in OPERATORS else ELSEWHERE.get(name) or _nearest(word, OPERATORS)
+    if word in OPERATORS:
+        return word
+    return ELSEWHERE.get(name) or ELSEWHERE.get(word) or _nearest(word, OPERATORS)
 
 
 def known_operators(name: str) -> str:
     """The cure for a word that is no operator."""
+    if name.lower() in OTHERWISE:
+        return OTHERWISE[name.lower()]
     likely = likely_operator(name)
     return f'did you mean "{likely}"?' if likely else f"use one of {', '.join(OPERATORS)}"
 

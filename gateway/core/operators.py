@@ -235,7 +235,7 @@ def is_empty(test: Range | DecimalRange) -> bool:
 
 def _bounds(test: Range | DecimalRange) -> list[tuple[str, object]]:
     """The bounds as operators and numbers."""
-    if isinstance(test, Range) and test.low == test.high:
+    if isinstance(test, Range) and test.low == test.high and test.with_low and test.with_high:
         return [("numeric", f'["=", {test.low}]')]
     found: list[tuple[str, object]] = []
     if test.low != -inf:

@@ -37,6 +37,8 @@ Render: TypeAlias = Callable[[Mapping[str, Json]], bytes]
 
 DEFAULT_BODY_BYTES = 1024 * 1024
 HOUR = 3600 * SECOND
+ALL_ROUTES = "(all)"
+"""Stands for a route's name where an event could be matched with none."""
 MOST_EVENTS = 10_000
 """An `each` of a source with more items than this makes nothing: 1 MiB could ask for half a million."""
 MOST_DELIVERIES = 1_000
@@ -205,7 +207,7 @@ def plan(event: Event, routes: Routes) -> Routed:
     try:
         matched = routes.match(event)
     except EventTooWide as error:
-        routed.failures = [Failure("(all)", error.code, str(error), to_inbox=True)]
+        routed.failures = [Failure(ALL_ROUTES, error.code, str(error), to_inbox=True)]
         return routed
     planning = _Planning(event, routes, routed)
     for route in matched:
@@ -235,7 +237,7 @@ class _Planning:
     def add(self, route: Route) -> None:
         """Add what a route whose `match` holds makes of the event."""
         self._route, routed = route, self._routed
-        if route.when is not None and not self._holds(route.when, self._scope, "when"):
+        if route.when is not None and not self._holds(route.when, self._scope):
             return
         once = None
         if route.once is not None:
@@ -274,16 +276,18 @@ class _Planning:
         try:
             items = list_of(target.each(self._scope), MOST_DELIVERIES)
         except ExpressionFailed as error:
-            self._failed(f"endpoint {target.endpoint}, each: {error}", error)
+            self._failed(f"{_place(target)}, each: {error}", error)
             return
-        for item in items:
-            self._add_one(target, Scope(event=self._event.fields, item=item), made)
+        for i, item in enumerate(items):
+            self._add_one(target, Scope(event=self._event.fields, item=item), made, i)
 
-    def _add_one(self, target: Target, scope: Scope | None, made: list[Delivery]) -> None:
-        """Add one delivery; *scope* is that of an item, where it is for one."""
+    def _add_one(
+        self, target: Target, scope: Scope | None, made: list[Delivery], item: int | None = None
+    ) -> None:
+        """Add one delivery; *scope* is that of an item, and *item* its number, where it is for one."""
         name = target.endpoint
         if target.when is not None and not self._holds(
-            target.when, scope or self._scope, f"endpoint {name}, when"
+            target.when, scope or self._scope, target, item
         ):
             return
         form, render = target.form, target.render
@@ -295,18 +299,25 @@ class _Planning:
             try:
                 body = render(scope or self._scope)
             except ExpressionFailed as error:
-                self._failed(f"endpoint {name}: {error}", error)
+                self._failed(f"{_place(target, item)}: {error}", error)
                 return
         made.append(
             Delivery(self._event, len(made), self._route.name, name, form, body, target.name)
         )
 
-    def _holds(self, condition: Compute, scope: Scope, where: str) -> bool:
+    def _holds(
+        self,
+        condition: Compute,
+        scope: Scope,
+        target: Target | None = None,
+        item: int | None = None,
+    ) -> bool:
         """Whether a condition is true; where it fails, what `on_error` says."""
         try:
             return holds(condition, scope)
         except ExpressionFailed as error:
             match_anyway = self._route.on_error is OnError.MATCH
+            where = "when" if target is None else f"{_place(target, item)}, when"
             self._failed(f"{where}: {error}", error, to_inbox=not match_anyway)
             return match_anyway
 
@@ -315,6 +326,14 @@ class _Planning:
         kept = to_inbox and self._route.on_error is not OnError.SKIP
         failure = Failure(name, error.code, f"route {name}, {detail}", kept)
         self._routed.failures = [*self._routed.failures, failure]
+
+
+def _place(target: Target, item: int | None = None) -> str:
+    """A target in words: what people look for in their file."""
+    place = f"endpoint {target.endpoint}"
+    if target.name is not None:
+        place = f"target {target.name}, {place}"
+    return place if item is None else f"{place}, item {item}"
 
 
 def holds(condition: Compute, scope: Mapping[str, Json]) -> bool:

@@ -96,7 +96,97 @@ def test_a_faulty_expression_is_found_when_it_is_compiled(template, words):
 def test_an_unknown_variable_names_the_known_ones():
     with pytest.raises(ExpressionInvalid) as caught:
         X.template("${event.x}")
-    assert caught.value.cure == "use one of body, headers"
+    assert caught.value.cure.startswith("write `body.…`")
+
+
+@pytest.mark.parametrize(
+    ("source", "cure"),
+    [
+        ("event.data.a and event.data.b", "write `&&` for `and`"),
+        ("event.data.a OR event.data.b", "write `||` for `OR`"),
+        ("not event.data.a", "write `!` for `not`"),
+        ("event.data.a = 3", "write `==` for `=`"),
+        ("event.data.a & event.data.b", "write `&&` for `&`"),
+        ("event.data.a | event.data.b", "write `||` for `|`"),
+        (
+            "event.data.a <> 3 and event.data.b = 1",
+            "write `!=` for `<>`, `&&` for `and`, `==` for `=`",
+        ),
+        ("event.data.a === 3", "write `==` for `===`"),
+        ("event.data.a == 3 && event.data.s not in ['a']", "write `!(… in …)` for `not in`"),
+        ("event.data.s in ('a', 'b')", "write `in […]` for `in (`"),
+        ("event.data.s is null", "write `==` for `is`"),
+        ("event.data.s =~ 'x'", "write `….matches(…)` for `=~`"),
+        ("event.data.s contains 'x'", "write `….contains(…)` for `contains`"),
+        ("event.data.and == 'a and b' event.data.not", "see docs/routes.md, Expressions"),
+    ],
+)
+def test_an_operator_of_another_language_is_told_as_cel_writes_it(source, cure):
+    with pytest.raises(ExpressionInvalid) as caught:
+        Expressions(["event"]).expression(source)
+    assert caught.value.cure == cure
+
+
+@pytest.mark.parametrize(
+    ("source", "cure"),
+    [
+        ("data.n > 3", "write `event.data.n`"),
+        ("subject == 'a'", "write `event.subject`"),
+        ("type == 'a'", "`type` is a function of CEL: write `event.type`"),
+        ("body.n > 3", "write `event.data.n`: the body is what a source sees"),
+        ("headers['x'] == 'a'", "only a source sees headers: map what is needed into `data`"),
+        ("evnt.data.n", "write `event.data.n`"),
+        ("days_left < 3", "write `event.data.days_left`; text needs quotes"),
+        ("now() > timestamp(event.time)", "there is no present time: see `event.time`, when it happened"),
+        ("event.time < now", "there is no present time: see `event.time`, when it happened"),
+        ("len(event.data.l) > 1", "write `size(…)`"),
+        ("event.data.s.len() > 1", "write `size(…)`"),
+        ("event.data.s.startWith('a')", "did you mean `startsWith`?"),
+        ("nonsense(1)", "there is no such function: docs/routes.md, Expressions, has those there are"),
+        ("item.x == 1", "`item` needs `each:`, beside what it stands in"),
+        ("event.data.a == None", "write `null`"),
+    ],
+)  # fmt: skip
+def test_a_name_that_nothing_has_is_told_with_what_was_meant(source, cure):
+    with pytest.raises(ExpressionInvalid) as caught:
+        Expressions(["event"]).expression(source)
+    assert caught.value.cure == cure
+
+
+@pytest.mark.parametrize(
+    ("source", "cure"),
+    [
+        ("data.n", "write `body.…`: there is no event yet, but the body of the request"),
+        ("event.data.n", "write `body.…`: there is no event yet, but the body of the request"),
+        ("header['x-id']", "write `headers`"),
+        ("lang", "write `body.lang`; text needs quotes; the variables are body, headers"),
+        ("now()", "there is no present time: what a request comes to depends on it alone"),
+    ],
+)
+def test_in_a_source_it_is_told_of_the_body(source, cure):
+    with pytest.raises(ExpressionInvalid) as caught:
+        X.expression(source)
+    assert caught.value.cure == cure
+
+
+@pytest.mark.parametrize(
+    ("source", "form"),
+    [
+        ('headers["X-Id"]', 'headers["x-id"]'),
+        ("headers['X-ID'] == 'a'", 'headers["x-id"]'),
+        ('headers[?"X-Id"].orValue("")', 'headers[?"x-id"]'),
+        ("headers.X_Id", 'headers["x-id"]'),
+    ],
+)
+def test_a_header_by_a_name_with_capitals_never_has_a_value(source, form):
+    with pytest.raises(ExpressionInvalid, match="lower case") as caught:
+        X.expression(source)
+    assert caught.value.cure == f"write `{form}`"
+
+
+@pytest.mark.parametrize("source", ["'headers[\"X-Id\"]'", "body.headers.X", "headers['x-id']"])
+def test_what_only_looks_like_such_a_header_is_left_alone(source):
+    X.expression(source)
 
 
 names = st.sampled_from(["a", "b", "x-id", "0"])

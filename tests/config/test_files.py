@@ -66,7 +66,10 @@ def test_a_fault_in_one_file_hides_none_in_another(load, team):
     found = told(load(MAIN))
     assert "a.yaml:2:1 unknown-key" in found
     assert any(each.startswith("b.yaml:2:1 yaml-syntax") for each in found)
-    assert any("unknown-endpoint" in each for each in found)  # nobody has a pager
+    assert any(
+        each.startswith("routes.yaml")
+        for each in told(load(MAIN.replace("name: main", "nam: main")))
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,3 +116,62 @@ def test_a_pattern_may_fit_the_file_that_it_stands_in(load):
 def test_an_absolute_pattern_is_taken_as_such(load, team, tmp_path):
     team(a=TEAM_A, b=TEAM_B)
     assert load(MAIN.replace("routes.d/", f"{tmp_path}/routes.d/")).errors == []
+
+
+def test_a_file_that_includes_itself_is_told_so(load, team):
+    text = MAIN.replace("routes.d/*.yaml", "routes.yaml").replace(", pager", "")
+    (problem,) = [p for p in load(text).problems if p.code == "include"]
+    assert (problem.severity, problem.what) == ("warning", "the file includes itself")
+    star = load(text.replace("include: [routes.yaml]", 'include: ["*.yaml"]'))
+    assert [p.code for p in star.problems] == ["unverified"]
+
+
+def test_a_broken_link_is_an_error_and_not_passed_over(load, team, tmp_path):
+    team(a=TEAM_A, b=TEAM_B)
+    (tmp_path / "routes.d" / "z.yaml").symlink_to(tmp_path / "gone.yaml")
+    (problem,) = load(MAIN).errors
+    assert (problem.code, problem.file.rpartition("/")[2]) == ("no-file", "z.yaml")
+
+
+def test_what_may_be_in_a_file_that_cannot_be_read_is_not_told_to_be_missing(load, team):
+    team(
+        a=TEAM_A.replace("routes: [", "routes: [{"),
+        b=TEAM_B.replace("[pager]", "[pager, {group: g}]"),
+    )
+    assert [each.rpartition(" ")[2] for each in told(load(MAIN))] == ["yaml-key"]
+
+
+def test_a_faulty_list_is_told_once_and_not_where_it_is_used(load):
+    text = """\
+version: 1
+lists: {Z: DE}
+endpoints: {cms: {url: "http://127.0.0.1/", sign: none}}
+routes: [{name: a, match: {data: {c: {in: Z}}}, to: [cms]}]
+"""
+    assert [each.rpartition(" ")[2] for each in told(load(text))] == ["wrong-type"]
+
+
+SLIPS = """\
+version: 1
+endpoints:
+  cms: {url: "http://127.0.0.1/", sign: none, timeout: 5s, timeout: 6s}
+  pager: {url: "http://127.0.0.1/", sign: none, timeout: &a 5s}
+  chat: {url: "http://127.0.0.1/", sign: none, timeout: *a}
+routes:
+  - {name: a, match: {data: {n: .nan, m: {prefix: 5}}}, to: [cmz], foo: 1}
+  - {name: b, match: !!map {type: x}, to: [cms], mode: q}
+"""
+
+
+def test_slips_of_yaml_hide_no_other_mistakes(load):
+    assert told(load(SLIPS)) == [
+        "routes.yaml:3:60 yaml-duplicate-key",
+        "routes.yaml:4:58 yaml-anchor",
+        "routes.yaml:5:57 yaml-anchor",
+        "routes.yaml:7:33 yaml-number",
+        "routes.yaml:7:43 pattern-argument",
+        "routes.yaml:7:62 unknown-endpoint",
+        "routes.yaml:7:68 unknown-key",
+        "routes.yaml:8:22 yaml-tag",
+        "routes.yaml:8:56 unknown-value",
+    ]

@@ -1,5 +1,6 @@
 """What a routes file may say, and yet can hardly mean."""
 
+import re
 import time
 from pathlib import Path
 
@@ -8,13 +9,14 @@ from hypothesis import given
 
 from gateway.config.document import Document, read_document
 from gateway.config.evidence import Evidence, Kind
-from gateway.config.lint import MOST_ALIKE, lint
+from gateway.config.lint import CODES, MOST_ALIKE, lint
 from gateway.config.lint_rules import RuleChecks
 from gateway.config.part import Part
 from gateway.core.grammar import PatternInvalid, compile_pattern
 from gateway.core.pattern import Pattern
 from tests.kit.patterns import EVENTS, LISTS, patterns
 
+ROOT = Path(__file__).parents[2]
 HEAD = """\
 version: 1
 sources:
@@ -98,6 +100,11 @@ def test_a_faulty_file_is_not_looked_at(load):
         ("{$and: [{subject: {exists: false}}, {subject: a}]}", "", "missing and be there"),
         ("{$and: [{data.x: {exists: false}}, {data.x: a}]}", "", "missing and be there"),
         ("{type: {prefix: a, suffix: b, exactly: c}}", "a,", "nothing is all of this at once"),
+        ("{data: {n: {gte: 5, lt: 3}}}", "5,", "no number is within {gte: 5, lt: 3}"),
+        ("{data: {n: {gt: 5, lte: 5}}}", "5,", "no number is within {gt: 5, lte: 5}"),
+        ("{data: {n: {decimal: {gt: 5, lte: 5}}}}", "{", "within {decimal: {gt: 5, lte: 5}}"),
+        ("{data: {n: {decimal: {gt: 5, lt: 1}, prefix: a}}}", "{", "nothing is all of this"),
+        ("{event.type: x}", "x", 'did you mean "type"?'),
         ("{data: {n: {prefix: a, gt: 5}}}", "a,", "nothing is all of this at once"),
         ("{type: a, $not: {type: [a, b]}}", "", "its $not excludes what it wants"),
         ("{type: a, data: {x: 1, $not: {x: {lte: 1}}}}", "", "its $not excludes what it wants"),
@@ -398,7 +405,26 @@ def test_a_list_that_no_pattern_names_is_unused(warnings):
         ("{$in: [a, b]}", "{in: [a, b]}"),
         ("{not: [a, b]}", "{anything-but: [a, b]}"),
         ("{equals: a}", "a"),
-        ("{regex: '^a.*'}", '{wildcard: "a*"}'),
+        ("{regex: '^a.*'}", "{prefix: a}"),
+        ("{regex: 'a$'}", "{suffix: a}"),
+        ("{matches: abc}", "{contains: abc}"),
+        (r"{$regex: '^a\.b.*c$'}", '{wildcard: "a.b*c"}'),
+        ("{regexp: '^abc$'}", "abc"),
+        ("{regex: a.b}", 'when: event.data.x.matches("a.b")'),
+        (r"{matches: '^\d+$'}", r'when: event.data.x.matches(r"^\d+$")'),
+        ("{pattern: 'a*'}", '{wildcard: "a*"}'),
+        ("{like: '%a%'}", '{wildcard: "*a*"}'),
+        ("{less: 5}", "{lt: 5}"),
+        ("{greater: 5}", "{gt: 5}"),
+        ("{not_in: [a, b]}", "{anything-but: [a, b]}"),
+        ("{notIn: [a, b]}", "{anything-but: [a, b]}"),
+        ("{not-in: [a, b]}", "{anything-but: [a, b]}"),
+        ("{not_in: EU}", "$not: {x: {in: EU}}"),
+        ("{not: {prefix: a}}", "{anything-but: {prefix: a}}"),
+        ("{between: [1, 5]}", "{gte: 1, lte: 5}"),
+        ("{or: [a, b]}", "[a, b]"),
+        ("{missing: true}", "{exists: false}"),
+        ("{missing: false}", "{exists: true}"),
         ("{contain: a}", "{contains: a}"),
     ],
 )
@@ -420,6 +446,9 @@ def test_a_word_that_can_hardly_be_a_field_is_misspelt(of_match, condition, mean
         "{container: a}",
         "{parent: true}",
         "{pattern: striped}",
+        "{matches: 5}",
+        "{missing: [a]}",
+        "{between: [a, b]}",
         "{has: a}",
         "{name: a}",
         "{prefix: {a: 1}, x: {b: 2}}",
@@ -427,6 +456,22 @@ def test_a_word_that_can_hardly_be_a_field_is_misspelt(of_match, condition, mean
 )
 def test_a_word_that_may_be_a_field_is_left_alone(of_match, condition):
     assert codes(of_match(f"{{data: {{x: {condition}}}}}")) == []
+
+
+def test_a_not_within_data_that_lacks_its_sign_is_told(of_match):
+    (problem,) = of_match("{type: t, data: {not: {kind: page}}}")
+    assert (problem.code, working(problem)) == ("operator-misspelt", "$not: {kind: page}")
+    assert of_match("{type: t, data.not: {kind: page}}") == []
+
+
+def test_an_alternative_with_an_empty_range_is_told(of_match):
+    (problem,) = of_match("{data: {n: [{gte: 5, lt: 3}, 7]}}")
+    assert problem.code == "alternative-unreachable"
+    assert of_match("{data: {n: {gte: 5, lte: 5}}}") == []
+
+
+def test_what_stands_within_a_misspelt_operator_is_not_told_of_as_well(of_match):
+    assert codes(of_match("{type: t, data: {x: {regex: '^a.*b.*'}}}")) == ["operator-misspelt"]
 
 
 def test_a_word_that_events_have_as_a_field_is_one(of_match):
@@ -442,13 +487,69 @@ def test_a_word_that_events_have_as_a_field_is_one(of_match):
         ("{days_left: 5}", 'did you mean "data.days_left"?'),
         ("{severity: high}", 'did you mean "data.severity"?'),
         ("{$or: [{type: a}, {$not: {Type: a}}, {type: b}]}", 'did you mean "type"?'),
-        ("{specversion: '1.0'}", "patterns do not see it"),
+        ("{specversion: '1.0'}", "patterns and expressions do not see it"),
     ],
 )
 def test_an_attribute_that_events_hardly_have_is_told(of_match, match, cure):
     evidence = seen({"data": {"severity": "high"}})
     found = [p for p in of_match(match, evidence) if p.code == "attribute-unknown"]
     assert [cure in p.cure for p in found] == [True]
+
+
+@pytest.mark.parametrize(
+    ("keys", "cure"),
+    [
+        ("when: event.typ == 'x', to: [cms]", 'did you mean "event.type"?'),
+        ("when: event.?Subject.orValue('') == 'x', to: [cms]", 'did you mean "event.subject"?'),
+        ("once: '${event.days_left}', to: [cms]", 'did you mean "event.data.days_left"?'),
+        ("to: [{endpoint: cms, when: event.severity == 1}]", 'did you mean "event.data.severity"?'),
+        (
+            "to: [{endpoint: cms, call: {json: [{a: '${event.tiem}'}]}}]",
+            'did you mean "event.time"?',
+        ),
+        ("to: [{endpoint: cms, when: event.specversion == '1.0'}]", "do not see it"),
+    ],
+)
+def test_an_attribute_that_an_expression_asks_for_in_vain_is_told(warnings, keys, cure):
+    text = f"  - {{name: a, match: {{type: t}}, {keys}}}\n"
+    found = warnings(text, seen({"data": {"severity": 1}}))
+    assert [cure in p.cure for p in found if p.code == "attribute-unknown"] == [True]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "event.data.typ == 'x'",
+        "event.traceparent == 'x'",
+        "event.type == 'event.typ'",
+        "event.source.contains('x')",
+    ],
+)
+def test_what_an_expression_may_ask_for_is_not_told_of(warnings, when):
+    text = f'  - {{name: a, match: {{type: t}}, when: "{when}", to: [cms]}}\n'
+    assert "attribute-unknown" not in codes(warnings(text))
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        ("$(event.type)", "${event.type}"),
+        ("about {{ event.data.x }}", "${event.data.x}"),
+        ("{event.type}", "${event.type}"),
+    ],
+)
+def test_an_expression_in_the_manner_of_others_is_told(warnings, written, form):
+    call = f'{{endpoint: cms, call: {{json: {{a: ["{written}"]}}}}}}'
+    found = warnings(f"  - {{name: a, match: {{type: t}}, to: [{call}, pager]}}\n")
+    assert [(p.code, working(p)) for p in found] == [("literal-expression", form)]
+    body = HEAD.replace("sign: none,", f"sign: none, body: {{a: '{written}'}},", 1)
+    found = warnings(body + "  - {name: a, match: {type: t}, to: [cms, pager]}\n")
+    assert [(p.code, p.line) for p in found] == [("literal-expression", 6)]
+
+
+def test_an_expression_as_it_is_written_here_is_not_told_of(warnings):
+    call = "{endpoint: cms, call: {json: {a: '${event.type} costs $(5) {x}, $${event.type}'}}}"
+    assert warnings(f"  - {{name: a, match: {{type: t}}, to: [{call}, pager]}}\n") == []
 
 
 @pytest.mark.parametrize(
@@ -633,6 +734,21 @@ def test_a_comment_silences_a_warning(warnings, comment, told):
     route = "  - {name: a, match: {type: {anything-but: x}}, to: [cms, pager]}"
     assert codes(warnings(f"{route}{comment}\n")) == told
     assert codes(warnings(f"{comment}\n{route}\n")) == told
+
+
+def test_a_comment_that_silences_nothing_there_is_is_told(warnings):
+    route = (
+        "  - {name: a, match: {type: t}, to: [cms, pager]}  # lint: allow unverified, route-scan\n"
+    )
+    (problem,) = warnings(route)
+    assert (problem.code, problem.cure) == ("allow-unknown", 'did you mean "route-scans"?')
+    assert (problem.line, problem.column) == (LINE, route.index("route-scan") + 1)
+
+
+def test_every_code_of_a_warning_is_known():
+    page = (ROOT / "docs/errors.md").read_text().partition("### Warnings")[2].partition("### ")[0]
+    told = set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE))
+    assert told | {"unverified", "egress", "include"} == CODES
 
 
 def test_a_comment_behind_a_line_is_not_about_the_next(warnings):

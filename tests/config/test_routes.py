@@ -8,6 +8,7 @@ from gateway.core.model import SECOND, BodyForm
 from gateway.core.routing import EndpointConfig
 from gateway.core.verifying import HmacVerifier, NoVerifier, TokenVerifier
 from gateway.loading import check
+from tests.config.conftest import KEY
 
 GOOD = """\
 version: 1
@@ -286,6 +287,110 @@ def test_an_expression_without_its_quotes_is_told_to_have_them(load):
     assert load(text).problems[0].cure == (
         'write `x: {verify: none, event: {type: "${body.a}", id: x}}`'
     )
+
+
+def cure_of(found) -> str:
+    (problem,) = found.errors
+    return problem.cure
+
+
+@pytest.mark.parametrize("value", ["standard-webhooks", "true", "yes"])
+def test_how_to_verify_is_told_where_only_a_word_is_given(load, value):
+    assert cure_of(load(SOURCE.format(f"verify: {value}"))) == (
+        "write `verify: {preset: standard-webhooks, secrets: [{env: NAME}]}`, or spell out `none`"
+    )
+    assert "scheme: hmac" in cure_of(load(SOURCE.format("verify: hmac")))
+    assert cure_of(load(SOURCE.format("verify: noen"))) == 'did you mean "none"?'
+
+
+@pytest.mark.parametrize("value", ["hmac", "true", "standard-webhooks"])
+def test_how_to_sign_is_told_where_only_a_word_is_given(load, value):
+    found = load(ENDPOINT.format(f"url: 'https://example.com/', sign: {value}"))
+    assert cure_of(found) == "write `sign: {secrets: [{env: NAME}]}`, or spell out `none`"
+
+
+def test_what_may_be_a_secret_in_place_of_a_word_is_not_quoted(load):
+    (problem,) = load(ENDPOINT.format(f"url: 'https://example.com/', sign: {KEY}")).errors
+    assert KEY not in str(problem)
+
+
+ROUTE = (
+    "version: 1\nendpoints: {x: {url: 'https://x.example/', sign: none}}\nroutes: [{name: a, {}}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("keys", "what", "cure"),
+    [
+        ("match: , to: [x]", '"match" is empty', "`{}` matches all"),
+        ("match: license.expiring, to: [x]", "is text", "write `match: {type: license.expiring}`"),
+        ("match: [a, b], to: [x]", "is a list", "write `match: {type: [a, b]}`"),
+        ("match: [{type: a}], to: [x]", "is a list", "write a mapping of fields"),
+        ("match: {}, to: x", '"to" is text, where a list belongs', "write `to: [x]`"),
+        ("match: {}, to: []", '"to" is an empty list', "name at least one"),
+        ("match: {}, to: [x], once: event.data.id", "has to be computed", "write `${event.data.id}`"),
+        ("match: {}, to: [x], once: each one", "has to be computed", "into `${…}`"),
+        ("match: {}, to: [{endpoint: x, each: event.data.l, call: {}}]", "computed", "`${event.data.l}`"),
+        ("match: {or: [{type: a}, {type: b}]}, to: [x]", '"or" is taken for a field', "write `$or`"),
+        ("match: {and: [{type: a}]}, to: [x]", '"and" is taken for a field', "write `$and`"),
+        ("match: {not: {type: a}}, to: [x]", '"not" is no attribute', "write `$not`"),
+        ("match: {event: {type: a}}, to: [x]", 'no attribute "event"', "write its fields directly: `match: {type: a}`"),
+        ("match: {data: {at: {lt: 2026-01-01}}}, to: [x]", "no number", "dates are compared in `when`, with timestamp(…)"),
+        ("match: {data: {at: {decimal: {gt: 2026-01-01}}}}, to: [x]", "no decimal", "dates are compared in `when`, with timestamp(…)"),
+        ("match: {type: {regex: a.b}}, to: [x]", "no field", 'write `when: event.type.matches("a.b")`'),
+        ("match: {type: {missing: true}}, to: [x]", "no field", "did you mean `{exists: false}`?"),
+        ("match: {data: {n: [{regex: a.b}]}}, to: [x]", "no operator", "`when` with `matches`"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_route_is_told_once_in_plain_words(load, keys, what, cure):
+    (problem,) = load(ROUTE.replace("{}}]", f"{keys}}}]")).errors
+    assert what in problem.what
+    assert cure in problem.cure
+
+
+@pytest.mark.parametrize(
+    ("keys", "what", "cure"),
+    [
+        ("handler: handlers.cms", "names no function", "write `module:function`"),
+        ("sign: none, retry: [5s]", '"retry" is a list, where a mapping belongs', "write `retry: {schedule: …}`"),
+        ("sign: none, auth: bearer", '"auth" is text', "with some of basic, bearer, header"),
+        ("sign: none, concurrency: 0", '"concurrency" is 0, and less than 1', "larger"),
+        ("sign: none, concurrency: many", '"concurrency" is text, where a whole number belongs', "without quotes"),
+        ("sign: none, owner: [a]", '"owner" is a list, where text belongs', "write one text"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_an_endpoint_is_told_once_in_plain_words(load, keys, what, cure):
+    (problem,) = load(ENDPOINT.format(f"url: 'https://example.com/', {keys}")).errors
+    assert what in problem.what
+    assert cure in problem.cure
+
+
+@pytest.mark.parametrize(
+    ("url", "cure"),
+    [
+        ("${CMS_URL}", "write `url: {env: CMS_URL}`"),
+        ("$CMS_URL", "write `url: {env: CMS_URL}`"),
+        ("https://${HOST}/x", "write all of it, or `{env: NAME}`"),
+    ],
+)
+def test_a_url_is_not_computed(load, url, cure):
+    found = load(ENDPOINT.format(f"url: '{url}', sign: none"))
+    assert [p.code for p in found.errors] == ["url"]
+    assert cure_of(found).startswith(cure)
+
+
+@pytest.mark.parametrize(
+    ("item", "word"), [("{prefix: a}", "operators"), ("[a]", "in the list around it")]
+)
+def test_what_is_no_value_in_a_list_is_told_once(load, item, word):
+    (problem,) = load(f"version: 1\nlists: {{EU: [a, {item}]}}\n").errors
+    assert (problem.code, problem.line, problem.column) == ("wrong-type", 2, 17)
+    assert word in problem.cure
+
+
+def test_an_event_has_a_type(load):
+    (problem,) = load(SOURCE.format("verify: none, event: {type: ''}")).errors
+    assert (problem.code, problem.what) == ("string-too-short", '"type" is empty')
 
 
 @pytest.mark.parametrize("body", ['"${event.data}"', '["${event.data}"]', '{a: "${event.data}"}'])

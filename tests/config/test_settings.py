@@ -65,6 +65,8 @@ def test_an_ipv6_address_is_written_in_brackets():
         ({"egress_port": ["x"]}, "--egress-port", "integer"),
         ({"grace": "soon"}, "--grace", "duration"),
         ({"log": "xml"}, "--log", "json"),
+        ({"log": "xml"}, "--log", '"xml"'),
+        ({"production": "maybe"}, "--production", '"maybe" is neither true nor false'),
     ],
 )
 def test_a_bad_value_names_the_flag(flags, where, word):

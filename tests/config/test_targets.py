@@ -45,6 +45,8 @@ API = "{endpoint: api, call: {}}"
         ("{endpoint: cms, call: {path: '/${item}'}}", "expression"),
         ("{endpoint: cms, call: {path: '/a?b'}}", "call-path"),
         ("{endpoint: cms, call: {path: '/a b'}}", "call-path"),
+        ("{endpoint: cms, call: {path: 'https://evil.example/x'}}", "call-path"),
+        ("{endpoint: cms, call: {path: 'http://${event.data.host}/x'}}", "call-path"),
         ("{endpoint: cms, call: {path: '/../b'}}", "call-path"),
         ("{endpoint: cms, call: {method: TRACE}}", "unknown-value"),
         ("{endpoint: cms, call: {headers: {Host: x}}}", "call-header"),

@@ -483,3 +483,15 @@ def test_what_is_negated_and_true_is_a_miss():
 def test_what_was_seen_is_cut_short():
     ((_, _, seen),) = misses({"a": 1}, {"a": "x" * 1000})
     assert (len(seen), seen[-1]) == (80, "…")
+
+
+@pytest.mark.parametrize(
+    ("bound", "text", "expected"),
+    [
+        ({"gte": 123456789012345678901}, "123456789012345678901", True),
+        ({"gt": 123456789012345678901}, "123456789012345678901", False),
+        ({"lte": 10**99}, "1e99", True),
+    ],
+)
+def test_decimal_is_exact_for_whole_numbers_of_any_size(bound, text, expected):
+    assert compile_pattern({"a": {"decimal": bound}}).matches({"a": text}) is expected

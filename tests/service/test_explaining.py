@@ -194,8 +194,8 @@ def test_an_index_that_says_otherwise_than_the_pattern_is_believed():
 
 
 def test_an_event_that_is_too_wide_matches_nothing_and_says_so(load):
-    match = "{data: {placements: {ref: {anything-but: x}}}}"
-    wide = {**EVENT, "data": {"placements": [{"ref": "y"}] * 100_001}}
+    match = "{data: {placements: {anything-but: x}}}"
+    wide = {**EVENT, "data": {"placements": [0] * 100_001}}
     told = explanation(load(f"{{name: r, match: {match}, to: [cms]}}"), wide)
     assert (told["routes"], told["left_out"], told["requests"]) == ([], 1, [])
     assert "more" in told["failures"][0]
@@ -514,3 +514,9 @@ def test_a_recorded_event_of_a_source_that_is_gone_is_explained(load):
     event = an_event(source="gone")
     result = explained_again(load("{name: r, match: {source: gone}, to: [cms]}"), event, NOW)
     assert result["events"][0]["routes"][0]["fires"] is True
+
+
+def test_a_body_that_its_source_would_refuse_is_not_explained_as_routed(load):
+    large = {**EVENT, "data": {"text": "x" * 1_100_000}}
+    told = explained(load("{name: r, match: {}, to: [cms]}"), "getty", orjson.dumps(large), {}, 0)
+    assert (told["outcome"], told["problem"]["code"]) == ("refused", "body-too-large")

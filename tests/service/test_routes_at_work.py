@@ -247,6 +247,21 @@ async def test_an_each_that_is_no_list_goes_to_the_inbox(run):
         assert "an object, not a list" in (await inbox(gateway))[0]
 
 
+async def test_a_target_that_fails_is_named_with_its_item(run):
+    async with run("""\
+        - name: a
+          match: {}
+          to:
+            - {name: two, endpoint: cms, each: "${event.data.placements}", call: {path: "/${item.url}"}}
+        """) as gateway:
+        await gateway.send("getty", LICENCE)
+        await sent(gateway)
+        assert sorted(detail.partition(": ")[0] for detail in await inbox(gateway)) == [
+            "route a, target two, endpoint cms, item 0",
+            "route a, target two, endpoint cms, item 1",
+        ]
+
+
 async def test_with_reaches_the_handler_as_keyword_arguments(run, tmp_path):
     (tmp_path / "handlers").mkdir()
     (tmp_path / "handlers" / "work.py").write_text(

@@ -44,3 +44,14 @@ def test_an_event_may_nest_deep():
     for _ in range(5_000):
         value = [value]
     assert matches({"a": 1}, {"a": value})
+
+
+@pytest.mark.parametrize("pattern", [{1: 2}, {True: 1}, {"a": {None: [1]}}])
+def test_keys_that_are_not_text_are_refused(pattern):
+    with pytest.raises(ConfigError, match="no name of a field|no operator"):
+        matches(pattern, {"a": 1})
+
+
+def test_a_number_that_no_double_can_hold_matches_nothing_finite():
+    assert not matches({"a": 1}, {"a": 10**400})
+    assert matches({"a": {"gt": 1}}, {"a": 10**400})
