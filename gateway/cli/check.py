@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from gateway.cli.exits import FIX, NO
-from gateway.cli.options import Database, read_settings, setting
+from gateway.cli.options import Database, Routes, read_settings, setting
 from gateway.cli.output import (
     AsJson,
     console,
@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
 
 def check(  # flags
     file: RoutesFile = None,
+    routes: Routes = None,
     database: Database = None,
     production: Annotated[bool | None, setting("production")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
@@ -59,8 +60,10 @@ def check(  # flags
     as_json: AsJson = False,
 ) -> None:
     """Say everything that is wrong with a routes file, and how to mend it. Exit 2 on errors."""
+    if file is not None and routes is not None:
+        raise typer.BadParameter(f"{file} and --routes {routes} are two routes files")
     flags = {
-        "routes": file, "database": database, "production": production,
+        "routes": file or routes, "database": database, "production": production,
         "egress_allow": egress_allow or None, "egress_port": egress_port or None,
     }  # fmt: skip
     settings = read_settings(flags)

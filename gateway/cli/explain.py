@@ -114,8 +114,19 @@ def _checked_routes(file: Path | None, database: Path | None) -> Any:
     settings = read_settings({"routes": file, "database": database})
     checked = check(settings, os.environ, keep=False)
     if checked.routes is None:
+        if file is not None and _is_event(file):
+            raise typer.BadParameter(f"{file} is no routes file; is this an event? --event {file}")
         raise ConfigError(checked.loaded.errors)
     return checked.routes
+
+
+def _is_event(file: Path) -> bool:
+    """Whether a file looks like what a source would post: JSON, and not a routes file written so."""
+    try:
+        content = orjson.loads(file.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return False
+    return isinstance(content, (dict, list)) and "version" not in content
 
 
 def _body(place: str) -> bytes:

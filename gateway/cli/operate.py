@@ -139,13 +139,18 @@ def events(
     if as_json:
         print_json(page)
         return
+    empty = "no events: send one with `gateway send`"
+    if source or event_type or subject or since:
+        empty = "no such events"
+    elif unmatched:
+        empty = "no unmatched events: routes took every one"
     print_table(
         ("id", "type", "subject", "source", "deliveries", "received"),
         (
             (e["id"], e["type"], e["subject"], e["source"], e["deliveries"], ago(e["received_at"]))
             for e in page["items"]
         ),
-        empty="no events: send one with `gateway send`",
+        empty=empty,
     )
 
 
@@ -348,7 +353,8 @@ def replay(
     made = answer["deliveries"]
     _done(
         answer,
-        f"{len(made)} new deliveries: {', '.join(made) or 'no route matches'}",
+        f"{counted(len(made), 'new delivery', 'new deliveries')}:"
+        f" {', '.join(made) or 'no route matches'}",
         as_json=as_json,
     )
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from gateway.core.routing import Routes
@@ -84,19 +84,81 @@ def print_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+WHOLE = frozenset({"id", "delivery", "state", "attempts", "due", "received", "last"})
+"""Columns whose words are copied, or short: they are never folded."""
+LONGEST_WORD = 24
+"""Longer words of other columns are folded where there is no room."""
+GAP = "  "
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Rows under their columns; *empty* where there are none."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "id")
-    count = 0
+    """Rows under their columns; *empty* where there are none.
+
+    In a pipe each row is one line. On a terminal, text goes on below its own column; what finds no
+    room beside ids and states, stands below the row.
+    """
+    out = console()
+    cells = [[_cell(value) for value in row] for row in rows]
+    if not cells:
+        out.print(Text(empty, style="dim"))
+        return
+    for line in _table(columns, cells, out):
+        out.print(line, soft_wrap=True)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Text]], out: Console) -> Iterator[Text]:
+    """The lines of a table, without the columns that are empty in every row."""
+    beside = [i for i in range(len(columns)) if any(row[i].plain for row in rows)]
+    below: list[int] = []
+    widths = {i: max(len(columns[i]), *(row[i].cell_len for row in rows)) for i in beside}
+    if out.is_terminal:
+        least = {
+            i: width if columns[i] in WHOLE else min(width, _longest_word(columns[i], rows, i))
+            for i, width in widths.items()
+        }
+        while _width(beside, least) > out.width and not WHOLE.issuperset(
+            columns[i] for i in beside
+        ):
+            below.insert(0, next(i for i in reversed(beside) if columns[i] not in WHOLE))
+            beside.remove(below[0])
+        while _width(beside, widths) > out.width:
+            wide = [i for i in beside if widths[i] > least[i]]
+            if not wide:
+                break
+            widths[max(wide, key=widths.__getitem__)] -= 1
+    yield _row([[Text(columns[i], style="bold")] for i in beside], [widths[i] for i in beside], 0)
     for row in rows:
-        table.add_row(*map(_cell, row))
-        count += 1
-    if count:
-        console().print(table)
-    else:
-        console().print(Text(empty, style="dim"))
+        lines = [_folded(row[i], widths[i], out) for i in beside]
+        for number in range(max(map(len, lines), default=0)):
+            yield _row(lines, [widths[i] for i in beside], number)
+        told = [Text.assemble((f"{columns[i]} ", "dim"), row[i]) for i in below if row[i].plain]
+        if told:
+            for line in Text(", ").join(told).wrap(out, max(LONGEST_WORD, out.width - len(GAP))):
+                yield Text(GAP) + line
+
+
+def _width(columns: Sequence[int], widths: Mapping[int, int]) -> int:
+    return sum(widths[i] for i in columns) + len(GAP) * (len(columns) - 1)
+
+
+def _longest_word(column: str, rows: Sequence[Sequence[Text]], i: int) -> int:
+    words = (word for row in rows for word in row[i].plain.split())
+    return max(len(column), min(LONGEST_WORD, max(map(cell_len, words), default=0)))
+
+
+def _folded(cell: Text, width: int, out: Console) -> Sequence[Text]:
+    return [cell] if cell.cell_len <= width else list(cell.wrap(out, width))
+
+
+def _row(cells: Sequence[Sequence[Text]], widths: Sequence[int], number: int) -> Text:
+    """One line of a row: each cell's line of that number, padded to its column."""
+    line = Text()
+    for lines, width in zip(cells, widths, strict=True):
+        cell = lines[number] if number < len(lines) else Text()
+        line.append_text(cell)
+        line.append(" " * (width - cell.cell_len) + GAP)
+    line.rstrip()
+    return line
 
 
 def _cell(value: Any) -> Text:

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,7 +76,9 @@ def plan(
     with loading_progress() as progress:
         new = load_leniently(file, progress)
     if new.routes is None:
-        _print_problems(new.errors, as_json=as_json)
+        absent = [e for e in new.errors if e.code == "no-file" and e.file == str(file)]
+        errors = [replace(each, cure="mend the path") for each in absent] or new.errors
+        _print_problems(errors, as_json=as_json)
         raise typer.Exit(FIX)
     with contextlib.suppress(OSError):
         os.nice(NICE)

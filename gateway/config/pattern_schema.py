@@ -24,17 +24,37 @@ FOLDED: Schema = {
         TEXT,
         {
             "type": "object",
-            "properties": {"equals-ignore-case": {**TEXT, "description": "Case is ignored."}},
+            "properties": {
+                "equals-ignore-case": {
+                    **TEXT,
+                    "description": "The same, case ignored.",
+                    "examples": ["img_"],
+                }
+            },
             "required": ["equals-ignore-case"],
             "additionalProperties": False,
         },
     ]
 }
-BOUNDS: Schema = {name: {"type": ["number", "string"]} for name in ("gt", "gte", "lt", "lte")}
+BOUNDS: Schema = {
+    name: {"type": ["number", "string"], "description": text, "examples": [example]}
+    for name, text, example in (
+        ("gt", "A number greater than this; it may be quoted.", 500),
+        ("gte", "This number or a greater one.", "99.90"),
+        ("lt", "A number less than this.", 1000),
+        ("lte", "This number or a lesser one.", "499.90"),
+    )
+}
 EXCLUDED: Schema = {
     "type": "object",
     "properties": {
-        name: _several(TEXT) for name in ("prefix", "suffix", "equals-ignore-case", "wildcard")
+        name: {**_several(TEXT), "description": text, "examples": examples}
+        for name, text, *examples in (
+            ("prefix", "Any text that does not begin so, and whatever is no text.", "test."),
+            ("suffix", "Any text that does not end so, and whatever is no text.", ".tmp"),
+            ("equals-ignore-case", "Anything but this text, case ignored.", "Berlin"),
+            ("wildcard", "Any text that this does not fit; `*` is anything.", "*/raw/*"),
+        )
     },
     "minProperties": 1,
     "maxProperties": 1,

@@ -57,14 +57,25 @@ class Check:
 class Candidate:
     """A rule, and the number of the pattern that it is one of."""
 
-    __slots__ = ("checks", "negates", "number", "rule")
+    __slots__ = ("checks", "judges", "number", "refused", "rule")
 
-    def __init__(self, number: int, rule: Rule, checks: tuple[Check, ...]) -> None:
+    def __init__(
+        self,
+        number: int,
+        rule: Rule,
+        checks: tuple[Check, ...],
+        refused: tuple[tuple[Check, bool], ...],
+        judges: bool,  # noqa: FBT001
+    ) -> None:
         self.number = number
         self.rule = rule
-        self.negates = len(checks) < len(rule)
         self.checks = checks
         """Its conditions, without those that are known to hold where it is found."""
+        self.refused = refused
+        """Conditions that its `$not` refuses, as far as each is refused by itself; and whether everywhere
+        in the event, not just in the elements that count."""
+        self.judges = judges
+        """Whether it has a `$not` that refuses several together, or what is not there."""
 
     def verify(self, chain: Chain | None, seen: Seen) -> None:
         """Note the pattern as found if the rule holds; where a chain is given, in its elements."""
@@ -77,7 +88,16 @@ class Candidate:
                 known = passed[check] = check.passes(seen)
             if not known:
                 return
-        if self.negates or (seen.shared and self._is_judged_together(seen)):
+        together = self.judges
+        for check, everywhere in self.refused:
+            known = passed.get(check)
+            if known is None:
+                known = passed[check] = check.passes(seen)
+            if known:
+                if everywhere or check.number not in seen.shared:
+                    return
+                together = True
+        if together or (seen.shared and self._is_judged_together(seen)):
             focus = self._focus(chain, seen)
             held = holds(self.rule, seen.event, focus)
             seen.look(1 + focus.looked)
@@ -87,8 +107,12 @@ class Candidate:
 
     def _is_judged_together(self, seen: Seen) -> bool:
         """Whether it is not enough that each condition holds somewhere."""
-        shared = [part for part in self.rule if seen.numbers[part.path] in seen.shared]
-        return len(shared) > 1 or any(not part.positive for part in shared)  # type: ignore[union-attr]
+        shared = [
+            part
+            for part in self.rule
+            if isinstance(part, Condition) and seen.numbers[part.path] in seen.shared
+        ]
+        return len(shared) > 1 or any(not part.positive for part in shared)
 
     def _focus(self, chain: Chain | None, seen: Seen) -> Focus:
         """What to look at to judge conditions together.

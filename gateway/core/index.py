@@ -45,17 +45,14 @@ class Index:
         entries: list[Entry] = []
         for number, pattern in enumerate(patterns):
             for rule in pattern.rules:
-                wanted = []
+                wanted = [self._check(p, checks) for p in rule if isinstance(p, Condition)]
+                refused: list[tuple[Check, bool]] = []
+                judges = False
                 for part in rule:
                     if isinstance(part, Negation):
                         self._look_at(part)
-                        continue
-                    if part not in checks:
-                        path_number = self._numbers.setdefault(part.path, len(self._numbers))
-                        checks[part] = Check(part, path_number)
-                        self._trie.add(part, path_number)
-                    wanted.append(checks[part])
-                candidate = Candidate(number, rule, tuple(wanted))
+                        judges |= not self._refuses(part, checks, refused)
+                candidate = Candidate(number, rule, tuple(wanted), tuple(refused), judges)
                 entries.append((candidate, candidate.checks, True))
             if progress is not None and number % REPORT_EVERY == 0:
                 progress(number, len(patterns))
@@ -69,6 +66,33 @@ class Index:
         alike: dict[tuple[Check, ...], tuple[Check, ...]] = {}
         for candidate, *_ in entries:
             candidate.checks = alike.setdefault(candidate.checks, candidate.checks)
+
+    def _check(self, condition: Condition, checks: dict[Condition, Check]) -> Check:
+        """The check of a condition, one for all rules that have it."""
+        check = checks.get(condition)
+        if check is None:
+            path_number = self._numbers.setdefault(condition.path, len(self._numbers))
+            check = checks[condition] = Check(condition, path_number)
+            self._trie.add(condition, path_number)
+        return check
+
+    def _refuses(
+        self,
+        negation: Negation,
+        checks: dict[Condition, Check],
+        refused: list[tuple[Check, bool]],
+    ) -> bool:
+        """Whether a negation comes to conditions none of which may hold; these are added."""
+        conditions: list[Condition] = []
+        for rule in negation.rules:
+            match rule:
+                case (Condition() as only,) if only.positive:
+                    conditions.append(only)
+                case _:
+                    return False
+        everywhere = not negation.path
+        refused += [(self._check(condition, checks), everywhere) for condition in conditions]
+        return True
 
     def _look_at(self, negation: Negation) -> None:
         """Have what is negated read as well: keys with dots may lead to it."""

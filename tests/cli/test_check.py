@@ -80,6 +80,22 @@ def test_warnings_stand_in_the_order_of_the_file(run):
     assert places == [(3, "unverified"), (6, "endpoint-unused")]
 
 
+def test_problems_of_tests_stand_among_those_of_routes_where_they_are(run):
+    text = ROUTES.replace("type: license.expiring, data", "type: license.*, data")
+    test = "tests:\n  - {name: a, event: {type: x}, expect: [cmz]}\n"
+    text = text.replace("endpoints:\n", f"{test}endpoints:\n")
+    places = [(p["line"], p["code"]) for p in json.loads(run(text, "--json").output)["problems"]]
+    assert places == [(5, "unknown-endpoint"), (10, "literal-wildcard")]
+
+
+def test_the_file_can_be_named_as_for_other_commands(run, tmp_path):
+    (tmp_path / "other.yaml").write_text(ROUTES)
+    result = run(None, "--routes", "other.yaml")
+    assert (result.exit_code, "other.yaml: ok" in result.output) == (0, True)
+    both = run(ROUTES, "routes.yaml", "--routes", "other.yaml")
+    assert (both.exit_code, "two routes files" in both.output) == (2, True)
+
+
 @pytest.fixture
 def recorded(tmp_path):
     """Put events into the database that the folder has."""

@@ -132,6 +132,15 @@ def test_of_many_routes_the_nearest_are_shown_and_the_others_counted(run, write)
     assert len(json.loads(run("--json", "--all", stdin=EVENT).output)["events"][0]["routes"]) == 11
 
 
+@pytest.mark.parametrize("content", [EVENT, {"asset": {"id": 1}}, [{"asset": 1}]])
+def test_an_event_in_place_of_the_routes_file_is_recognised(run, folder, content, monkeypatch):
+    (folder / "exp.json").write_text(json.dumps(content))
+    monkeypatch.setenv("COLUMNS", "200")
+    result = run("exp.json", stdin=EVENT)
+    assert result.exit_code == 2
+    assert "is this an event? --event exp.json" in result.output
+
+
 def test_a_file_without_routes_says_so(run, write):
     write()
     result = run(stdin=EVENT)

@@ -1,7 +1,9 @@
 """How commands speak."""
 
+import re
 import sys
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,63 @@ def test_control_characters_do_not_reach_the_terminal():
 def test_moments_are_told_from_now(monkeypatch, moment, text):
     monkeypatch.setattr(output, "_now", lambda: datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC))
     assert output.ago(moment) == text
+
+
+class Terminal(StringIO):
+    """Standard output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+COLUMNS = ("id", "endpoint", "route", "state", "attempts", "due", "owner", "reason")
+ROW = (
+    "dlv_01a20bc652c97a0479536b65_1", "cms-of-the-newsroom", "licence-expiring/pages", "superseded",
+    3, "in 10m", "", "http-503 (after 10 attempts): the service is not to be had at this time",
+)  # fmt: skip
+
+
+@pytest.fixture
+def table(monkeypatch):
+    """What a table looks like, on a terminal of so many columns, or in a pipe."""
+
+    def table(*rows, width: int | None, columns=COLUMNS) -> list[str]:
+        stream = Terminal() if width else StringIO()
+        monkeypatch.setenv("COLUMNS", str(width or ""))
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys, "stdout", stream)
+        output.print_table(columns, rows, empty="none")
+        return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
+
+    return table
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 40])
+def test_on_a_narrow_terminal_ids_and_states_stay_whole_and_nothing_is_lost(table, width):
+    head, first, *rest = table(ROW, width=width)
+    assert first.startswith(ROW[0])
+    assert "superseded" in first
+    assert head.startswith("id")
+    words = " ".join([first, *rest]).replace(",", "").split()
+    assert set(ROW[-1].split()) <= set(words)
+    assert all(len(line) <= max(width, 62) for line in (first, *rest))
+
+
+def test_a_column_that_is_empty_in_every_row_is_left_out(table):
+    assert "owner" not in table(ROW, width=200)[0]
+    assert "owner" in table(ROW, (*ROW[:6], "web-team", ""), width=200)[0]
+
+
+def test_in_a_pipe_each_row_is_a_line_without_spaces_at_its_end(table):
+    long = (*ROW[:-1], "x" * 300)
+    lines = table(long, (*ROW[:-1], ""), width=None)
+    assert len(lines) == 3
+    assert long[-1] in lines[1]
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_a_table_without_rows_says_so(table):
+    assert table(width=80) == ["none"]
 
 
 def test_the_next_command_is_one_that_can_be_typed(monkeypatch, tmp_path):

@@ -245,6 +245,13 @@ def test_a_file_with_errors_is_told_with_its_places_and_exits_2(running):
     assert "cannot be read" in running.run("plan", "gone.yaml").stderr
 
 
+def test_a_file_that_is_not_there_is_to_be_named_anew(running):
+    result = running.run("plan", "nope.yaml")
+    assert result.returncode == 2
+    assert "nope.yaml: no-file: " in result.stderr
+    assert result.stderr.endswith("; mend the path\n")
+
+
 @pytest.mark.parametrize(
     "flags",
     [("--since", "yesterday"), ("--since", "1h", "--until", "2h"), ("--since", "2026-01-01")],

@@ -125,6 +125,14 @@ def test_events_and_deliveries_are_listed(running):
     assert "1. " in shown
 
 
+def test_without_unmatched_events_it_is_said_that_all_were_taken(running):
+    sent(running)
+    assert running.run("events", "--unmatched").stdout == (
+        "no unmatched events: routes took every one\n"
+    )
+    assert running.run("events", "--type", "nothing.such").stdout == "no such events\n"
+
+
 def test_pause_cancel_redeliver_resume(running):
     assert running.run("pause", "workflow").stdout == "workflow is paused\n"
     name = sent(running)
@@ -142,7 +150,7 @@ def test_pause_cancel_redeliver_resume(running):
 def test_replay_makes_new_deliveries(running):
     name = sent(running, "--sample", "asset.updated")
     result = running.run("replay", name)
-    assert result.stdout.startswith("1 new deliveries: dlv_")
+    assert result.stdout.startswith("1 new delivery: dlv_")
 
 
 def test_status_is_a_table_or_json_and_exits_1_when_something_needs_attention(running):

@@ -1,6 +1,7 @@
 """The JSON Schema that editors use."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -58,6 +59,26 @@ def test_every_key_is_described():
         if "description" not in field
     ]
     assert undescribed == []
+
+
+def objects(schema, path: str = "") -> Iterator[tuple[str, dict]]:
+    """Every key of every mapping in a schema, however deep."""
+    match schema:
+        case dict():
+            for key, field in schema.get("properties", {}).items():
+                yield f"{path}.{key}", field
+            for key, inner in schema.items():
+                if key != "examples":
+                    yield from objects(inner, f"{path}.{key}")
+        case list():
+            for inner in schema:
+                yield from objects(inner, path)
+
+
+def test_the_keys_within_operators_are_described_too():
+    found = list(objects(SCHEMA["$defs"]["Operators"]))
+    assert len(found) > len(OPERATORS) + 8
+    assert [path for path, field in found if "description" not in field] == []
 
 
 def is_finite(field: dict) -> bool:

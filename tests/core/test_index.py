@@ -392,3 +392,22 @@ def test_bounds_that_no_number_is_within_match_nothing(wanted):
     for value in (3, 4, 5, "1", "1.0", "0.5"):
         assert Index(compiled).match({"a": value}) == []
         assert not compiled[0].matches({"a": value})
+
+
+def test_what_many_rules_refuse_is_looked_up_and_not_looked_for(monkeypatch):
+    monkeypatch.setattr(extraction, "MOST_LOOKED_AT", 10_000)
+    some = [{"type": "order", "$not": {"items": {"kind": f"k{i}"}}} for i in range(1_000)]
+    found = Index([compile_pattern(each) for each in some])
+    event = {"type": "order", "items": [{"kind": f"k{i}"} for i in range(500, 2_500)]}
+    assert found.match(event) == list(range(500))
+
+
+def test_what_is_refused_in_one_element_only_is_judged_in_that_element():
+    pattern = {"items": {"kind": "image", "$not": {"id": 2}}}
+    found = Index([compile_pattern(pattern)])
+    for items, expected in (
+        ([{"kind": "image", "id": 2}, {"kind": "film", "id": 3}], []),
+        ([{"kind": "image", "id": 3}, {"kind": "film", "id": 2}], [0]),
+        ([{"kind": "image"}], [0]),
+    ):
+        assert found.match({"items": items}) == expected
