@@ -92,8 +92,10 @@ def rows_below(*heads: str) -> list[list[str]]:
 
 
 def cells(line: str) -> list[str]:
-    """The cells of a table's line."""
-    return [cell.strip() for cell in line.strip("|").split("|")]
+    """The cells of a table's line; `\\|` is no end of one."""
+    return [
+        cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))
+    ]
 
 
 def code(cell: str) -> str:
@@ -282,6 +284,63 @@ def posted(
 def test_the_table_of_expressions_is_true(text, value):
     event = orjson.loads(after("In this table, `event` is", "json"))
     assert Expressions(["event"]).template(text)({"event": event}) == flow(value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [list(map(code, row[1:])) for row in rows_below("Operators", "Example", "Value")],
+)
+def test_the_table_of_operators_of_expressions_is_true(expression, value):
+    event = orjson.loads(after("In this table, `event` is", "json"))
+    assert Expressions(["event"]).expression(expression)({"event": event}) == flow(value)
+
+
+def test_every_operator_of_expressions_has_an_example():
+    rows = rows_below("Operators", "Example", "Value")
+    named = {o for row in rows for cell in re.findall(r"`([^`]+)`", row[0]) for o in [cell]}
+    assert named >= {
+        "&&",
+        "||",
+        "!",
+        "==",
+        "!=",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "in",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+    }
+
+
+WANTED = rows_below("I want to", "Write, in a route", "See")
+
+
+@pytest.mark.parametrize(
+    "written", [found[1] for row in WANTED if (found := re.match(r"`([^`]+)`", row[1]))]
+)
+def test_what_the_first_table_says_to_write_is_accepted(written, tmp_path):
+    part = flow(written)
+    value: dict[str, Json] = {
+        "version": 1,
+        "lists": {"EU": ["DE"]},
+        "endpoints": {"cms": {"url": "https://a.example/", "sign": "none", "groups": ["publishers"]}},
+    }  # fmt: skip
+    route = {"name": "a", "match": {"type": "x"}, "to": ["cms"]}
+    if "include" in part:
+        value |= {"routes": [route], **part}
+        put(tmp_path / "routes.d" / "team.yaml", "version: 1\n")
+    else:
+        value["routes"] = [route | part]
+    SCHEMA.validate(value)
+    put(tmp_path / "routes.yaml", orjson.dumps(value).decode())
+    settings = Settings(routes=tmp_path / "routes.yaml", database=tmp_path / "gateway.db")
+    told = {problem.code for problem in check(settings, {}, keep=False).problems}
+    assert told <= {"list-unused", "route-scans"}
 
 
 def test_the_example_of_a_call_makes_the_call_that_stands_below_it(tmp_path):

@@ -171,6 +171,7 @@ class Expressions:
         if "optional_type" in program.return_type().name():
             what = f"`{_excerpt(source)}` may have no value"
             raise ExpressionInvalid(what, "say what it is then: .orValue(…)")
+        _check_constants(env, source)
         plain_value = (
             _plain_value if "?" in source or "optional" in source else cel.Value.plain_value
         )
@@ -186,6 +187,34 @@ class Expressions:
             return _as_json(plain, source)
 
         return compute
+
+
+_CONSTANT = re.compile(
+    r"\b(duration|timestamp)\(\s*(\"[^\"\\]*\"|'[^'\\]*')\s*\)"
+    r"|\.(matches)\(\s*(r?\"[^\"]*\"|r?'[^']*')\s*\)"
+)
+_CURES = {
+    "duration": 'write hours, minutes, seconds: "36h", "90s"',
+    "timestamp": 'write date, time and zone: "2026-12-01T00:00:00Z"',
+    "matches": "mend the regular expression: it is RE2's",
+}
+
+
+def _check_constants(env: Any, source: str) -> None:
+    """Refuse what would fail for every event, since nothing of the event is in it."""
+    for found in _CONSTANT.finditer(source):
+        name = found[1] or found[3]
+        call = found[0] if found[1] else f'""{found[0]}'
+        try:
+            value = env.compile(call).eval(env.Activation({}))
+            failed = value.type() == cel.Type.ERROR
+        except RuntimeError:
+            failed = True
+        if failed:
+            days = re.fullmatch(r"[\"'](\d+)d[\"']", found[2] or "")
+            cure = f"write `days({days[1]})`" if days else _CURES[name]
+            what = f"`{found[0].lstrip('.')}` never has a value"
+            raise ExpressionInvalid(f"`{_excerpt(source)}`: {what}", cure)
 
 
 def _activation(env: Any, variables: Mapping[str, Json]) -> Any:

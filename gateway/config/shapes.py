@@ -263,14 +263,30 @@ Condition = Annotated[str, StringConstraints(min_length=1)]
 """A bare CEL expression that is true or false."""
 
 
+def _said(value: Any) -> Any:
+    """An expression that is there with nothing behind it would be no condition at all."""
+    if value is None:
+        raise PydanticCustomError(
+            "nothing-said",
+            "there is nothing behind it",
+            {"cure": "write an expression, or remove the key"},
+        )
+    return value
+
+
+Said = BeforeValidator(_said)
+
+
 class EventShape(Shape):
     """How plain JSON becomes an event. `${…}` sees `body`, `headers` and, with `each`, `item`."""
 
-    when: Condition | None = Field(None, examples=['headers["x-github-event"] == "push"'])
+    when: Annotated[Condition | None, Said] = Field(
+        None, examples=['headers["x-github-event"] == "push"']
+    )
     """Whether this case is the one: a bare CEL expression over `body` and `headers`. Default: it is."""
     ignore: Literal[True] | None = Field(None, examples=[True])
     """Acknowledge the request and keep nothing of it: for a sender's pings."""
-    each: str | None = Field(None, pattern=EXPRESSION, examples=["${body.assets}"])
+    each: Annotated[str | None, Said] = Field(None, pattern=EXPRESSION, examples=["${body.assets}"])
     """A list: each of its items becomes an event of its own, and `item` stands for it."""
     type: str | None = Field(None, min_length=1, examples=["license.expiring", "${body.kind}"])
     """What happened."""
@@ -505,9 +521,11 @@ class TargetShape(Shape):
     """The endpoint's name."""
     group: Name | None = Field(None, examples=["publishers"])
     """Or a group's: every endpoint that has it among its `groups`."""
-    when: Condition | None = Field(None, examples=['item.system == "wordpress"'])
+    when: Annotated[Condition | None, Said] = Field(None, examples=['item.system == "wordpress"'])
     """Whether to send to it: a bare CEL expression over `event` and, with `each`, `item`."""
-    each: str | None = Field(None, pattern=EXPRESSION, examples=["${event.data.placements}"])
+    each: Annotated[str | None, Said] = Field(
+        None, pattern=EXPRESSION, examples=["${event.data.placements}"]
+    )
     """A list: each of its items becomes a delivery of its own, and `item` stands for it."""
     call: CallShape | None = Field(
         None, examples=[{"path": "/posts/${item.ref}", "json": {"status": "draft"}}]
@@ -552,11 +570,11 @@ class RouteShape(Shape):
         examples=[{"type": "license.expiring", "data": {"days_left": {"lte": 14}}}]
     )
     """Which events: an EventBridge event pattern. `{}` matches all."""
-    when: Condition | None = Field(
+    when: Annotated[Condition | None, Said] = Field(
         None, examples=['event.data.license.channels.exists(c, c == "web")']
     )
     """What patterns cannot say: a bare CEL expression over `event`, asked only where `match` holds."""
-    once: str | None = Field(
+    once: Annotated[str | None, Said] = Field(
         None,
         pattern=EXPRESSION,
         examples=["${event.data.license.id}/${event.data.license.expires_at}"],

@@ -261,7 +261,6 @@ def test_functions_that_users_need(source, value):
         ("days(99999999999999)", "OUT_OF_RANGE"),
         ("days(999999999)", "days"),
         ("event.data.gone.lower()", "Key not found"),
-        ("daysBetween(timestamp('monday'), timestamp(event.data.to))", "daysBetween"),
         ("daysBetween('monday', event.data.to)", "Invalid isoformat"),
         ("dyn(event.?data)", "an optional wants"),
         ("{'a': dyn(event.?gone)}", "an optional wants"),
@@ -315,3 +314,31 @@ def test_expressions_about_one_event_share_what_cel_makes_of_it():
     first = scope.activation
     narrow.evaluated("event.data.days + 2")(scope)
     assert scope.activation is first is not None
+
+
+@pytest.mark.parametrize(
+    ("source", "cure"),
+    [
+        ('duration("14d") > days(1)', "write `days(14)`"),
+        ("duration('soon') > days(1)", "36h"),
+        ('timestamp("2026-12-01") < timestamp(event.time)', "2026-12-01T00:00:00Z"),
+        ('event.data.x.matches("(")', "RE2"),
+    ],
+)
+def test_a_constant_that_never_has_a_value_is_found_when_it_is_compiled(source, cure):
+    with pytest.raises(ExpressionInvalid, match="never has a value") as caught:
+        E_X.condition(source)
+    assert cure in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'duration("36h") > days(1)',
+        'timestamp("2026-12-01T00:00:00Z") < timestamp(event.time)',
+        "event.data.x.matches('^[A-Z]+$')",
+        "event.data.x == 'duration(\\'14d\\')'",
+    ],
+)
+def test_constants_that_have_a_value_are_left_alone(source):
+    E_X.condition(source)

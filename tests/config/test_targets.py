@@ -39,6 +39,8 @@ API = "{endpoint: api, call: {}}"
         ("{endpoint: cms, each: '${event.data}'}", "each-alike"),
         ("{endpoint: cms, each: event.data, call: {}}", "string-pattern-mismatch"),
         ("{endpoint: cms, when: '${event.data.x}'}", "expression"),
+        ("{endpoint: cms, when: }", "nothing-said"),
+        ("{endpoint: cms, each: null, call: {}}", "nothing-said"),
         ("{endpoint: cms, when: event.data +}", "expression"),
         ("{endpoint: cms, when: \"'text'\"}", "expression"),
         ("{endpoint: cms, when: item == 1}", "expression"),
@@ -145,6 +147,8 @@ routes:
 @pytest.mark.parametrize(
     ("keys", "code"),
     [
+        ("when: ", "nothing-said"),
+        ("once: ~", "nothing-said"),
         ("when: event.data.x ==", "expression"),
         ("when: '${event.data.x == 1}'", "expression"),
         ("when: 1 + 1", "expression"),
