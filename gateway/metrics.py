@@ -23,8 +23,10 @@ BOUNDS: tuple[Micros, ...] = tuple(
 
 
 class Metrics(Collector):
-    """Listens to telemetry. At each scrape *lanes* is asked, and whether the routes file as it is now is
-    in force."""
+    """Listens to telemetry.
+
+    At each scrape *lanes* is asked, and whether the routes file as it is now is in force.
+    """
 
     def __init__(
         self, lanes: Callable[[], list[dict[str, Any]]], file_in_force: Callable[[], bool]

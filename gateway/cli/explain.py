@@ -237,7 +237,7 @@ class Printing:
         counts = {e: n for (name, e), n in firing.items() if name == route["name"]}
         mark = ("✗ ", "red")
         if route["fires"]:
-            mark = ("✓ ", "green") if counts else ("– ", "yellow")
+            mark = ("✓ ", "green") if counts else ("○ ", "yellow")
         line = Text.assemble(mark, (route["name"], "bold" if route["fires"] else ""))
         notes = [route["owner"], "shadow: sends nothing" if route["mode"] == "shadow" else None]
         if any(notes):

@@ -140,10 +140,10 @@ def events(
         print_json(page)
         return
     empty = "no events: send one with `gateway send`"
-    if source or event_type or subject or since:
-        empty = "no such events"
-    elif unmatched:
+    if unmatched:
         empty = "no unmatched events: routes took every one"
+    elif source or event_type or subject or since:
+        empty = "no such events"
     print_table(
         ("id", "type", "subject", "source", "deliveries", "received"),
         (

@@ -277,7 +277,11 @@ def _check_attributes(match: Mapping[str, Json], part: Part) -> None:
                 _check_attributes(branch, below.at(i))
         elif name == "$not":
             _check_attributes(value, below)
-        elif name.partition(".")[0] != "data" and isinstance(value, dict) and not value.keys() & set(OPERATORS):
+        elif (
+            name.partition(".")[0] != "data"
+            and isinstance(value, dict)
+            and not value.keys() & set(OPERATORS)
+        ):
             _note_fields(name, value, below)
 
 

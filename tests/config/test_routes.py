@@ -411,6 +411,13 @@ def test_only_data_has_fields(load, match, cure):
     assert (problem.code, problem.cure) == ("pattern-operator", cure)
 
 
+def test_a_dotted_path_into_data_may_have_fields_too(load):
+    routes = load(
+        ROUTE.replace("{}}]", "match: {data.license: {status: active}}, to: [x]}]")
+    ).routes
+    assert routes.routes[0].pattern.matches({"data": {"license": {"status": "active"}}})
+
+
 def test_secrets_that_cannot_be_kept_are_a_problem(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "routes.yaml").write_text(
