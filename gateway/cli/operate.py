@@ -71,12 +71,14 @@ def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
         if name not in known:
             count = counted(waiting["count"], "delivery waits", "deliveries wait")
             troubles.append(f"{count} for {name}, which is not in routes.yaml")
-    if too_wide := state["failing"].pop(ALL_ROUTES, 0):
-        count = counted(too_wide, "event")
-        troubles.append(f"{count} could not be matched with any route: see `gateway inbox`")
-    for route, count in state["failing"].items():
+    for failing in state["failing"]:
+        count = counted(failing["events"], "event")
+        if failing["route"] == ALL_ROUTES:
+            troubles.append(f"{count} could not be matched with any route: see `gateway inbox`")
+            continue
+        owner = f" ({failing['owner']})" if failing["owner"] else ""
         troubles.append(
-            f"expressions of the route {route} failed for {counted(count, 'event')} since the start:"
+            f"expressions of the route {failing['route']}{owner} failed for {count} since the start:"
             " see `gateway inbox`"
         )
     if unreadable:

@@ -141,7 +141,7 @@ class Operate:
             for route in self._routes().routes
         ]
 
-    def owner(self, route: str, endpoint: str) -> str | None:
+    def owner(self, route: str, endpoint: str = "") -> str | None:
         """Who to ask about a delivery: whoever owns its route, else whoever owns its endpoint."""
         routes = self._routes()
         if self._owners[0] is not routes:

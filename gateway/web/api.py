@@ -128,14 +128,18 @@ class _Api:
             {
                 **self._around.status(),
                 "endpoints": self._operate.endpoints(),
-                "failing": {
-                    route: counts["failed"]
-                    for route, counts in self._around.routes().items()
-                    if counts.get("failed")
-                },
+                "failing": self._failing(),
                 "stats": await self._look_up.stats(),
             }
         )
+
+    def _failing(self) -> list[dict[str, Json]]:
+        """The routes with expressions that failed since the start, and who to ask about them."""
+        return [
+            {"route": route, "owner": self._operate.owner(route), "events": counts["failed"]}
+            for route, counts in self._around.routes().items()
+            if counts.get("failed")
+        ]
 
     async def stats(self, _request: Request) -> Response:
         return _json(await self._look_up.stats())

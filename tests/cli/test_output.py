@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import output
+from gateway.cli.operate import _troubles
 from gateway.cli.output import own_command, printable
 
 
@@ -100,3 +101,20 @@ def test_the_next_command_is_one_that_can_be_typed(monkeypatch, tmp_path):
     assert own_command() == "bin/gateway"
     monkeypatch.setattr(sys, "argv", [str(Path("gateway") / "__main__.py")])
     assert own_command().endswith("-m gateway")
+
+
+def test_status_tells_what_needs_a_person_and_whom_to_ask():
+    state = {
+        "ready": True,
+        "routes": {"rejected": ["routes.yaml:3:1: unknown-key: unknown key; remove it"]},
+        "endpoints": [],
+        "stats": {"dead": {}, "scheduled": {}},
+        "failing": [
+            {"route": "reviews", "owner": "rights-team", "events": 2},
+            {"route": "(all)", "owner": None, "events": 1},
+        ],
+    }
+    faulty, failing, too_wide = _troubles(state, 0)
+    assert "the former one stays in force: 1 error, routes.yaml:3:1" in faulty
+    assert failing.startswith("expressions of the route reviews (rights-team) failed for 2 events")
+    assert too_wide.startswith("1 event could not be matched with any route")

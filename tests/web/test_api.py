@@ -184,7 +184,7 @@ async def test_an_event_tells_what_was_withheld_and_status_what_fails(routes_fil
     text = routes_file.read_text()
     text += """\
   - {name: shadow, mode: shadow, match: {}, to: [cms]}
-  - {name: broken, match: {}, when: event.data.gone == 1, to: [cms]}
+  - {name: broken, owner: me, match: {}, when: event.data.gone == 1, to: [cms]}
 """
     routes_file.write_text(text)
     async with Gateway(routes_file) as gateway:
@@ -198,7 +198,7 @@ async def test_an_event_tells_what_was_withheld_and_status_what_fails(routes_fil
             async with session.get("/metrics") as answer:
                 metrics = await answer.text()
         assert (withheld["route"], withheld["reason"]) == ("shadow", "shadow")
-        assert failing == {"broken": 1}
+        assert failing == [{"route": "broken", "owner": "me", "events": 1}]
         assert 'gateway_route_events_total{outcome="failed",route="broken"} 1.0' in metrics
         assert 'gateway_route_events_total{outcome="shadow",route="shadow"} 1.0' in metrics
 
