@@ -65,8 +65,8 @@ def append(cursor: sqlite3.Cursor, appends: Sequence[Append]) -> list[list[Recei
         (
             (delivery, arrival.event.received_at)
             for arrival, fired in fresh
-            for delivery in arrival.deliveries
-            if delivery.route not in fired
+            for delivery in arrival.routed.deliveries
+            if not fired or delivery.route not in fired
         ),
     )
     insert_many(cursor, KEEP_IN_INBOX, [inbox_row(entry) for entry in noted])
@@ -190,7 +190,9 @@ def _event_row(arrival: Arrival, fired: Collection[str]) -> tuple[Any, ...]:
         start,
         end,
         digest_of(body, head, data),
-        sum(delivery.route not in fired for delivery in routed.deliveries),
+        sum(each.route not in fired for each in routed.deliveries)
+        if fired
+        else len(routed.deliveries),
         len(routed.matched),
     )
 
