@@ -88,6 +88,8 @@ class Findings:
     """By route and reason (`shadow`, `once`): for how many events, before and now."""
     failing: dict[str, Failing] = field(default_factory=lambda: defaultdict(Failing))
     evidence: dict[str, Evidence] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    """Who to ask about a route, by its name: of the new file, else of the old one."""
     events: int = 0
     unheard: Counter[str] = field(default_factory=Counter)
     """Events of sources that only one of the files has, by source."""
@@ -108,6 +110,9 @@ class Backtest:
         self, old: Routes, new: Routes, *, alike: Collection[str] = (), examples: int = 3
     ) -> None:
         self.findings = Findings()
+        self.findings.owners = {
+            route.name: route.owner for route in (*old.routes, *new.routes) if route.owner
+        }
         self._examples = examples
         evidence = self.findings.evidence
         evidence |= {r.name: Evidence() for r in new.routes if r.name not in alike}

@@ -105,7 +105,12 @@ def _part(change: Change, findings: Findings, stats: Mapping[str, Json]) -> dict
 
 def _deliveries(findings: Findings) -> list[dict[str, Json]]:
     rows = [
-        {"route": route, "endpoint": endpoint, **asdict(tally)}
+        {
+            "route": route,
+            "endpoint": endpoint,
+            "owner": findings.owners.get(route),
+            **asdict(tally),
+        }
         for (route, endpoint), tally in findings.tallies.items()
     ]
     return sorted(rows, key=lambda row: (*(-row[kind] for kind in KINDS), *map(row.get, PLACE)))
@@ -231,9 +236,14 @@ def _print_deliveries(result: Mapping[str, Json]) -> None:
         return
     _heading("deliveries")
     print_table(
-        ("  route", "endpoint", *KINDS, "same"),
+        ("  route", "endpoint", *KINDS, "same", "owner"),
         (
-            (f"  {row['route']}", row["endpoint"], *(_number(row[k]) for k in (*KINDS, "same")))
+            (
+                f"  {row['route']}",
+                row["endpoint"],
+                *(_number(row[kind]) for kind in (*KINDS, "same")),
+                row["owner"],
+            )
             for row in rows
         ),
         empty="",

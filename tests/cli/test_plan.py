@@ -19,9 +19,11 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app, code_of
+from gateway.cli.planned import _deliveries
 from gateway.core.errors import GatewayError
 from gateway.core.model import SECOND
 from gateway.core.retry import GiveUp
+from gateway.planning import Findings
 from gateway.store.rows import EventRow, data_columns, digest_of, packed
 from gateway.store.sqlite import SqliteStore
 from tests.kit.build import a_lease, an_arrival, an_event
@@ -568,3 +570,13 @@ def test_broken_off_at_a_database_it_leaves_the_folder_as_it_was(folder):
     code, shown, output = at_a_terminal(folder, until="reading events", number=signal.SIGINT)
     assert (code, output, "Traceback" in shown) == (130, "", False)
     assert files(folder) == before
+
+
+def test_who_owns_a_route_is_told_beside_its_deliveries():
+    findings = Findings(owners={"a": "rights-team"})
+    findings.tallies["a", "cms"].dropped = 1
+    findings.tallies["b", "cms"].dropped = 1
+    assert [(row["route"], row["owner"]) for row in _deliveries(findings)] == [
+        ("a", "rights-team"),
+        ("b", None),
+    ]
