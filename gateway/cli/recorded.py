@@ -150,4 +150,9 @@ class OfFile:
             remove_empty_log(self._settings.database)
 
     def _run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        return self._runner.run(work)
+        try:
+            return self._runner.run(work)
+        except (
+            asyncio.CancelledError
+        ):  # by Ctrl-C, which the runner does not always turn back into it
+            raise KeyboardInterrupt from None
