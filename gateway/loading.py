@@ -51,9 +51,8 @@ def check(
 
     Development secrets that are made up on the way are written down if *keep*. *stand_in* tells,
     for an endpoint's name, the URL to use instead of its own, if any. *progress* is told what is being
-    done, and how much of it has been. *evidence* is what is known of the data, beside the events of the
-    tests. When the file cannot be used, the handlers' modules are as they
-    were before.
+    done, and how much of it has been. *evidence* is what is known of the data, beside the events of
+    the tests. When the file cannot be used, the handlers' modules are as they were before.
     """
     handlers = Handlers(settings.routes.parent.absolute())
     secrets = SecretBook(environment, settings.development_secrets, keep)

@@ -116,23 +116,16 @@ async def _recorded(settings: "Settings") -> "Evidence":
     """What the newest recorded events hold; nothing where there is no database that can be read."""
     from gateway.config.evidence import Evidence
     from gateway.core.errors import GatewayError
-    from gateway.store.sqlite.database import check_schema, log_path, remove_empty_log
-    from gateway.store.sqlite.read import Reader
+    from gateway.store.sqlite.read import reading
 
     evidence = Evidence()
     if not settings.database.is_file():
         return evidence
-    had_log = log_path(settings.database).exists()
-    reader = Reader(settings.database)
     try:
-        check_schema(await reader.schema())
-        await _look_at_newest(reader, evidence)
+        async with reading(settings.database) as reader:
+            await _look_at_newest(reader, evidence)
     except GatewayError:  # it is of another version, or busy: evidence is a help, and no more
         pass
-    finally:
-        await reader.close()
-        if not had_log:
-            remove_empty_log(settings.database)
     return evidence
 
 

@@ -158,18 +158,10 @@ def _recorded(
 
 async def _read_event(path: Path, name: EventId) -> Event:
     from gateway.store.rows import event_of
-    from gateway.store.sqlite.database import check_schema, log_path, remove_empty_log
-    from gateway.store.sqlite.read import Reader
+    from gateway.store.sqlite.read import reading
 
-    had_log = log_path(path).exists()
-    reader = Reader(path)
-    try:
-        check_schema(await reader.schema())
+    async with reading(path) as reader:
         row = await reader.event_row(name)
-    finally:
-        await reader.close()
-        if not had_log:
-            remove_empty_log(path)
     if row is None:
         raise NotFound(f"there is no event {name} in {path}", cure="see `gateway events`")
     event = event_of(row)

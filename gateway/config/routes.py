@@ -26,10 +26,9 @@ from gateway.core.grammar import (
     PatternInvalid,
     known_operators,
 )
-from gateway.core.index import Index
 from gateway.core.model import Json
 from gateway.core.pattern import Pattern
-from gateway.core.routing import Compute, OnError, Route, Routes, Target
+from gateway.core.routing import Compute, OnError, Route, Routes, Target, indexed
 
 REPORT_EVERY = 500
 
@@ -86,15 +85,12 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
     )
     loaded = Loaded(None, files.in_order(_worth_telling(files)), files, routes.parts)
     if not loaded.errors:
-        loaded.routes = Routes(
+        loaded.routes = indexed(
             sources=built_sources,
             endpoints=built_endpoints,
-            routes=tuple(routes.built),
-            index=Index(
-                [route.pattern for route in routes.built],
-                partial(around.progress, "indexing routes"),
-            ),
+            routes=routes.built,
             fingerprint=files.fingerprint,
+            progress=partial(around.progress, "indexing routes"),
         )
     return loaded
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 from gateway.core.errors import EventTooWide, ExpressionFailed
-from gateway.core.index import Index
+from gateway.core.index import Index, Progress
 from gateway.core.model import (
     SECOND,
     BodyForm,
@@ -187,13 +187,14 @@ def indexed(
     endpoints: Mapping[str, EndpointConfig],
     routes: Sequence[Route],
     fingerprint: str = "",
+    progress: Progress | None = None,
 ) -> Routes:
-    """The routes with the index of their patterns."""
+    """The routes with the index of their patterns, of which *progress* is told."""
     return Routes(
         sources=sources,
         endpoints=endpoints,
         routes=tuple(routes),
-        index=Index([route.pattern for route in routes]),
+        index=Index([route.pattern for route in routes], progress),
         fingerprint=fingerprint,
     )
 

@@ -139,13 +139,13 @@ class BoundEndpoint:
 
 def call_record(call: Call, outcome: Outcome, duration: Micros) -> CallRecord:
     """What is kept of a call under its attempt."""
-    answered = isinstance(outcome, (Accepted, Refused))
+    status = reason = None
+    if isinstance(outcome, (Accepted, Refused)):
+        status = outcome.response.status
+    else:
+        reason = getattr(outcome, "reason", None)
     return CallRecord(
-        method=call.method,
-        url=call.url,
-        status=outcome.response.status if isinstance(outcome, (Accepted, Refused)) else None,
-        reason=None if answered else getattr(outcome, "reason", None),
-        duration=duration,
+        method=call.method, url=call.url, status=status, reason=reason, duration=duration
     )
 
 

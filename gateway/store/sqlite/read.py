@@ -3,7 +3,8 @@
 Reads are short and paged: an open read keeps checkpoints from finishing, and the log grows.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,13 @@ import orjson
 
 from gateway.core.model import EventId, Json, Micros, delivery_id, rfc3339
 from gateway.store.rows import EventRow, open_envelope
-from gateway.store.sqlite.database import statement, translated
+from gateway.store.sqlite.database import (
+    check_schema,
+    log_path,
+    remove_empty_log,
+    statement,
+    translated,
+)
 
 READ_EVENT = statement("read_event")
 READ_RECORDED = statement("read_recorded")
@@ -180,6 +187,23 @@ class Reader:
             _shown(dict(zip(names, row, strict=True)))
             for row in await self.rows(sql, tuple(parameters))
         ]
+
+
+@asynccontextmanager
+async def reading(path: Path) -> AsyncIterator[Reader]:
+    """A reader of a database that no gateway need have open; its folder is left as it was.
+
+    Raises what `check_schema` raises for a database of another version.
+    """
+    had_log = log_path(path).exists()
+    reader = Reader(path)
+    try:
+        check_schema(await reader.schema())
+        yield reader
+    finally:
+        await reader.close()
+        if not had_log:
+            remove_empty_log(path)
 
 
 def _first_id(moment: Micros) -> str:
