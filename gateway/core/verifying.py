@@ -54,6 +54,12 @@ class Inbound:
     """Names that occurred more than once; `headers` has the last value of each."""
     body: bytes
     received_at: Micros
+    target: bytes = b""
+    """The path and the query, as sent."""
+    peer: str = ""
+    """The address that it came from, as far as trusted proxies vouch for it."""
+    proxied: bool = False
+    """Whether a trusted proxy handed it on: what such a proxy says in headers can be believed."""
 
 
 @dataclass(slots=True)

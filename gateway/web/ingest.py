@@ -103,7 +103,16 @@ class PublicApp:
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise EncodingUnsupported("the body is compressed", cure="send it as it is")
         body = await _read_body(receive, source, headers.get(b"content-length"))
-        request = Inbound(scope["method"], headers, repeated, body, self._ingest.now())
+        target, query = scope["raw_path"], scope["query_string"]
+        request = Inbound(
+            scope["method"],
+            headers,
+            repeated,
+            body,
+            self._ingest.now(),
+            target=target + b"?" + query if query else target,
+            peer=scope["client"][0] if scope["client"] else "",
+        )
         received = await self._ingest.receive(source, request)
         return source.ack, [JSON], _acknowledgement(received)
 
