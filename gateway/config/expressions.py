@@ -20,6 +20,7 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
+import orjson
 from cel_expr_python import cel
 from cel_expr_python.ext.ext_optional import ExtOptional
 from cel_expr_python.ext.ext_strings import ExtStrings
@@ -220,10 +221,35 @@ def _check_constants(env: Any, source: str) -> None:
 def _activation(env: Any, variables: Mapping[str, Json]) -> Any:
     """The variables as CEL sees them: made once for all the expressions that look at one event."""
     if not isinstance(variables, Scope):
-        return env.Activation(variables)
+        return _checked_activation(env, variables)
     if variables.activation is None:
-        variables.activation = env.Activation(variables)
+        variables.activation = _checked_activation(env, variables)
     return variables.activation
+
+
+def _checked_activation(env: Any, variables: Mapping[str, Json]) -> Any:
+    """The library cuts text at U+0000 on its way in. What it would say of the rest is not to be believed."""
+    if _may_hold_nul(variables) and _holds_nul(dict(variables)):
+        raise ExpressionFailed(
+            "there is a U+0000 in what expressions look at, and CEL would cut the text there"
+        )
+    return env.Activation(variables)
+
+
+def _may_hold_nul(variables: Mapping[str, Json]) -> bool:
+    """A look that costs little: what passes it is walked through."""
+    try:
+        return b"\\u0000" in orjson.dumps(dict(variables), option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # nothing that JSON can hold is among them
+        return True
+
+
+def _holds_nul(value: Json) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(map(_holds_nul, value)) or any(map(_holds_nul, value.values()))
+    return isinstance(value, list) and any(map(_holds_nul, value))
 
 
 def _plain_value(value: Any) -> Any:

@@ -200,7 +200,7 @@ steps = st.lists(
 ).map("".join)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 63) - 1) | st.floats(allow_nan=False)
-    | st.text(max_size=5),
+    | st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
     max_leaves=10,
 )  # fmt: skip
@@ -220,6 +220,23 @@ def test_getters_agree_with_cel(path, body):
         slow = ExpressionFailed
     assert quick == slow
     assert type(quick) is type(slow)
+
+
+@pytest.mark.parametrize(
+    "body", ["ab\0cd", ["\0"], {"a": {"b\0": 1}}, {"a": ["x", {"b": "\0"}]}, {1 << 70: "\0"}]
+)
+def test_text_that_cel_would_cut_at_a_nul_fails_the_expression(body):
+    """The library's strings end at U+0000: what it would say of the rest is not to be believed."""
+    with pytest.raises(ExpressionFailed, match=r"U\+0000"):
+        X.expression("body == body")({"body": body, "headers": {}})
+
+
+def test_a_plain_path_hands_on_a_nul_as_it_is():
+    assert X.expression("body.a")({"body": {"a": "ab\0cd"}, "headers": {}}) == "ab\0cd"
+
+
+def test_text_that_only_spells_a_nul_is_left_alone():
+    assert X.expression("size(body)")({"body": r"\u0000", "headers": {}}) == 6
 
 
 E_X = Expressions(["event", "item"])
