@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
+from gateway.core.egress import Network
 from gateway.core.errors import EventTooWide, ExpressionFailed
 from gateway.core.index import Index, Progress
 from gateway.core.model import (
@@ -80,6 +81,8 @@ class Source:
     verifier: Verifier
     verified: bool = True
     """False where `verify: none` was spelled out."""
+    networks: tuple[Network, ...] = ()
+    """The addresses that it may come from; none: any."""
     cases: tuple[EventCase, ...] = ()
     """Of its `event:`; none: CloudEvents, or the body shape that Standard Webhooks recommends."""
     dedupe_key: Compute | None = None
