@@ -23,14 +23,16 @@ from gateway.config.private import write_private
 from gateway.config.settings import Settings
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND, Json, Micros
-from gateway.core.routing import Routes
+from gateway.core.routing import Routes, Source
 from gateway.flows.claim import Claim
 from gateway.flows.deliver import Deliver
+from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest
 from gateway.flows.lanes import Lanes
 from gateway.flows.operate import Operate
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
+from gateway.flows.verify import Verify
 from gateway.loading import Checked, check
 from gateway.logs import LogListener
 from gateway.metrics import Metrics
@@ -94,6 +96,7 @@ class Service:
         self._serving: list[asyncio.Task[None]] = []
         self._hurried = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._keeping = asyncio.Lock()
         self.telemetry = Telemetry()
         self._assemble()
 
@@ -151,6 +154,7 @@ class Service:
             store=store,
             lanes=lanes,
             deliver=self._deliver,
+            verify=Verify(self._sender, clock, telemetry),
             clock=clock,
             telemetry=telemetry,
             first_serial=secrets.randbits(48),
@@ -169,7 +173,8 @@ class Service:
         telemetry.listen(self._metrics)
         self._watchdog = Watchdog(telemetry, self._handler_places)
         self._watcher = Watcher(self._routes_files, self._handler_packages, self.reload)
-        self._public = PublicApp(self._ingest, self._ready)
+        handshakes = Handshakes(self._keep_secret, telemetry)
+        self._public = PublicApp(self._ingest, handshakes, self._ready)
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -270,6 +275,17 @@ class Service:
         if not token:
             raise _bad_token_file(f"{path} is empty")
         return token
+
+    async def _keep_secret(self, source: Source, secret: str) -> bool:
+        """Put a secret that came by a handshake where the source looks for it, if it has none yet."""
+        path = Path(source.secret_file or "")
+        async with self._keeping:
+            present = await asyncio.to_thread(_text_of, path)
+            if present is not None or not secret:
+                return present == secret != ""
+            await asyncio.to_thread(write_private, path, f"{secret}\n".encode())
+        await self.reload()
+        return True
 
     # -- routes ------------------------------------------------------------------------------------
 
@@ -374,6 +390,14 @@ def _log_progress(what: str, done: int, total: int) -> None:
     """Say how far a reload of very many routes has come."""
     if total >= MANY_ROUTES and done % (total // 5) < 500:
         logging.getLogger("gateway").info(what, extra={"done": done, "total": total})
+
+
+def _text_of(path: Path) -> str | None:
+    """What a file of one line holds; None where it is not there."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
 
 
 def _absolute(path: Path | None) -> str | None:

@@ -405,7 +405,11 @@ class Gateway:
             "application/cloudevents+json" if b'"specversion"' in body else "application/json"
         )
         headers = found.verifier.sign(
-            body, self.clock.now(), method="POST", request_id=f"msg_{secrets.token_hex(8)}"
+            body,
+            self.clock.now(),
+            method="POST",
+            request_id=f"msg_{secrets.token_hex(8)}",
+            target=f"/in/{source}".encode(),
         )
         return await self.post(source, body, {**headers, "content-type": content_type})
 

@@ -50,6 +50,11 @@ def text_or_mapping(value: Any) -> str:
     return "<mapping>" if isinstance(value, dict) else "<text>"
 
 
+def list_or_mapping(value: Any) -> str:
+    """The tag of a value that is a list or a mapping."""
+    return "<list>" if isinstance(value, list) else "<mapping>"
+
+
 # -- secrets and references ----------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from gateway.config.handshake_shapes import HandshakesShape
 from gateway.config.pattern_schema import SCALAR, pattern_definitions
 from gateway.config.quantities import Duration, Rate, Size
 from gateway.config.shape import (
@@ -28,6 +29,7 @@ from gateway.config.shape import (
     SecretReference,
     Secrets,
     Shape,
+    list_or_mapping,
     text_or_mapping,
 )
 from gateway.config.verify_shapes import Also, Verify
@@ -104,14 +106,10 @@ class EventShape(Shape):
         return self
 
 
-def _list_or_mapping(value: Any) -> str:
-    return "<list>" if isinstance(value, list) else "<mapping>"
-
-
 Events = Annotated[
     Annotated[EventShape, Tag("<mapping>")]
     | Annotated[list[EventShape], Field(min_length=1), Tag("<list>")],
-    Discriminator(_list_or_mapping),
+    Discriminator(list_or_mapping),
 ]
 
 
@@ -140,6 +138,8 @@ class SourceShape(Shape):
         default_factory=list, examples=[[{"scheme": "ip_allow", "cidrs": ["192.30.252.0/22"]}]]
     )
     """What has to hold besides `verify`: all of it."""
+    handshake: HandshakesShape | None = Field(None, examples=[{"preset": "slack"}])
+    """Requests by which the sender makes sure that it is expected, answered at once: one, or a list."""
     public_url: str | None = Field(None, examples=["https://hooks.example.com/in/acme"])
     """The URL that this sender was given, for senders that sign it; default: `--public-url` with /in/NAME."""
     event: Events | None = Field(

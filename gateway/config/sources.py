@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 from gateway.config.expressions import Expressions
+from gateway.config.handshakes import build_handshakes, described, secret_file
 from gateway.config.part import Part
 from gateway.config.shapes import EventShape, SourceShape
 from gateway.config.verifiers import (
@@ -19,6 +21,8 @@ from gateway.config.verify_shapes import AddressAllow, MessageSignatureVerify, P
 from gateway.core.egress import Network
 from gateway.core.model import SECOND
 from gateway.core.routing import Compute, EventCase, Source
+from gateway.core.schemes.credentials import TokenVerifier
+from gateway.core.schemes.sns import SnsVerifier, subscribe_url
 from gateway.core.verifying import Verifier
 
 SIGNED_CONTENT = "signed-content"
@@ -38,7 +42,9 @@ def each_expressions() -> Expressions:
 
 def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
     """The source that *shape* describes; None where it cannot be built, which is noted."""
-    verifier, allowed = _verifier(name, shape, part)
+    shaken = described(shape, part.at("handshake"))
+    file = secret_file(shape, [each for each, _ in shaken], part.base)
+    verifier, allowed = _verifier(name, shape, part, awaited=file)
     cases = _cases(shape, part.at("event"))
     key = shape.dedupe.key
     dedupe_key = None
@@ -54,6 +60,9 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         verified=shape.verify != "none"
         or any(not isinstance(each, AddressAllow) for each in shape.also),
         networks=allowed,
+        handshakes=build_handshakes(shaken, verifier, file),
+        confirmation=subscribe_url if isinstance(verifier, SnsVerifier) else None,
+        secret_file=None if file is None else str(file),
         cases=cases,
         dedupe_key=dedupe_key,
         dedupe_window=shape.dedupe.window,
@@ -114,12 +123,17 @@ def _data(
 
 
 def _verifier(
-    name: str, shape: SourceShape, part: Part
+    name: str, shape: SourceShape, part: Part, *, awaited: Path | None
 ) -> tuple[Verifier | None, tuple[Network, ...]]:
     """What proves this sender, and the addresses that it may come from (none: any)."""
     around = part.around.public_url
     builder = VerifierBuilder(shape.public_url or (f"{around}/in/{name}" if around else ""))
-    verifier = builder.build(shape.verify, part.at("verify"))
+    if awaited is not None and not awaited.exists():
+        what = f"its secret has not come yet: until a handshake brings it, {awaited} is not there"
+        part.at("verify").warning("secret-awaited", what, "create the webhook at the sender now")
+        verifier: Verifier | None = TokenVerifier(())  # which nobody has
+    else:
+        verifier = builder.build(shape.verify, part.at("verify"))
     others: list[Verifier] = []
     allowed: list[Network] = []
     for i, each in enumerate(shape.also):

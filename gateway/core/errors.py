@@ -8,11 +8,15 @@ GatewayError
 │   ├── BodyTooLarge         ├── BodyEmpty
 │   ├── BodyMalformed        ├── MediaTypeUnsupported
 │   ├── EncodingUnsupported  ├── RateLimited
+│   ├── AddressNotAllowed    ├── HandshakeFailed
 │   └── ParameterInvalid     └── Unauthorised
 ├── NotFound                 the operator asked for what is not there
 ├── Conflict                 the operator asked for what cannot be done now
+│   └── CannotSign           only the sender can: what is known here is its public key
 ├── StoreUnavailable         try again later; nothing was kept
 │   └── StoreInUse           another process has the database
+├── CertificateUnavailable   try again later: who sent this cannot be told now
+├── ConfirmationFailed       try again later: a subscription could not be confirmed
 ├── Draining                 try again on another node, or in a moment
 ├── SchemaTooNew             run the newer gateway that wrote the database
 ├── BodyCorrupt              restore a backup: stored bytes have changed
@@ -121,6 +125,19 @@ class VerificationFailed(RequestRefused):
         self.outcome = outcome
 
 
+class AddressNotAllowed(RequestRefused):
+    """The source takes requests from other addresses only."""
+
+    code = "ip-not-allowed"
+    outcome = "ip_not_allowed"
+
+
+class HandshakeFailed(RequestRefused):
+    """A handshake that is none, or one that may not be repeated."""
+
+    code = "handshake-failed"
+
+
 class BodyTooLarge(RequestRefused):
     """The body exceeds the limit of its source."""
 
@@ -189,6 +206,18 @@ class Conflict(GatewayError):
     code = "conflict"
 
 
+class CannotSign(Conflict):
+    """Nothing can be signed in a source's name: its key is a public one, or stands in its URL."""
+
+    code = "cannot-sign"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "only the real sender can send as this source",
+            cure="try its mapping with `gateway explain`, or post to the source what the sender posted",
+        )
+
+
 class StoreUnavailable(GatewayError):
     """The database cannot commit now: nothing of this call was kept."""
 
@@ -205,6 +234,18 @@ class SchemaTooNew(GatewayError):
     """The database was written by a newer gateway."""
 
     code = "schema-too-new"
+
+
+class CertificateUnavailable(GatewayError):
+    """The certificate that a request names cannot be fetched, so it is neither taken nor refused."""
+
+    code = "certificate-unavailable"
+
+
+class ConfirmationFailed(GatewayError):
+    """The sender's own service did not take the confirmation of its subscription."""
+
+    code = "confirmation-failed"
 
 
 class Draining(GatewayError):

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from gateway.core.egress import Network
 from gateway.core.errors import EventTooWide, ExpressionFailed
+from gateway.core.handshake import Handshake
 from gateway.core.index import Index, Progress
 from gateway.core.model import (
     SECOND,
@@ -83,6 +84,11 @@ class Source:
     """False where `verify: none` was spelled out."""
     networks: tuple[Network, ...] = ()
     """The addresses that it may come from; none: any."""
+    handshakes: tuple[Handshake, ...] = ()
+    confirmation: Callable[[bytes], str | None] | None = None
+    """Where a verified body wants its subscription confirmed, if it does."""
+    secret_file: str | None = None
+    """Where a secret that comes by a handshake is kept."""
     cases: tuple[EventCase, ...] = ()
     """Of its `event:`; none: CloudEvents, or the body shape that Standard Webhooks recommends."""
     dedupe_key: Compute | None = None
@@ -93,6 +99,11 @@ class Source:
     body_bytes: int = DEFAULT_BODY_BYTES
     rate: tuple[int, Micros] | None = None
     """At most so many requests in so long."""
+
+    @property
+    def handshake_methods(self) -> tuple[str, ...]:
+        """The methods other than POST by which it shakes hands."""
+        return tuple({each.method: None for each in self.handshakes if each.method != "POST"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

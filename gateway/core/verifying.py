@@ -82,10 +82,6 @@ class Verdict:
         return self.outcome == "ok"
 
 
-class CannotSign(Exception):  # becomes an error of the command that wanted to
-    """Only the sender can sign: what is known here is no more than its public key."""
-
-
 class Verifier(Protocol):
     """Tells whether a request comes from who it should, and signs as that sender would."""
 

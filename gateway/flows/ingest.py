@@ -17,6 +17,7 @@ from gateway.core.verifying import Inbound
 from gateway.flows.deliver import Deliver
 from gateway.flows.lanes import Lanes
 from gateway.flows.reading import read
+from gateway.flows.verify import Verify
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
 
@@ -41,13 +42,14 @@ class _InForce:
 class Ingest:
     """Takes requests in; the routes that it goes by can be swapped between two of them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the flow that joins the most
         self,
         *,
         routes: Routes,
         store: AppendStore,
         lanes: Lanes,
         deliver: Deliver,
+        verify: Verify,
         clock: Clock,
         telemetry: Telemetry,
         first_serial: int,
@@ -55,6 +57,7 @@ class Ingest:
         self._store = store
         self._lanes = lanes
         self._deliver = deliver
+        self._verify = verify
         self._clock = clock
         self._telemetry = telemetry
         self._serial = first_serial
@@ -84,9 +87,9 @@ class Ingest:
         self._check_rate(source)
         if not request.body and b"ce-specversion" not in request.headers:
             raise BodyEmpty("the request has no body", cure="send the event as its body")
-        verdict = source.verifier.verify(request)
-        if not verdict.ok:
-            raise VerificationFailed(verdict.outcome)
+        verdict = await self._verify.prove(source, request)
+        if source.confirmation is not None and await self._verify.confirm(source, request):
+            return Received([])
         try:
             events, several = read(source, request, verdict.id, self._new_id)
         except (BodyMalformed, ExpressionFailed) as error:

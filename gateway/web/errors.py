@@ -9,14 +9,18 @@ from uuid import uuid4
 import orjson
 
 from gateway.core.errors import (
+    AddressNotAllowed,
     BodyCorrupt,
     BodyEmpty,
     BodyMalformed,
     BodyTooLarge,
+    CertificateUnavailable,
+    ConfirmationFailed,
     Conflict,
     Draining,
     EncodingUnsupported,
     GatewayError,
+    HandshakeFailed,
     MediaTypeUnsupported,
     MethodNotAllowed,
     NotFound,
@@ -34,6 +38,8 @@ STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
     (PathUnknown, 404, "Not found"),
     (MethodNotAllowed, 405, "Method not allowed"),
     (VerificationFailed, 401, "Verification failed"),
+    (AddressNotAllowed, 403, "Address not allowed"),
+    (HandshakeFailed, 400, "Handshake failed"),
     (Unauthorised, 401, "Unauthorised"),
     (BodyTooLarge, 413, "Body too large"),
     (BodyEmpty, 400, "Empty body"),
@@ -45,6 +51,8 @@ STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
     (NotFound, 404, "Not found"),
     (Conflict, 409, "Conflict"),
     (BodyCorrupt, 500, "Stored body corrupt"),
+    (CertificateUnavailable, 503, "Certificate unavailable"),
+    (ConfirmationFailed, 503, "Confirmation failed"),
     (Draining, 503, "Shutting down"),
     (StoreUnavailable, 503, "Storage unavailable"),
 )
@@ -98,7 +106,7 @@ def _headers(error: GatewayError) -> Headers:
             return [(b"retry-after", str(seconds).encode())]
         case Draining():
             return [(b"retry-after", b"1"), (b"connection", b"close")]
-        case StoreUnavailable():
+        case StoreUnavailable() | CertificateUnavailable() | ConfirmationFailed():
             return [(b"retry-after", str(SECONDS_UNTIL_STORED_AGAIN).encode())]
         case _:
             return []

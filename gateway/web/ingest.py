@@ -6,17 +6,24 @@ Raw, because the hot path is here: a Starlette route costs as much again as all 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
+import orjson
+
+from gateway.core.egress import within
 from gateway.core.errors import (
+    AddressNotAllowed,
     BodyTooLarge,
     Draining,
     EncodingUnsupported,
     GatewayError,
+    HandshakeFailed,
     MethodNotAllowed,
     PathUnknown,
     UnknownSource,
 )
+from gateway.core.handshake import Answered
 from gateway.core.routing import Source
 from gateway.core.verifying import Inbound
+from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest, Received
 from gateway.web.errors import Headers, answer
 
@@ -25,6 +32,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
 PROBLEM = (b"content-type", b"application/problem+json")
 UNKNOWN = "(unknown)"
 """What stands for the name of a source that there is not, in logs and metrics."""
@@ -38,8 +46,9 @@ class Disconnected(Exception):
 class PublicApp:
     """Receives webhooks; *ready* says whether the gateway can keep what it is given."""
 
-    def __init__(self, ingest: Ingest, ready: Callable[[], bool]) -> None:
+    def __init__(self, ingest: Ingest, handshakes: Handshakes, ready: Callable[[], bool]) -> None:
         self._ingest = ingest
+        self._handshakes = handshakes
         self._ready = ready
         self.draining = False
 
@@ -95,8 +104,10 @@ class PublicApp:
     async def _receive_from(
         self, source: Source, scope: Message, receive: Receive
     ) -> tuple[int, Headers, bytes]:
-        if scope["method"] != "POST":
-            raise MethodNotAllowed("webhooks are posted", allow="POST")
+        method = scope["method"]
+        if method != "POST" and method not in source.handshake_methods:
+            allow = ", ".join(["POST", *source.handshake_methods])
+            raise MethodNotAllowed("webhooks are posted", allow=allow)
         pairs = scope["headers"]
         headers = dict(pairs)
         repeated = NO_REPEATS if len(headers) == len(pairs) else _repeated(pairs)
@@ -105,7 +116,7 @@ class PublicApp:
         body = await _read_body(receive, source, headers.get(b"content-length"))
         target, query = scope["raw_path"], scope["query_string"]
         request = Inbound(
-            scope["method"],
+            method,
             headers,
             repeated,
             body,
@@ -113,8 +124,27 @@ class PublicApp:
             target=target + b"?" + query if query else target,
             peer=scope["client"][0] if scope["client"] else "",
         )
+        if source.networks and not within(request.peer, source.networks):
+            raise AddressNotAllowed("this source takes nothing from that address")
+        if source.handshakes:
+            answered = await self._handshakes.shake(source, request)
+            if answered is not None:
+                return _answered(answered)
+            if method != "POST":
+                raise HandshakeFailed("this is no handshake that the source knows")
         received = await self._ingest.receive(source, request)
         return source.ack, [JSON], _acknowledgement(received)
+
+
+def _answered(answered: Answered) -> tuple[int, Headers, bytes]:
+    """A handshake's answer: what it echoes is data, whatever a browser would like to see in it."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in answered.headers]
+    if answered.content is None:
+        return answered.status, headers, b""
+    headers.append((b"x-content-type-options", b"nosniff"))
+    if answered.is_json:
+        return answered.status, [JSON, *headers], orjson.dumps(answered.content)
+    return answered.status, [TEXT, *headers], answered.content.encode()
 
 
 def _repeated(pairs: list[tuple[bytes, bytes]]) -> frozenset[bytes]:

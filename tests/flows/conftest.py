@@ -17,6 +17,7 @@ from gateway.flows.lanes import Lanes
 from gateway.flows.operate import Operate
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
+from gateway.flows.verify import Verify
 from gateway.telemetry import Telemetry
 from gateway.testing import ManualClock
 from tests.kit.build import some_routes
@@ -89,7 +90,7 @@ class Flows:
         self.reclaim = Reclaim(store=self.store, lanes=self.lanes, claim=self.claim, **common)
         self.ingest = Ingest(
             routes=self.routes, store=self.store, lanes=self.lanes, deliver=self.deliver,
-            first_serial=1, **common,
+            first_serial=1, verify=Verify(self.sender, self.clock, self.telemetry), **common,
         )  # fmt: skip
         self.operate = Operate(
             store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from gateway.core.verifying import CannotSign
+from gateway.core.errors import CannotSign
 
 HASHES = ("sha1", "sha256", "sha384", "sha512")
 

@@ -6,11 +6,12 @@ What they send proves who sent it, but not that nobody changed it on the way: th
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.core.errors import CannotSign
 from gateway.core.model import Micros
 from gateway.core.schemes.algorithms import any_equal
 from gateway.core.schemes.encodings import decode, encode, form_fields
 from gateway.core.secret import Key
-from gateway.core.verifying import CannotSign, Inbound, Verdict, valid_keys
+from gateway.core.verifying import Inbound, Verdict, valid_keys
 
 AUTHORIZATION = b"authorization"
 MOST_PARAMETERS = 100

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from gateway.core.errors import CannotSign
 from gateway.core.model import SECOND, Micros
 from gateway.core.schemes.algorithms import Algorithm, Ecdsa, Ed25519, Hmac, Rsa
 from gateway.core.schemes.encodings import decode, encode
 from gateway.core.schemes.timestamp import Window
 from gateway.core.secret import Key
-from gateway.core.verifying import MOST_CANDIDATES, CannotSign, Inbound, Verdict
+from gateway.core.verifying import MOST_CANDIDATES, Inbound, Verdict
 
 ALGORITHMS: Mapping[str, Algorithm] = {
     "hmac-sha256": Hmac("sha256"),

@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.core.errors import CannotSign
 from gateway.core.model import Micros
 from gateway.core.schemes.algorithms import Algorithm, Ecdsa, Ed25519, Hmac, Rsa
 from gateway.core.schemes.encodings import decode, encode
 from gateway.core.secret import Key
-from gateway.core.verifying import CannotSign, Inbound, Verdict, valid_keys
+from gateway.core.verifying import Inbound, Verdict, valid_keys
 
 ALGORITHMS: Mapping[str, Algorithm] = {
     "HS256": Hmac("sha256"),

@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.core.errors import CannotSign
 from gateway.core.model import SECOND, Micros
 from gateway.core.schemes.algorithms import Algorithm, Rsa
 from gateway.core.schemes.certificates import CertificateRule
 from gateway.core.schemes.encodings import decode
 from gateway.core.schemes.timestamp import Window, read_moment
 from gateway.core.secret import Key
-from gateway.core.verifying import CannotSign, Inbound, Verdict, valid_keys
+from gateway.core.verifying import Inbound, Verdict, valid_keys
 
 HOST = re.compile(r"sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?")
 """As AWS's own validators have it. No port: a host with one is another service's."""

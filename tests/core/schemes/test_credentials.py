@@ -2,9 +2,10 @@
 
 import pytest
 
+from gateway.core.errors import CannotSign
 from gateway.core.schemes.credentials import TokenVerifier
 from gateway.core.secret import Key
-from gateway.core.verifying import CannotSign, NoVerifier
+from gateway.core.verifying import NoVerifier
 from tests.kit.senders import NOW, built, codes, inbound, signed, verifier
 
 TOKEN = TokenVerifier((Key(b"t0ken"),))

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.verifying import OUTCOMES, CannotSign
+from gateway.core.errors import CannotSign
+from gateway.core.verifying import OUTCOMES
 from gateway.testing import verify
 from tests.kit.senders import NOW, codes, inbound, signed, verifier
 

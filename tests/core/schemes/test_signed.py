@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from gateway.config.verifiers import presets
+from gateway.core.errors import CannotSign
 from gateway.core.model import SECOND
 from gateway.core.schemes.signed import url_forms
 from gateway.core.schemes.template import Template, TemplateInvalid
 from gateway.core.secret import Key
-from gateway.core.verifying import OUTCOMES, CannotSign
+from gateway.core.verifying import OUTCOMES
 from tests.kit.senders import NOW, codes, inbound, signed, verifier
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
