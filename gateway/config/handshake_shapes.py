@@ -25,7 +25,7 @@ class HmacShape(Shape):
 class RespondShape(Shape):
     """What the sender wants to hear. `${…}` sees `headers`, `query`, `body` and, where it is made, `hmac`."""
 
-    status: int = Field(200, ge=200, le=299)
+    status: int = Field(200, ge=200, le=299, examples=[204])
     """The status."""
     headers: dict[HeaderName, str] = Field(
         default_factory=dict, examples=[{"X-Hook-Secret": '${headers["x-hook-secret"]}'}]
