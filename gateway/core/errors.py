@@ -8,12 +8,16 @@ GatewayError
 │   ├── BodyTooLarge         ├── BodyEmpty
 │   ├── BodyMalformed        ├── MediaTypeUnsupported
 │   ├── EncodingUnsupported  ├── RateLimited
+│   ├── RequestMalformed     ├── RequestTooSlow
+│   ├── HeadersTooLarge      ├── UrlTooLong
+│   ├── Misdirected          │
 │   └── ParameterInvalid     └── Unauthorised
 ├── NotFound                 the operator asked for what is not there
 ├── Conflict                 the operator asked for what cannot be done now
 ├── StoreUnavailable         try again later; nothing was kept
 │   └── StoreInUse           another process has the database
 ├── Draining                 try again on another node, or in a moment
+├── Overloaded               try again in a moment: there is no room now
 ├── SchemaTooNew             run the newer gateway that wrote the database
 ├── BodyCorrupt              restore a backup: stored bytes have changed
 ├── LeaseLost                throw the result away: someone else owns the delivery
@@ -150,13 +154,47 @@ class MediaTypeUnsupported(RequestRefused):
 
 
 class EncodingUnsupported(RequestRefused):
-    """The body is compressed; signatures are checked over the bytes as sent."""
+    """The body is compressed, and its source does not say that it may be; `accept` is what may come."""
 
     code = "content-encoding-unsupported"
 
+    def __init__(self, what: str, *, cure: str, accept: str = "identity") -> None:
+        super().__init__(what, cure=cure)
+        self.accept = accept
+
+
+class RequestMalformed(RequestRefused):
+    """It is no HTTP request, or one that two readers could understand differently."""
+
+    code = "request-malformed"
+
+
+class RequestTooSlow(RequestRefused):
+    """Its head or its body did not come in time."""
+
+    code = "request-too-slow"
+
+
+class HeadersTooLarge(RequestRefused):
+    """It has too many headers, or too long ones."""
+
+    code = "headers-too-large"
+
+
+class UrlTooLong(RequestRefused):
+    """Its URL is too long."""
+
+    code = "url-too-long"
+
+
+class Misdirected(RequestRefused):
+    """It names a host that the gateway does not answer for."""
+
+    code = "misdirected"
+
 
 class RateLimited(RequestRefused):
-    """The source sends faster than its `rate`."""
+    """The source sends faster than its `rate`, or an address than the setting `address_rate`."""
 
     code = "rate-limited"
 
@@ -211,6 +249,12 @@ class Draining(GatewayError):
     """The gateway is shutting down and takes nothing new."""
 
     code = "draining"
+
+
+class Overloaded(GatewayError):
+    """Too many connections are open, or too much is under way: there is no room for this one now."""
+
+    code = "overloaded"
 
 
 class BodyCorrupt(GatewayError):

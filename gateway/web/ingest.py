@@ -18,14 +18,13 @@ from gateway.core.errors import (
 from gateway.core.routing import Source
 from gateway.core.verifying import Inbound
 from gateway.flows.ingest import Ingest, Received
-from gateway.web.errors import Headers, answer
+from gateway.web.errors import PROBLEM, Headers, answer
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
-PROBLEM = (b"content-type", b"application/problem+json")
 UNKNOWN = "(unknown)"
 """What stands for the name of a source that there is not, in logs and metrics."""
 NO_REPEATS: frozenset[bytes] = frozenset()
