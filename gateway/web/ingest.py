@@ -17,6 +17,7 @@ from gateway.core.errors import (
 )
 from gateway.core.routing import Source
 from gateway.core.verifying import Inbound
+from gateway.flows.admit import Admit
 from gateway.flows.ingest import Ingest, Received
 from gateway.web.errors import PROBLEM, Headers, answer
 
@@ -37,8 +38,9 @@ class Disconnected(Exception):
 class PublicApp:
     """Receives webhooks; *ready* says whether the gateway can keep what it is given."""
 
-    def __init__(self, ingest: Ingest, ready: Callable[[], bool]) -> None:
+    def __init__(self, ingest: Ingest, admit: Admit, ready: Callable[[], bool]) -> None:
         self._ingest = ingest
+        self._admit = admit
         self._ready = ready
         self.draining = False
 
@@ -81,26 +83,30 @@ class PublicApp:
     ) -> tuple[int, Headers, bytes]:
         if self.draining:
             raise Draining("the gateway is shutting down", cure="send it again")
+        peer, proxied = self._admit.address(
+            scope["client"][0] if scope["client"] else "", scope["headers"]
+        )
         source = self._ingest.source(name.decode("latin-1"))
         try:
+            self._admit.count(peer)
             if source is None:
                 cure = "check the last part of the URL"
                 raise UnknownSource("there is no such source", cure=cure)
-            return await self._receive_from(source, scope, receive)
+            return await self._receive_from(source, scope, receive, peer, proxied=proxied)
         except GatewayError as error:
             self._ingest.refused(UNKNOWN if source is None else source.name, error)
             raise
 
     async def _receive_from(
-        self, source: Source, scope: Message, receive: Receive
+        self, source: Source, scope: Message, receive: Receive, peer: str, *, proxied: bool
     ) -> tuple[int, Headers, bytes]:
         if scope["method"] != "POST":
             raise MethodNotAllowed("webhooks are posted", allow="POST")
         pairs = scope["headers"]
         headers = dict(pairs)
         repeated = NO_REPEATS if len(headers) == len(pairs) else _repeated(pairs)
-        if headers.get(b"content-encoding", b"identity") != b"identity":
-            raise EncodingUnsupported("the body is compressed", cure="send it as it is")
+        if b"content-encoding" in headers:
+            _check_encoding(source, headers, repeated)
         body = await _read_body(receive, source, headers.get(b"content-length"))
         target, query = scope["raw_path"], scope["query_string"]
         request = Inbound(
@@ -110,10 +116,30 @@ class PublicApp:
             body,
             self._ingest.now(),
             target=target + b"?" + query if query else target,
-            peer=scope["client"][0] if scope["client"] else "",
+            peer=peer,
+            proxied=proxied,
         )
         received = await self._ingest.receive(source, request)
         return source.ack, [JSON], _acknowledgement(received)
+
+
+def _check_encoding(
+    source: Source, headers: dict[bytes, bytes], repeated: frozenset[bytes]
+) -> None:
+    """Leave `content-encoding` in *headers* only where the body is to be decompressed."""
+    encoding = headers[b"content-encoding"].lower()
+    if b"content-encoding" not in repeated:
+        if encoding == b"identity":
+            del headers[b"content-encoding"]
+            return
+        if source.gzip and encoding in (b"gzip", b"x-gzip"):  # RFC 9110 §8.4.1.3: the same
+            return
+    accept = "gzip, identity" if source.gzip else "identity"
+    raise EncodingUnsupported(
+        "the body is compressed, or so that its source does not take it",
+        cure=f"send it with one of these: {accept}",
+        accept=accept,
+    )
 
 
 def _repeated(pairs: list[tuple[bytes, bytes]]) -> frozenset[bytes]:

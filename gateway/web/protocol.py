@@ -130,7 +130,9 @@ class Connection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self.cycle.keep_alive = False  # we go on in HTTP/1.1, which such a client may not expect
+            self.cycle.keep_alive = (
+                False  # we go on in HTTP/1.1, which such a client may not expect
+            )
         except httptools.HttpParserCallbackError as error:
             self._refuse(_reason(error))
         except httptools.HttpParserError:
