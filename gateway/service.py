@@ -24,6 +24,7 @@ from gateway.config.settings import Settings
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND, Json, Micros
 from gateway.core.routing import Routes, Source
+from gateway.flows.admit import Admit
 from gateway.flows.claim import Claim
 from gateway.flows.deliver import Deliver
 from gateway.flows.handshake import Handshakes
@@ -43,7 +44,8 @@ from gateway.telemetry import Telemetry
 from gateway.watchdog import Watchdog
 from gateway.watcher import Watcher
 from gateway.web.api import Surroundings, admin_app
-from gateway.web.ingest import PublicApp
+from gateway.web.door import Limits
+from gateway.web.ingest import UNKNOWN, PublicApp
 from gateway.web.server import Server, listen, url
 
 SWITCH_SECONDS = 0.0005
@@ -174,7 +176,8 @@ class Service:
         self._watchdog = Watchdog(telemetry, self._handler_places)
         self._watcher = Watcher(self._routes_files, self._handler_packages, self.reload)
         handshakes = Handshakes(self._keep_secret, telemetry)
-        self._public = PublicApp(self._ingest, handshakes, self._ready)
+        admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
+        self._public = PublicApp(self._ingest, handshakes, admit, self._ready)
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -205,7 +208,7 @@ class Service:
             metrics=self._metrics.exposition,
             token=token,
         )
-        self._servers = [Server(self._public), Server(admin_app(around))]
+        self._servers = [self._public_server(), Server(admin_app(around))]
         for loop in (self._recorder.loop, self._claim.loop, self._reclaim.loop):
             loop.start()
         for server, sock in zip(self._servers, sockets, strict=True):
@@ -220,6 +223,14 @@ class Service:
             token_file=_absolute(self.settings.admin_token_file) if token else None,
         )
         self._started = True
+
+    def _public_server(self) -> Server:
+        limits = Limits(
+            connections=self.settings.max_connections,
+            in_flight_bytes=self.settings.max_in_flight,
+            hosts=self.settings.hosts,
+        )
+        return Server(self._public, limits, partial(self._ingest.refused, UNKNOWN))
 
     async def stop(self, *, moment: Micros = 0) -> None:
         """Answer 503 for a *moment*, stop listening, finish what is under way, return the rest."""

@@ -345,10 +345,14 @@ class ScriptedServer:
 
 
 class Gateway:
-    """A gateway that runs by the routes file at *routes*, as an async context manager."""
+    """A gateway that runs by the routes file at *routes*, as an async context manager.
 
-    def __init__(self, routes: str | os.PathLike[str]) -> None:
+    *settings* are what `gateway.toml` may hold.
+    """
+
+    def __init__(self, routes: str | os.PathLike[str], **settings: Any) -> None:
         self._routes = Path(routes)
+        self._settings = settings
         self._stack = contextlib.AsyncExitStack()
         self._server = ScriptedServer()
         self._waiting: dict[str, str] = {}
@@ -370,6 +374,7 @@ class Gateway:
                 listen=ANYWHERE,
                 admin=ANYWHERE,
                 grace="0s",
+                **self._settings,
             )
             self.service = await Service.open(
                 settings, clock=self.clock, stand_in=lambda name: f"{self._server.url}/{name}"

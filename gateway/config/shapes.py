@@ -122,6 +122,19 @@ class DedupeShape(Shape):
     """For how long after the first."""
 
 
+def _at_most_25_mib(size: int) -> int:
+    if size > LARGEST_BODY:
+        cure = {
+            "cure": "write 25MiB at most; larger things are better fetched by a URL in the event"
+        }
+        raise PydanticCustomError("body-size", "so large a body is not taken", cure)
+    return size
+
+
+LARGEST_BODY = 25 * 1024 * 1024
+BodySize = Annotated[Size, AfterValidator(_at_most_25_mib)]
+
+
 class SourceShape(Shape):
     """A named place events come from: POST /in/NAME."""
 
@@ -153,10 +166,17 @@ class SourceShape(Shape):
     """When a second arrival counts as a duplicate."""
     ack: Literal[200, 201, 202, 204] = 202
     """The status that this sender wants to hear."""
-    max_body: Size = 1024 * 1024
+    max_body: BodySize = 1024 * 1024
     """Larger bodies are refused."""
     rate: Rate | None = Field(None, examples=["50/s"])
-    """Faster requests are refused with 429."""
+    """Faster verified requests are refused with 429."""
+    on_unreadable: Literal["inbox", "reject"] = "inbox"
+    """What becomes of a verified request whose body cannot be read: it goes to the inbox, or it is
+    refused with 400. What is not verified is always refused."""
+    strict_json: bool | None = Field(None, examples=[True])
+    """Refuse a body in which an object has a key twice. Default: only with `verify: none`."""
+    content_encoding: Literal["gzip"] | None = Field(None, examples=["gzip"])
+    """How bodies may be compressed; the signature is that of the compressed bytes."""
 
 
 # -- endpoints -----------------------------------------------------------------------------------------

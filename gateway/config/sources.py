@@ -70,6 +70,9 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         ack=shape.ack,
         body_bytes=shape.max_body,
         rate=shape.rate,
+        gzip=shape.content_encoding == "gzip",
+        strict_json=shape.verify == "none" if shape.strict_json is None else shape.strict_json,
+        reject_unreadable=shape.on_unreadable == "reject",
     )
 
 

@@ -9,6 +9,9 @@ GatewayError
 │   ├── BodyMalformed        ├── MediaTypeUnsupported
 │   ├── EncodingUnsupported  ├── RateLimited
 │   ├── AddressNotAllowed    ├── HandshakeFailed
+│   ├── RequestMalformed     ├── RequestTooSlow
+│   ├── HeadersTooLarge      ├── UrlTooLong
+│   ├── Misdirected          │
 │   └── ParameterInvalid     └── Unauthorised
 ├── NotFound                 the operator asked for what is not there
 ├── Conflict                 the operator asked for what cannot be done now
@@ -18,6 +21,7 @@ GatewayError
 ├── CertificateUnavailable   try again later: who sent this cannot be told now
 ├── ConfirmationFailed       try again later: a subscription could not be confirmed
 ├── Draining                 try again on another node, or in a moment
+├── Overloaded               try again in a moment: there is no room now
 ├── SchemaTooNew             run the newer gateway that wrote the database
 ├── BodyCorrupt              restore a backup: stored bytes have changed
 ├── LeaseLost                throw the result away: someone else owns the delivery
@@ -167,13 +171,47 @@ class MediaTypeUnsupported(RequestRefused):
 
 
 class EncodingUnsupported(RequestRefused):
-    """The body is compressed; signatures are checked over the bytes as sent."""
+    """The body is compressed, and its source does not say that it may be; `accept` is what may come."""
 
     code = "content-encoding-unsupported"
 
+    def __init__(self, what: str, *, cure: str, accept: str = "identity") -> None:
+        super().__init__(what, cure=cure)
+        self.accept = accept
+
+
+class RequestMalformed(RequestRefused):
+    """It is no HTTP request, or one that two readers could understand differently."""
+
+    code = "request-malformed"
+
+
+class RequestTooSlow(RequestRefused):
+    """Its head or its body did not come in time."""
+
+    code = "request-too-slow"
+
+
+class HeadersTooLarge(RequestRefused):
+    """It has too many headers, or too long ones."""
+
+    code = "headers-too-large"
+
+
+class UrlTooLong(RequestRefused):
+    """Its URL is too long."""
+
+    code = "url-too-long"
+
+
+class Misdirected(RequestRefused):
+    """It names a host that the gateway does not answer for."""
+
+    code = "misdirected"
+
 
 class RateLimited(RequestRefused):
-    """The source sends faster than its `rate`."""
+    """The source sends faster than its `rate`, or an address than the setting `address_rate`."""
 
     code = "rate-limited"
 
@@ -252,6 +290,12 @@ class Draining(GatewayError):
     """The gateway is shutting down and takes nothing new."""
 
     code = "draining"
+
+
+class Overloaded(GatewayError):
+    """Too many connections are open, or too much is under way: there is no room for this one now."""
+
+    code = "overloaded"
 
 
 class BodyCorrupt(GatewayError):

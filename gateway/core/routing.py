@@ -97,6 +97,12 @@ class Source:
     """The body itself is the idempotency key."""
     ack: int = 202
     body_bytes: int = DEFAULT_BODY_BYTES
+    gzip: bool = False
+    """Whether bodies may come compressed; `body_bytes` then holds for both forms."""
+    strict_json: bool = False
+    """A key that is there twice is refused."""
+    reject_unreadable: bool = False
+    """What is verified and cannot be read is refused, and not kept in the inbox."""
     rate: tuple[int, Micros] | None = None
     """At most so many requests in so long."""
 

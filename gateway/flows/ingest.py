@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from gateway.core.compression import inflate
 from gateway.core.errors import (
     BodyEmpty,
     BodyMalformed,
@@ -10,7 +11,15 @@ from gateway.core.errors import (
     RateLimited,
     VerificationFailed,
 )
-from gateway.core.model import SECOND, Arrival, Event, EventId, InboxEntry, Receipt, event_id
+from gateway.core.model import (
+    SECOND,
+    Arrival,
+    Event,
+    EventId,
+    InboxEntry,
+    Receipt,
+    event_id,
+)
 from gateway.core.rate import TokenBucket
 from gateway.core.routing import Routes, Source, plan
 from gateway.core.verifying import Inbound
@@ -84,13 +93,16 @@ class Ingest:
         When this returns, they are committed and synced. Raises a RequestRefused or StoreUnavailable;
         then nothing of the request was kept.
         """
-        self._check_rate(source)
         if not request.body and b"ce-specversion" not in request.headers:
             raise BodyEmpty("the request has no body", cure="send the event as its body")
         verdict = await self._verify.prove(source, request)
         if source.confirmation is not None and await self._verify.confirm(source, request):
             return Received([])
+        self._check_rate(source)  # not before: a stranger could use it up
         try:
+            if source.gzip and b"content-encoding" in request.headers:
+                # Only now: what is signed are the compressed bytes, and a stranger's are not unpacked.
+                request.body = inflate(request.body, source.body_bytes)
             events, several = read(source, request, verdict.id, self._new_id)
         except (BodyMalformed, ExpressionFailed) as error:
             return await self._unreadable(source, request, error)
@@ -127,8 +139,11 @@ class Ingest:
     async def _unreadable(
         self, source: Source, request: Inbound, error: BodyMalformed | ExpressionFailed
     ) -> Received:
-        """Put into the inbox what is proven but unreadable; refuse what is not proven either."""
-        if not source.verified:
+        """Put into the inbox what is proven but unreadable; refuse what is not proven either.
+
+        So its source wants it: others refuse it all the same.
+        """
+        if not source.verified or source.reject_unreadable:
             if isinstance(error, BodyMalformed):
                 raise error
             raise BodyMalformed(

@@ -22,6 +22,7 @@ from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupp
 from gateway.core.model import Event, EventId, Json, Micros, default_origin, kind_of, rfc3339
 from gateway.core.routing import MOST_EVENTS, Compute, EventCase, Scope, Source, holds, list_of
 from gateway.core.verifying import Inbound
+from gateway.flows.strict_json import decode
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -98,16 +99,26 @@ class _Reader:
         self.new_id = new_id
         self.content_type = content_type
 
+    def _decoded(self, body: bytes) -> Json:
+        return decode(body, strict=self.source.strict_json)
+
+    def _decoded_or_null(self, body: bytes) -> Json:
+        """What a binary CloudEvent's body holds is JSON only if it is."""
+        try:
+            return self._decoded(body)
+        except BodyMalformed:
+            return None
+
     def structured(self, body: bytes) -> Event:
         """A CloudEvent that is the body, or one element of a batch."""
-        fields = _decoded(body)
+        fields = self._decoded(body)
         if not isinstance(fields, dict):
             raise _invalid("a CloudEvent is a JSON object")
         return self._structured(fields, body)
 
     def batch(self) -> list[Event]:
         """The CloudEvents in an array."""
-        if not isinstance(_decoded(self.request.body), list):
+        if not isinstance(self._decoded(self.request.body), list):
             raise _invalid("a CloudEvents batch is a JSON array")
         elements = [bytes(element) for element in _elements_of(self.request.body)]
         self.content_type = STRUCTURED  # of each element
@@ -145,7 +156,8 @@ class _Reader:
         if not body:
             return self._cloud_event(attributes, body, b"", b"", None)
         if not media_type or _is_json(media_type):
-            return self._cloud_event(attributes, body, b'"data":', body, _decoded(body))
+            data = self._decoded(body)
+            return self._cloud_event(attributes, body, b'"data":', body, data)
         splice = b'"' + base64.b64encode(body) + b'"'
         return self._cloud_event(attributes, body, b'"data_base64":', splice, None)
 
@@ -158,7 +170,7 @@ class _Reader:
     def plain(self) -> Reading:
         """Plain JSON: by the source's mapping, else by what it looks like."""
         body = self.request.body
-        decoded = _decoded(body)
+        decoded = self._decoded(body)
         if self.source.cases:
             return self._by_case(decoded)
         if isinstance(decoded, dict) and "specversion" in decoded:
@@ -284,29 +296,12 @@ class _Reader:
         if self.source.dedupe_key is None:
             return key
         if scope is None:
-            scope = Scope(body=_decoded_or_null(body), headers=_header_texts(self.request))
+            scope = Scope(body=self._decoded_or_null(body), headers=_header_texts(self.request))
         return _text(self.source.dedupe_key(scope), "dedupe.key")
 
 
 def _is_json(media_type: str) -> bool:
     return media_type in {"application/json", "text/json"} or media_type.endswith("+json")
-
-
-def _decoded(body: bytes) -> Json:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BodyMalformed(
-            f"the body is no JSON: {error}", cure="send UTF-8 JSON (RFC 8259)", code="invalid-json"
-        ) from None
-
-
-def _decoded_or_null(body: bytes) -> Json:
-    """What a binary CloudEvent's body holds is JSON only if it is."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _encoded(data: Json) -> bytes:

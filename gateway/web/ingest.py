@@ -23,9 +23,10 @@ from gateway.core.errors import (
 from gateway.core.handshake import Answered
 from gateway.core.routing import Source
 from gateway.core.verifying import Inbound
+from gateway.flows.admit import Admit
 from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest, Received
-from gateway.web.errors import Headers, answer
+from gateway.web.errors import PROBLEM, Headers, answer
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -33,7 +34,6 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
-PROBLEM = (b"content-type", b"application/problem+json")
 UNKNOWN = "(unknown)"
 """What stands for the name of a source that there is not, in logs and metrics."""
 NO_REPEATS: frozenset[bytes] = frozenset()
@@ -46,9 +46,12 @@ class Disconnected(Exception):
 class PublicApp:
     """Receives webhooks; *ready* says whether the gateway can keep what it is given."""
 
-    def __init__(self, ingest: Ingest, handshakes: Handshakes, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, ingest: Ingest, handshakes: Handshakes, admit: Admit, ready: Callable[[], bool]
+    ) -> None:
         self._ingest = ingest
         self._handshakes = handshakes
+        self._admit = admit
         self._ready = ready
         self.draining = False
 
@@ -91,28 +94,34 @@ class PublicApp:
     ) -> tuple[int, Headers, bytes]:
         if self.draining:
             raise Draining("the gateway is shutting down", cure="send it again")
+        peer, proxied = self._admit.address(
+            scope["client"][0] if scope["client"] else "", scope["headers"]
+        )
         source = self._ingest.source(name.decode("latin-1"))
         try:
+            self._admit.count(peer)
             if source is None:
                 cure = "check the last part of the URL"
                 raise UnknownSource("there is no such source", cure=cure)
-            return await self._receive_from(source, scope, receive)
+            return await self._receive_from(source, scope, receive, peer, proxied=proxied)
         except GatewayError as error:
             self._ingest.refused(UNKNOWN if source is None else source.name, error)
             raise
 
     async def _receive_from(
-        self, source: Source, scope: Message, receive: Receive
+        self, source: Source, scope: Message, receive: Receive, peer: str, *, proxied: bool
     ) -> tuple[int, Headers, bytes]:
         method = scope["method"]
         if method != "POST" and method not in source.handshake_methods:
             allow = ", ".join(["POST", *source.handshake_methods])
             raise MethodNotAllowed("webhooks are posted", allow=allow)
+        if source.networks and not within(peer, source.networks):
+            raise AddressNotAllowed("this source takes nothing from that address")
         pairs = scope["headers"]
         headers = dict(pairs)
         repeated = NO_REPEATS if len(headers) == len(pairs) else _repeated(pairs)
-        if headers.get(b"content-encoding", b"identity") != b"identity":
-            raise EncodingUnsupported("the body is compressed", cure="send it as it is")
+        if b"content-encoding" in headers:
+            _check_encoding(source, headers, repeated)
         body = await _read_body(receive, source, headers.get(b"content-length"))
         target, query = scope["raw_path"], scope["query_string"]
         request = Inbound(
@@ -122,10 +131,9 @@ class PublicApp:
             body,
             self._ingest.now(),
             target=target + b"?" + query if query else target,
-            peer=scope["client"][0] if scope["client"] else "",
+            peer=peer,
+            proxied=proxied,
         )
-        if source.networks and not within(request.peer, source.networks):
-            raise AddressNotAllowed("this source takes nothing from that address")
         if source.handshakes:
             answered = await self._handshakes.shake(source, request)
             if answered is not None:
@@ -145,6 +153,25 @@ def _answered(answered: Answered) -> tuple[int, Headers, bytes]:
     if answered.is_json:
         return answered.status, [JSON, *headers], orjson.dumps(answered.content)
     return answered.status, [TEXT, *headers], answered.content.encode()
+
+
+def _check_encoding(
+    source: Source, headers: dict[bytes, bytes], repeated: frozenset[bytes]
+) -> None:
+    """Leave `content-encoding` in *headers* only where the body is to be decompressed."""
+    encoding = headers[b"content-encoding"].lower()
+    if b"content-encoding" not in repeated:
+        if encoding == b"identity":
+            del headers[b"content-encoding"]
+            return
+        if source.gzip and encoding in (b"gzip", b"x-gzip"):  # RFC 9110 §8.4.1.3: the same
+            return
+    accept = "gzip, identity" if source.gzip else "identity"
+    raise EncodingUnsupported(
+        "the body is compressed, or so that its source does not take it",
+        cure=f"send it with one of these: {accept}",
+        accept=accept,
+    )
 
 
 def _repeated(pairs: list[tuple[bytes, bytes]]) -> frozenset[bytes]:
