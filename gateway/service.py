@@ -370,6 +370,7 @@ class Service:
                 "sources": len(self.routes.sources),
                 "endpoints": len(self.routes.endpoints),
                 "routes": len(self.routes.routes),
+                "unverified": [s.name for s in self.routes.sources.values() if not s.verified],
                 "rejected": [str(problem) for problem in self._rejected],
             },
             "held_by": sorted(self._lanes.held_by),

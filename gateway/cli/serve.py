@@ -153,8 +153,8 @@ def _print_start(service: Any, receiver: str | None) -> None:
 def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     settings, routes = service.settings, service.routes
     facts = [
-        ("webhooks" if i == 0 else "", f"{service.public_url}/in/{name}")
-        for i, name in enumerate(routes.sources)
+        ("webhooks" if i == 0 else "", f"{service.public_url}/in/{name}{_open(source)}")
+        for i, (name, source) in enumerate(routes.sources.items())
     ]
     facts.append(("admin", service.admin_url))
     if service.new_token:
@@ -176,6 +176,10 @@ def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     if receiver is not None:
         facts.append(("receiver", f"{receiver} shows what the endpoints are sent"))
     return facts
+
+
+def _open(source: Any) -> str:
+    return "" if source.verified else "  (not verified: anyone may post)"
 
 
 def _calls(settings: Settings) -> str:

@@ -175,6 +175,8 @@ class SourceShape(Shape):
     refused with 400. What is not verified is always refused."""
     strict_json: bool | None = Field(None, examples=[True])
     """Refuse a body in which an object has a key twice. Default: only with `verify: none`."""
+    content_types: list[str] = Field(default_factory=list, examples=[["text/plain"]])
+    """Media types that are read as JSON, besides `application/json` and `…+json`."""
     content_encoding: Literal["gzip"] | None = Field(None, examples=["gzip"])
     """How bodies may be compressed; the signature is that of the compressed bytes."""
 

@@ -70,10 +70,17 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         ack=shape.ack,
         body_bytes=shape.max_body,
         rate=shape.rate,
+        content_types=_content_types(shape, verifier),
         gzip=shape.content_encoding == "gzip",
         strict_json=shape.verify == "none" if shape.strict_json is None else shape.strict_json,
         reject_unreadable=shape.on_unreadable == "reject",
     )
+
+
+def _content_types(shape: SourceShape, verifier: Verifier) -> frozenset[str]:
+    """Media types read as JSON; Amazon SNS says of its JSON that it is plain text."""
+    said = {"text/plain"} if isinstance(verifier, SnsVerifier) else set()
+    return frozenset(said | {each.strip().lower() for each in shape.content_types})
 
 
 def _has_items(shape: SourceShape) -> bool:

@@ -97,6 +97,8 @@ class Source:
     """The body itself is the idempotency key."""
     ack: int = 202
     body_bytes: int = DEFAULT_BODY_BYTES
+    content_types: frozenset[str] = frozenset()
+    """Media types that are read as JSON besides those that are JSON."""
     gzip: bool = False
     """Whether bodies may come compressed; `body_bytes` then holds for both forms."""
     strict_json: bool = False

@@ -21,11 +21,15 @@ import orjson
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import Event, EventId, Json, Micros, default_origin, kind_of, rfc3339
 from gateway.core.routing import MOST_EVENTS, Compute, EventCase, Scope, Source, holds, list_of
+from gateway.core.schemes.encodings import form_fields
 from gateway.core.verifying import Inbound
 from gateway.flows.strict_json import decode
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
+FORM = "application/x-www-form-urlencoded"
+MOST_FIELDS = 1_000
+"""A form with more is refused."""
 
 
 class _Data(msgspec.Struct):
@@ -69,7 +73,9 @@ def read(
         return Reading(reader.batch(), several=True)
     if b"ce-specversion" in request.headers:
         return Reading([reader.binary(media_type)])
-    if media_type and not _is_json(media_type):
+    if media_type == FORM:
+        return reader.form()
+    if media_type and not _is_json(media_type) and media_type not in source.content_types:
         raise MediaTypeUnsupported(
             f"this source does not read {media_type}", cure="send application/json, or CloudEvents"
         )
@@ -83,7 +89,7 @@ def _media_type(content_type: str) -> str:
 class _Reader:
     """One request being read."""
 
-    __slots__ = ("content_type", "new_id", "request", "source", "verified_id")
+    __slots__ = ("content_type", "json", "new_id", "request", "source", "verified_id")
 
     def __init__(
         self,
@@ -98,6 +104,8 @@ class _Reader:
         self.verified_id = verified_id
         self.new_id = new_id
         self.content_type = content_type
+        self.json = request.body
+        """The body as JSON, where it came as something else."""
 
     def _decoded(self, body: bytes) -> Json:
         return decode(body, strict=self.source.strict_json)
@@ -167,9 +175,24 @@ class _Reader:
         origin_and_id = f"{attributes['source']} {attributes['id']}"
         return self._event(attributes, body, name, splice, data, origin_and_id)
 
+    def form(self) -> Reading:
+        """A form, as an object of texts; where a name comes several times, of lists of them.
+
+        Events carry that: who receives them knows no forms. `body: raw` forwards the form itself.
+        """
+        fields: dict[str, Json] = {}
+        for name, value in _form_fields(self.request.body):
+            if name in fields:
+                before = fields[name]
+                fields[name] = [*(before if isinstance(before, list) else [before]), value]
+            else:
+                fields[name] = value
+        self.json = _encoded(fields)
+        return self.plain()
+
     def plain(self) -> Reading:
         """Plain JSON: by the source's mapping, else by what it looks like."""
-        body = self.request.body
+        body = self.json
         decoded = self._decoded(body)
         if self.source.cases:
             return self._by_case(decoded)
@@ -191,9 +214,9 @@ class _Reader:
         attributes = self._attributes(
             decoded["type"], self.verified_id, decoded.get("subject"), time
         )
-        raw = _data_of(body).data
+        raw = _data_of(self.json).data
         if raw is msgspec.UNSET:
-            return self._event(attributes, body, b'"data":', body, decoded, self.verified_id)
+            return self._event(attributes, body, b'"data":', self.json, decoded, self.verified_id)
         return self._event(
             attributes, body, b'"data":', bytes(raw), decoded["data"], self.verified_id
         )
@@ -234,7 +257,8 @@ class _Reader:
             case.time(scope) if case.time else None,
         )
         if case.data == "body":
-            return self._event(attributes, body, b'"data":', body, scope["body"], own_id, scope)
+            whole = self.json
+            return self._event(attributes, body, b'"data":', whole, scope["body"], own_id, scope)
         if case.data == "item":
             return self._event(attributes, body, b'"data":', body, scope["item"], own_id, scope)
         data = case.data(scope) if case.data else None
@@ -298,6 +322,18 @@ class _Reader:
         if scope is None:
             scope = Scope(body=self._decoded_or_null(body), headers=_header_texts(self.request))
         return _text(self.source.dedupe_key(scope), "dedupe.key")
+
+
+def _form_fields(body: bytes) -> list[tuple[str, str]]:
+    try:
+        fields = form_fields(body, MOST_FIELDS)
+        return [(name.decode(), value.decode()) for name, value in fields]
+    except ValueError:
+        raise BodyMalformed(
+            f"the body is no form of UTF-8 and at most {MOST_FIELDS} fields",
+            cure="send such a form, or JSON",
+            code="body-unreadable",
+        ) from None
 
 
 def _is_json(media_type: str) -> bool:

@@ -304,3 +304,7 @@ async def test_events_are_taken_while_routes_are_loaded(gateway, routes_file, mo
     assert (answer["status"], reload.done()) == (202, False)
     go_on.set()
     await reload
+
+
+async def test_what_is_not_verified_is_told_of(gateway):
+    assert gateway.service.status()["routes"]["unverified"] == ["open", "quiet", "slow"]

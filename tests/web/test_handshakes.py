@@ -181,6 +181,10 @@ async def test_a_source_takes_nothing_from_other_addresses(ask):
     assert (status, json.loads(answer)["code"]) == (403, "ip-not-allowed")
 
 
+async def test_amazon_calls_its_json_plain_text(started):
+    assert started.service.routes.sources["sns"].content_types == {"text/plain"}
+
+
 async def test_what_cannot_be_told_now_is_to_be_sent_again(started, ask):
     """The certificate's host is Amazon's, and no address of this machine."""
     stamp = {"Timestamp": "2026-11-25T00:00:00.000Z"}
