@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one listener lets its clients do (docs/operations.md, Limits)."""
+    """What one listener lets its clients do (docs/operations.md#what-the-public-listener-refuses)."""
 
     head_seconds: float = 5
     """From the first byte of a request, or from connecting, to the end of its headers."""

@@ -196,15 +196,14 @@ async def _read_body(receive: Receive, source: Source, announced: bytes | None) 
 
 
 async def _read_rest(receive: Receive, first: bytes, limit: int) -> bytes:
-    chunks, length, more = [first], len(first), True
-    while more and length <= limit:
+    body, more = bytearray(first), True  # one piece of memory: many of any size would be scattered
+    while more and len(body) <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
-        chunks.append(message.get("body", b""))
-        length += len(chunks[-1])
+        body += message.get("body", b"")
         more = message.get("more_body", False)
-    return b"".join(chunks)
+    return bytes(body)
 
 
 def _too_large(limit: int) -> GatewayError:

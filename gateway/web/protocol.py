@@ -48,8 +48,11 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         self._body_by = NEVER
-        self._used = False
-        """Whether it has sent anything."""
+        self._heard = False
+        """Whether the client has sent anything."""
+        self._served = False
+        """Whether a request of it has begun."""
+        self._upgrading = False
         self._unanswered = 0
         self._head_bytes = 0
         self._header_bytes = 0
@@ -80,8 +83,10 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what it held."""
         self.deadline = self.write_by = NEVER
+        self.pipeline.clear()
         self._release()
         super().connection_lost(exc)
+        self.cycle = None  # type: ignore[assignment]  # they hold each other, and what was read
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for a truth value
         """Answer what came whole before the client ended its side; else there is nobody to answer."""
@@ -93,7 +98,7 @@ class Connection(HttpToolsProtocol):
     @property
     def idle(self) -> bool:
         """Whether it is between two requests."""
-        return self._used and not (
+        return self._served and not (
             self._in_head or self._in_body or self._unanswered or self._leaving
         )
 
@@ -105,7 +110,7 @@ class Connection(HttpToolsProtocol):
         elif self._in_body:
             cure = "send the body at once, or over a faster line"
             self._refuse(RequestTooSlow("the body did not come in time", cure=cure))
-        elif self._in_head or not self._used:
+        elif not self.idle:
             cure = "send the headers right after connecting"
             self._refuse(RequestTooSlow("the headers did not come in time", cure=cure))
         else:
@@ -125,14 +130,10 @@ class Connection(HttpToolsProtocol):
         if self._refusal is not None or self._leaving:
             return
         self._now = self.loop.time()
-        self._used = True
+        self._heard = True
         was_in_head = self._in_head
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.cycle.keep_alive = (
-                False  # we go on in HTTP/1.1, which such a client may not expect
-            )
+            self._feed(data)
         except httptools.HttpParserCallbackError as error:
             self._refuse(_reason(error))
         except httptools.HttpParserError:
@@ -140,6 +141,24 @@ class Connection(HttpToolsProtocol):
         else:
             if was_in_head and self._in_head:
                 self._grow_head(len(data))
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as error:
+            # The parser leaves all that follows the head to the other protocol. Java's client asks
+            # for h2c beside each first request, and it may be refused by not answering that
+            # (RFC 9110 §7.8): so the same request is parsed without the wish.
+            self._upgrading = False
+            head = self._head_without_upgrade()
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.feed_data(head + data[error.args[0] :])
+
+    def _head_without_upgrade(self) -> bytes:
+        kept = [each for each in self.headers if each[0] not in (b"connection", b"upgrade")]
+        kept.append((b"connection", b"close"))
+        lines = b"".join(b"%b: %b\r\n" % header for header in kept)
+        return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, lines)
 
     def _grow_head(self, size: int) -> None:
         """Count a part of a head: the parser tells of a header only when it is whole."""
@@ -179,10 +198,16 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: the application begins, or the request queues behind another."""
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise _malformed("it is for a proxy")
+            self._upgrading = True
+            return
         self._check_host()
+        super().on_headers_complete()
+        self._served = True
         self._in_head, self._in_body = False, True
         self._unanswered += 1
-        super().on_headers_complete()
         # What it closes is not always read to the end: `close` below sees to that.
         self.cycle.transport = cast("asyncio.Transport", self)
         if self.expect_100_continue:
@@ -226,6 +251,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._upgrading:
+            return
         self._in_body = False
         self.deadline = NEVER
         if self.expect_100_continue:
@@ -244,20 +271,26 @@ class Connection(HttpToolsProtocol):
         self._unanswered -= 1
         if self._leaving or self.transport.is_closing():
             return
-        if self._refusal is not None:
-            self._end_refused()
+        if self._refusal is not None and not self._unanswered:
+            self._end_refused(self._refusal)
             return
         self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-            self._now = self.loop.time()
-            if self._in_body:
-                self._await_body()
-            elif self._in_head:
-                self.deadline = self._now + self._door.limits.head_seconds
+            self._go_on()
         else:
             self._rest()
+
+    def _go_on(self) -> None:
+        """Give what is next to be read its time, now that it is."""
+        self._now = self.loop.time()
+        if self._refusal is not None:
+            return
+        if self._in_body:
+            self._await_body()
+        elif self._in_head:
+            self.deadline = self._now + self._door.limits.head_seconds
 
     def _rest(self) -> None:
         if not (self._in_head or self._in_body or self._unanswered):
@@ -280,8 +313,9 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, error: GatewayError) -> None:
         """Read no further, and say why: after the answers to the requests before this one."""
         self._refusal = error
+        error.__traceback__ = None  # its frames hold what was being read
         self.deadline = NEVER
-        if self._used:
+        if self._heard:
             self._door.refused(error)
         if self._in_body:
             cycle = self.cycle
@@ -293,22 +327,20 @@ class Connection(HttpToolsProtocol):
             self._unanswered -= 1
             if self.pipeline and self.pipeline[0][0] is cycle:
                 self.pipeline.popleft()
-        self._end_refused()
+        if not self._unanswered:
+            self._end_refused(error)
 
-    def _end_refused(self) -> None:
-        if self._refusal is not None and not self._unanswered:
-            self.transport.write(_written(self._refusal))
-            self.leave()
-        elif self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
+    def _end_refused(self, error: GatewayError) -> None:
+        self.write(_written(error))
+        self.leave()
 
     def leave(self) -> None:
         """Close it: at once, or, where a request was not read to its end, after a moment."""
-        if self._leaving:
+        if self._leaving or self.transport.is_closing():
             return
         self._leaving = True
         self._release()
+        self._forget()
         self.deadline = self.loop.time() + self._door.limits.linger_seconds
         if (self._refusal is not None or self._in_body) and self.transport.can_write_eof():
             self.flow.resume_reading()
@@ -316,11 +348,18 @@ class Connection(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def _forget(self) -> None:
+        """Let go of what was read: a connection that lingers is to cost no memory."""
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does in the end
+        if self.cycle is not None:
+            self.cycle.body = bytearray()
+
     # -- what uvicorn's cycle takes for its transport ------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Send to the client."""
-        self.transport.write(data)
+        """Send to the client, if it is still there: uvicorn tells that only the latest request."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
 
     def close(self) -> None:
         """End after this answer."""
