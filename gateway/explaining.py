@@ -374,12 +374,13 @@ def _request(routes: Routes, delivery: Delivery, mode: str, now: Micros) -> dict
             "url": endpoint.url,
         }
     call = request_of(endpoint, delivery, now)
-    hidden = {"webhook-signature", *endpoint.headers}
     return {
         **whose,
         "method": call.method,
         "url": call.url,
-        "headers": {n: HIDDEN if n in hidden else v for n, v in call.headers.items()},
+        "headers": {
+            n: HIDDEN if n in endpoint.confidential else v for n, v in call.headers.items()
+        },
         "body": call.body.decode("utf-8", "replace"),
     }
 

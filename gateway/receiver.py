@@ -107,5 +107,5 @@ class Receiver:
 
 
 def keys_of(endpoints: Iterable[EndpointConfig]) -> list[Key]:
-    """The keys that the deliveries of these endpoints are signed with."""
-    return [key for endpoint in endpoints for key in endpoint.keys]
+    """The HMAC keys that the deliveries of these endpoints are signed with."""
+    return [key for endpoint in endpoints for key in endpoint.keys if isinstance(key, Key)]

@@ -40,6 +40,8 @@ class SecretBook:
     """Whether to write down there what is made up: not where a file is only checked."""
     made: list[str] = field(default_factory=list)
     """The names of the secrets that came out of that file."""
+    files: set[Path] = field(default_factory=set)
+    """The files that were looked into, whether they are there or not."""
 
     def look_up(self, reference: SecretReference, base: Path, kind: Kind) -> str:
         """The secret's text. Raises SecretMissing, whose message does not hold it."""
@@ -50,6 +52,7 @@ class SecretBook:
         return value or self._made_up(name, kind)
 
     def _from_file(self, path: Path, kind: Kind) -> str:
+        self.files.add(path)
         try:
             text = path.read_text(encoding="utf-8").strip()
         except FileNotFoundError:

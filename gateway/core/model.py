@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from ssl import SSLContext
 from typing import Any, NewType, TypeAlias
 
 Json: TypeAlias = Any
@@ -275,6 +276,17 @@ class Response:
         return json.loads(self.body)
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How TLS is spoken with an endpoint: who the gateway is there, and whom it believes.
+
+    Two are equal whose `fingerprint` is: that of the files they were read from.
+    """
+
+    fingerprint: str
+    context: SSLContext = field(repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One HTTP request on its way to an endpoint."""
@@ -285,6 +297,8 @@ class Call:
     body: bytes
     timeout: Micros
     """For the whole exchange, connecting included."""
+    tls: Tls | None = None
+    """None: as with any public server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ class AiohttpSender:
                 data=call.body,
                 allow_redirects=False,
                 timeout=_timeout(call.timeout),
+                # aiohttp keeps connections of different contexts apart.
+                ssl=True if call.tls is None else call.tls.context,
             ) as answer:
                 body = await _start_of_body(answer)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
