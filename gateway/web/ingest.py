@@ -18,6 +18,7 @@ from gateway.core.errors import (
 from gateway.core.routing import Source
 from gateway.core.verifying import Inbound
 from gateway.flows.ingest import Ingest, Received
+from gateway.flows.publish import Publish
 from gateway.web.errors import Headers, answer
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -26,6 +27,11 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
 PROBLEM = (b"content-type", b"application/problem+json")
+KEY_SET: Headers = [
+    (b"content-type", b"application/jwk-set+json"),
+    (b"cache-control", b"public, max-age=300"),
+]
+"""Five minutes: so long before it signs, a new key has to be published."""
 UNKNOWN = "(unknown)"
 """What stands for the name of a source that there is not, in logs and metrics."""
 NO_REPEATS: frozenset[bytes] = frozenset()
@@ -38,8 +44,9 @@ class Disconnected(Exception):
 class PublicApp:
     """Receives webhooks; *ready* says whether the gateway can keep what it is given."""
 
-    def __init__(self, ingest: Ingest, ready: Callable[[], bool]) -> None:
+    def __init__(self, ingest: Ingest, ready: Callable[[], bool], publish: Publish) -> None:
         self._ingest = ingest
+        self._publish = publish
         self._ready = ready
         self.draining = False
 
@@ -75,6 +82,10 @@ class PublicApp:
                 [JSON],
                 b'{"status":"ok"}' if ready else b'{"status":"unavailable"}',
             )
+        if path == b"/.well-known/webhook-keys.json":
+            if scope["method"] not in ("GET", "HEAD"):
+                raise MethodNotAllowed("these are public keys", allow="GET, HEAD")
+            return 200, list(KEY_SET), self._publish.key_set()
         raise PathUnknown("there is nothing at this path", cure="post to /in/{source}")
 
     async def _receive(
