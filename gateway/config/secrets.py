@@ -8,7 +8,7 @@ import secrets as entropy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import orjson
 
@@ -33,6 +33,8 @@ class SecretMissing(Exception):  # becomes a Problem of the file it stands in
 class SecretBook:
     """Looks secrets up."""
 
+    at_hand: ClassVar[bool] = True
+    """Whether files that the routes refer to can be expected to be there."""
     environment: Mapping[str, str]
     development: Path | None = None
     """Where made-up secrets are kept; None: in production none is made up."""

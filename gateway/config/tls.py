@@ -15,6 +15,8 @@ class _KeyEncrypted(Exception):
 
 def build_tls(shape: TlsShape, part: Part) -> Tls | None:
     """How TLS is spoken as *shape* says; None where it cannot be, which is noted."""
+    if not part.around.secrets.at_hand:
+        return None
     paths = {
         name: part.base / reference.file
         for name in ("certificate", "key", "ca")
