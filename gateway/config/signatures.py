@@ -24,6 +24,11 @@ from gateway.core.signing import (
 )
 
 STANDARD = "standard-webhooks"
+TAKEN = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "authorization", "content-type",
+     "user-agent", "webhook-id", "idempotency-key", "ce-id", "ce-type"}
+)  # fmt: skip
+"""Headers that say something else."""
 
 
 @cache
@@ -97,6 +102,10 @@ def _header_form(shape: SignShape, part: Part) -> HeaderForm | None:
     ):
         cure = "write `header: NAME`; or, with style pairs, `pair_key: t`"
         part.at("timestamp").fault("timestamp-place", "it names no one place", cure)
+    for place, named in {"signature": signature, "timestamp": timestamp, "id": shape.id}.items():
+        if named is not None and named.header is not None and named.header.lower() in TAKEN:
+            what = f"the gateway writes something else into {named.header}"
+            part.at(place, "header").fault("sign-header", what, "name a header of its own")
     signed = pieces_of(shape.signed)
     _check_signed(shape, signed, part.at("signed"))
     return HeaderForm(

@@ -80,12 +80,6 @@ class HeaderForm:
     id_header: str | None = None
     """A header that has the delivery's id, beside `webhook-id`."""
 
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """The names of all the headers that it writes."""
-        own = (self.header, self.timestamp_header, self.id_header)
-        return ("webhook-id", *(name for name in own if name is not None))
-
     def sign(
         self, webhook_id: str, now: Micros, body: bytes, keys: Sequence[Key], *, method: str
     ) -> dict[str, str]:
@@ -111,7 +105,7 @@ class HeaderForm:
                 return str(now // SECOND)
             case "unix_ms":
                 return str(now // 1000)
-            case "rfc3339":
+            case _:
                 moment = datetime.fromtimestamp(now // SECOND, tz=UTC)
                 return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 

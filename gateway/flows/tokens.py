@@ -28,6 +28,7 @@ class Tokens:
         self._sender = sender
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
+        self._fetching: set[asyncio.Task[Token | NoToken]] = set()
 
     def sender(self, endpoint: EndpointConfig) -> Sender:
         """What requests to *endpoint* are sent with: they get a token on the way, if it wants one."""
@@ -36,25 +37,34 @@ class Tokens:
             return self._sender
         kept = self._kept.get(endpoint.name)
         if kept is None or kept.credentials != credentials:
-            kept = self._kept[endpoint.name] = _Kept(credentials, self._sender, self._clock)
+            kept = self._kept[endpoint.name] = _Kept(
+                credentials, self._sender, self._clock, self._fetching
+            )
         return kept
 
     async def close(self) -> None:
         """Break off what is being fetched."""
-        tasks = [kept.fetching for kept in self._kept.values() if kept.fetching is not None]
-        for task in tasks:
+        for task in self._fetching:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._fetching, return_exceptions=True)
 
 
 class _Kept:
     """One endpoint's token; a Sender that puts it into requests."""
 
-    def __init__(self, credentials: ClientCredentials, sender: Sender, clock: Clock) -> None:
+    def __init__(
+        self,
+        credentials: ClientCredentials,
+        sender: Sender,
+        clock: Clock,
+        tasks: set[asyncio.Task[Token | NoToken]],
+    ) -> None:
         self.credentials = credentials
-        self.fetching: asyncio.Task[Token | NoToken] | None = None
         self._sender = sender
         self._clock = clock
+        self._tasks = tasks
+        """Everything that is being fetched, for any endpoint."""
+        self._fetching: asyncio.Task[Token | NoToken] | None = None
         self._token: Token | None = None
         self._fetched_at: Micros = 0
         self._taken = False
@@ -81,10 +91,12 @@ class _Kept:
         """Nothing: the sender is another's."""
 
     async def _fetched(self, limit: Micros) -> Token | NoToken:
-        if self.fetching is None:
-            self.fetching = asyncio.create_task(self._fetch(limit))
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch(limit))
+            self._tasks.add(self._fetching)
+            self._fetching.add_done_callback(self._tasks.discard)
         # Others may wait for it as well, so that it goes on when this request is broken off.
-        return await asyncio.shield(self.fetching)
+        return await asyncio.shield(self._fetching)
 
     async def _fetch(self, limit: Micros) -> Token | NoToken:
         try:
@@ -94,7 +106,7 @@ class _Kept:
                 self._fetched_at = self._clock.monotonic()
             return token
         finally:
-            self.fetching = None
+            self._fetching = None
 
     def _judge(self, token: Token, outcome: Outcome) -> None:
         """Keep in mind what the endpoint made of *token*, unless there is a newer one by now."""

@@ -132,6 +132,8 @@ def test_the_preset_of_standard_webhooks_is_the_default(load):
         ("{hash: sha1, secrets: [{env: A}]}", "sign-forms"),
         ("{signature: {header: X, style: list}, secrets: [{env: A}]}", "missing-key"),
         ("{signature: {header: X}, signed: '{text}', secrets: [{env: A}]}", "signed-placeholder"),
+        ("{signature: {header: Webhook-Id}, secrets: [{env: A}]}", "sign-header"),
+        ("{signature: {header: X}, id: {header: Authorization}, secrets: [{env: A}]}", "sign-header"),
         ("{signature: {header: X}, signed: 'x', secrets: [{env: A}]}", "signed-body"),
         ("{signature: {header: X}, signed: '{timestamp}{body}', secrets: [{env: A}]}", "signed-timestamp"),
         ("{signature: {header: X}, timestamp: {header: T}, secrets: [{env: A}]}", "signed-timestamp"),

@@ -7,6 +7,7 @@ from collections import deque
 import pytest
 
 from gateway.core.calls import PreparedCall
+from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.model import (
     SECOND,
     Accepted,
@@ -21,7 +22,9 @@ from gateway.core.oauth2 import ClientCredentials
 from gateway.core.retry import RetryPolicy
 from gateway.core.routing import EndpointConfig
 from gateway.flows.tokens import Tokens
+from gateway.sender.aiohttp import AiohttpSender
 from tests.kit.build import a_delivery, an_arrival, some_routes
+from tests.kit.raw import answers, raw_server
 
 TOKEN_URL = "https://login.example.com/token"
 SECRET = "oauth-client-secret"
@@ -209,6 +212,36 @@ async def test_closing_breaks_off_what_is_fetched(tokens, authority):
     await tokens.close()
     with pytest.raises(asyncio.CancelledError):
         await sending
+
+
+# -- by the gateway's own sender -------------------------------------------------------------------
+
+
+def at(url: str) -> EndpointConfig:
+    oauth2 = ClientCredentials(token_url=url, client_id="gateway", client_secret=SECRET)
+    return EndpointConfig(name="cms", url="https://cms.example.com/", oauth2=oauth2)
+
+
+async def test_the_egress_policy_holds_for_tokens_too(clock):
+    strict = AiohttpSender(EgressPolicy(), user_agent="gateway-tests")
+    async with raw_server(answers(b"")) as server:
+        outcome = await send(Tokens(strict, clock), at(server.url()))
+        assert outcome.reason == "oauth-token-failed: egress-denied"
+        assert "--egress-allow 127.0.0.0/8" in outcome.detail
+        assert server.connections == 0
+    await strict.close()
+
+
+async def test_a_redirect_does_not_lead_the_secret_elsewhere(clock):
+    sender = AiohttpSender(EgressPolicy(allow=LOOPBACK), user_agent="gateway-tests")
+    async with raw_server(answers(b"")) as elsewhere:
+        location = b"location: %b\r\n" % elsewhere.url().encode()
+        answer = b"HTTP/1.1 307 X\r\n%bcontent-length: 0\r\n\r\n" % location
+        async with raw_server(answers(answer)) as server:
+            outcome = await send(Tokens(sender, clock), at(server.url()))
+        assert outcome.reason == "oauth-token-failed: http-307"
+        assert elsewhere.connections == 0
+    await sender.close()
 
 
 # -- deliveries ------------------------------------------------------------------------------------
