@@ -126,17 +126,13 @@ def test_a_header_for_one_signature_has_that_of_the_first_valid_key():
     assert signed_as([Key(b"gone", until=NOW), OLD]) == signed_as([OLD])
 
 
-@pytest.mark.parametrize(
-    ("form", "text"),
-    [
-        ("unix", str(NOW // SECOND)),
-        ("unix_ms", str(NOW // 1000)),
-        ("rfc3339", datetime.fromtimestamp(NOW // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
-    ],
-)
-def test_the_timestamp_is_written_as_the_form_says(form, text):
-    headers = signed_as(timestamp_header="x-time", timestamp_format=form)
-    assert headers["x-time"] == text
+def test_the_timestamp_is_written_as_the_form_says():
+    def written(form):
+        return signed_as(timestamp_header="x-time", timestamp_format=form)["x-time"]
+
+    assert written("unix") == str(NOW // SECOND)
+    assert written("unix_ms") == str(NOW // 1000)
+    assert datetime.fromisoformat(written("rfc3339")).timestamp() == NOW // SECOND
 
 
 def test_the_delivery_id_goes_with_every_form():
