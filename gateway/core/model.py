@@ -13,8 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from ssl import SSLContext
-from typing import Any, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 Json: TypeAlias = Any
 """A decoded JSON value; the one place where a type is left open."""
@@ -284,7 +286,7 @@ class Tls:
     """
 
     fingerprint: str
-    context: SSLContext = field(repr=False, compare=False)
+    context: "SSLContext" = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
