@@ -31,6 +31,7 @@ from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest
 from gateway.flows.lanes import Lanes
 from gateway.flows.operate import Operate
+from gateway.flows.publish import Publish
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
 from gateway.flows.verify import Verify
@@ -87,6 +88,7 @@ class Service:
         self.admin_url = ""
         self._check_routes = check_routes
         self._including = checked.loaded.files.patterns
+        self._beside = checked.beside
         self._rejected: list[Problem] = []
         """What keeps the files as they are now from being in force."""
         self._texts = checked.loaded.files.named_texts()
@@ -161,6 +163,7 @@ class Service:
             telemetry=telemetry,
             first_serial=secrets.randbits(48),
         )
+        self._publish = Publish(self.routes, clock)
         self._operate = Operate(
             store=store,
             look_up=store,
@@ -177,7 +180,7 @@ class Service:
         self._watcher = Watcher(self._routes_files, self._handler_packages, self.reload)
         handshakes = Handshakes(self._keep_secret, telemetry)
         admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
-        self._public = PublicApp(self._ingest, handshakes, admit, self._ready)
+        self._public = PublicApp(self._ingest, handshakes, admit, self._publish, ready=self._ready)
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -308,6 +311,7 @@ class Service:
         async with self._reloading:
             checked = await asyncio.to_thread(self._check_routes)
             self._including = checked.loaded.files.patterns
+            self._beside = checked.beside
             self._rejected = checked.loaded.errors
             if checked.routes is None:
                 self.telemetry.emit(
@@ -331,6 +335,7 @@ class Service:
         self._lanes.configure(routes.endpoints)
         self._deliver.empty_closed_lanes()
         self._ingest.use(routes)
+        self._publish.use(routes)
         gc.freeze()  # an index is large, and lives until the next
         await self._claim.refresh()  # what waited for an endpoint that is new, or back
         await self._operate.reopen_blocked()
@@ -338,10 +343,10 @@ class Service:
         self.telemetry.emit("routes.reloaded", fingerprint=routes.fingerprint)
 
     def _routes_files(self) -> list[Path]:
-        """The routes file and those that it includes, as far as they are there now."""
+        """The routes file, those that it includes, and those with its secrets, as they are now."""
         first = self.settings.routes.absolute()
         more = [file for base, pattern in self._including for file in included(base, pattern)]
-        return [first, *(file.absolute() for file in more)]
+        return [first, *(file.absolute() for file in more), *sorted(self._beside)]
 
     def _handler_packages(self) -> set[str]:
         """The top folders that the handlers in force come from."""
