@@ -54,9 +54,8 @@ def build_endpoint(
     stand_in = part.around.stand_in(name)
     url = stand_in or _url(shape, part.at("url"))
     keys, signed_as = _signature(shape, part.at("sign"))
-    tls = _tls(
-        shape, part.at("tls"), secure=stand_in != "" or (url or "https:").startswith("https:")
-    )
+    secure = bool(stand_in) or url is None or url.startswith("https:")
+    tls = _tls(shape, part.at("tls"), secure=secure)
     oauth2 = _oauth2(shape, url or "", tls, part.at("auth", "oauth2"))
     headers = {} if shape.auth is None else _auth_headers(shape.auth, part.at("auth"))
     if shape.handler is not None:

@@ -79,7 +79,8 @@ class _Kept:
             token = await self._fetched(call.timeout)
             # In whole seconds: the sender remembers each length of time that it was ever given.
             waited = -((began - self._clock.monotonic()) // SECOND) * SECOND
-            call = replace(call, timeout=max(call.timeout - waited, SECOND))
+            left = max(call.timeout - waited, min(call.timeout, SECOND))
+            call = replace(call, timeout=left)
         if isinstance(token, NoToken):
             return Unreachable(f"{TOKEN_FAILED}: {token.reason}", token.detail)
         headers = {**call.headers, "authorization": f"Bearer {token.value}"}

@@ -146,3 +146,15 @@ def test_everything_that_is_named_is_signed():
     assert len(values) == len(names)
     assert pieces_of("v0:{timestamp}:{body}") == ("v0:", "{timestamp}", ":", "{body}")
     assert pieces_of("") == ()
+
+
+def test_an_ed25519_signature_is_the_one_that_svix_publishes():
+    """https://github.com/svix/svix-webhooks, the key pair of its README and the signature of its tests."""
+    key = parse_signing_key(
+        "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+    )
+    webhook_id = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+    headers = sign(webhook_id, 1614265330 * SECOND, b'{"test": 2432232314}', [key])
+    assert headers["webhook-signature"] == (
+        "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
+    )

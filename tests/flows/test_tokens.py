@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import deque
+from dataclasses import replace
 
 import pytest
 
@@ -202,6 +203,12 @@ async def test_waiting_for_a_token_counts_towards_the_time_of_the_call(tokens, a
     authority.may_answer.set()
     await sending
     assert authority.calls[0].timeout == 17 * SECOND
+
+
+async def test_a_call_with_little_time_gets_no_more_of_it_by_waiting(tokens, authority):
+    call = replace(a_call(), timeout=SECOND // 2)
+    await tokens.sender(an_endpoint()).send(call)
+    assert authority.calls[0].timeout == SECOND // 2
 
 
 async def test_closing_breaks_off_what_is_fetched(tokens, authority):
