@@ -8,6 +8,7 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import secrets
 import socket
 import sys
@@ -56,6 +57,9 @@ is what each step of the writer thread would wait for a busy event loop."""
 COLLECT_AFTER = (25_000, 20, 20)
 """Python's cycle collector looks after so many new objects, not after 700: what an event allocates
 lives until its commit and holds no cycles, and looking at it again and again cost a sixth of the work."""
+
+ENOUGH_FILES = 65_536
+"""So many file descriptors are asked for, where a process may have more than it has at first."""
 
 MANY_ROUTES = 20_000
 """So many take several seconds to load, and a reload of them is reported on."""
@@ -187,6 +191,7 @@ class Service:
     async def start(self) -> None:
         """Take over what an earlier run left, listen, and deliver."""
         sys.setswitchinterval(SWITCH_SECONDS)
+        _take_files()
         gc.freeze()
         gc.set_threshold(*COLLECT_AFTER)
         sockets: list[socket.socket] = []
@@ -401,6 +406,14 @@ class Service:
 
     def _ready(self) -> bool:
         return self._started and not self._public.draining and "store" not in self._lanes.held_by
+
+
+def _take_files() -> None:
+    """Have as many file descriptors as may be: those who connect must not use up all that calls need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _log_progress(what: str, done: int, total: int) -> None:
