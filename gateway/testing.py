@@ -10,7 +10,8 @@
 The gateway is the real one, on a database of its own; only its endpoints' URLs are the scripted
 server's, and its clock is moved by hand, so that a retry in two hours takes no time.
 
-`matches` and `Matcher` try patterns on decoded JSON, without a gateway.
+`matches` and `Matcher` try patterns on decoded JSON, without a gateway; `may_dial` asks which
+addresses it would call.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ import os
 import secrets
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +32,7 @@ from aiohttp import web
 
 from gateway.clock import SystemClock
 from gateway.config.settings import Settings
+from gateway.core.egress import allowed_network, classify
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.grammar import (
     LARGEST_INT,
@@ -53,6 +55,7 @@ __all__ = [
     "ScriptedEndpoint",
     "ScriptedServer",
     "matches",
+    "may_dial",
 ]
 
 ANYWHERE = ("127.0.0.1", 0)
@@ -96,6 +99,14 @@ def matches(
 ) -> bool:
     """Whether *event*, decoded JSON, satisfies *pattern*. Raises ConfigError where that is faulty."""
     return bool(Matcher({"match": pattern}, lists=lists).match(event))
+
+
+def may_dial(address: str, allow: Sequence[str] = ()) -> str:
+    """Why the gateway does not call *address*, whatever the port; empty where it does.
+
+    *allow* are the ranges that `--egress-allow` would name. Raises ValueError where one is none.
+    """
+    return classify(address, [allowed_network(each) for each in allow]).reason
 
 
 def _as_decoded(value: Json) -> Json:
