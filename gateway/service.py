@@ -188,6 +188,7 @@ class Service:
                 sock.close()
             await self.close()
             raise
+        self._sender.own.note(sockets)
         await self._operate.restore_lanes()
         await self._store.reclaim(FOREVER)  # one process: no lease can be another's
         await self._claim.refresh()

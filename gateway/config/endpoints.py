@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from ipaddress import ip_address
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 import orjson
+from yarl import URL
 
 from gateway.config.expressions import Expressions
 from gateway.config.part import Part
@@ -16,10 +17,12 @@ from gateway.core.model import BodyForm, Json, basic_authorization
 from gateway.core.retry import RetryPolicy
 from gateway.core.routing import EndpointConfig, Render
 from gateway.core.secret import Key
+from gateway.core.sendable import UNFIT_FOR_URLS, split, url_fault
 from gateway.core.signing import parse_key
 
-LONGEST_URL = 2048
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
+PRINTABLE = "".join(map(chr, range(0x7F)))
+"""All of ASCII: left as it is, whatever it is, for `url_fault` to judge."""
 COMPUTED = "write all of it, or `{env: NAME}`; what depends on an event is the `path` of a target's `call:`"
 
 
@@ -119,36 +122,31 @@ def _url(shape: EndpointShape, part: Part) -> str | None:
         cure = f"write `url: {{env: {variable[1]}}}`" if variable else COMPUTED
         part.fault("url", "nothing is computed in a URL", cure)
         return None
-    parts = _split(url)
-    what = "it is no URL" if parts is None else _url_fault(url, parts)
-    if what or parts is None:
-        part.fault("url", what, "write it as https://host/path")
+    url = _ascii(url)
+    fault = url_fault(url)
+    if fault:
+        part.fault("url", fault, "write it as https://host/path")
         return None
-    _advise(parts, part)
+    _advise(urlsplit(url), part)
     return url
 
 
-def _split(url: str) -> SplitResult | None:
+def _ascii(url: str) -> str:
+    """A URL in the form in which it is dialled: its host in IDNA and small letters.
+
+    Anything else beyond ASCII is encoded; what is written in ASCII stays as it is.
+    """
+    parts = split(url)
+    if parts is None or not parts.hostname or "@" in parts.netloc or UNFIT_FOR_URLS.search(url):
+        return url  # `url_fault` says so
+    host = parts.hostname
     try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises ValueError where it is none
+        host = host if host.isascii() else URL.build(scheme="https", host=host).raw_host or host
     except ValueError:
-        return None
-    return parts
-
-
-def _url_fault(url: str, parts: SplitResult) -> str:
-    if parts.scheme not in ("https", "http"):
-        return "only https and http are spoken"
-    if not parts.hostname:
-        return "it names no host"
-    if parts.username is not None or parts.password is not None:
-        return "it holds a user name or a password, which belong under `auth`"
-    if parts.fragment:
-        return "it has a fragment, which is never sent"
-    if len(url) > LONGEST_URL or re.search(r"[\s\x00-\x1f\x7f]", url):
-        return "it is too long, or has spaces or control characters in it"
-    return ""
+        return url
+    host = f"[{host}]" if ":" in host else host
+    place = host if parts.port is None else f"{host}:{parts.port}"
+    return quote(urlunsplit(parts._replace(netloc=place)), safe=PRINTABLE)
 
 
 def _advise(parts: SplitResult, part: Part) -> None:

@@ -69,7 +69,7 @@ class Flows:
     store: Any
     clock: ManualClock
     routes: Routes
-    sender: ScriptedSender = field(default_factory=ScriptedSender)
+    sender: Any = field(default_factory=ScriptedSender)
     handlers: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -112,7 +112,8 @@ class Flows:
             loop.start()
 
     async def stop(self) -> None:
-        self.sender.may_answer.set()
+        if isinstance(self.sender, ScriptedSender):
+            self.sender.may_answer.set()
         await self.deliver.drain(1_000_000)
         for loop in (self.claim.loop, self.reclaim.loop, self.recorder.loop):
             await loop.stop()
