@@ -31,6 +31,7 @@ from gateway.flows.lanes import Lanes
 from gateway.flows.operate import Operate
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
+from gateway.flows.refusals import Refusals
 from gateway.loading import Checked, check
 from gateway.logs import LogListener
 from gateway.metrics import Metrics
@@ -146,6 +147,9 @@ class Service:
         self._reclaim = Reclaim(
             store=store, lanes=lanes, claim=self._claim, clock=clock, telemetry=telemetry
         )
+        self._refusals = Refusals(
+            store=store, clock=clock, telemetry=telemetry, first_serial=secrets.randbits(48)
+        )
         self._ingest = Ingest(
             routes=self.routes,
             store=store,
@@ -153,6 +157,7 @@ class Service:
             deliver=self._deliver,
             clock=clock,
             telemetry=telemetry,
+            refusals=self._refusals,
             first_serial=secrets.randbits(48),
         )
         self._operate = Operate(
@@ -202,7 +207,12 @@ class Service:
             token=token,
         )
         self._servers = [Server(self._public), Server(admin_app(around))]
-        for loop in (self._recorder.loop, self._claim.loop, self._reclaim.loop):
+        for loop in (
+            self._recorder.loop,
+            self._claim.loop,
+            self._reclaim.loop,
+            self._refusals.loop,
+        ):
             loop.start()
         for server, sock in zip(self._servers, sockets, strict=True):
             self._serving.append(asyncio.create_task(server.serve(sockets=[sock])))
@@ -242,6 +252,7 @@ class Service:
         """Let go of everything, where it was opened and not started."""
         for loop in (self._claim.loop, self._reclaim.loop, self._recorder.loop):
             await loop.stop()
+        await self._refusals.close()
         self._watchdog.stop()
         await self._sender.close()
         await self._store.close()

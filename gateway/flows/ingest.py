@@ -8,6 +8,7 @@ from gateway.core.errors import (
     ExpressionFailed,
     GatewayError,
     RateLimited,
+    RequestRefused,
     VerificationFailed,
 )
 from gateway.core.model import SECOND, Arrival, Event, EventId, InboxEntry, Receipt, event_id
@@ -17,6 +18,7 @@ from gateway.core.verifying import Inbound
 from gateway.flows.deliver import Deliver
 from gateway.flows.lanes import Lanes
 from gateway.flows.reading import read
+from gateway.flows.refusals import Head, Refusals
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
 
@@ -41,7 +43,7 @@ class _InForce:
 class Ingest:
     """Takes requests in; the routes that it goes by can be swapped between two of them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that a request meets on its way
         self,
         *,
         routes: Routes,
@@ -50,6 +52,7 @@ class Ingest:
         deliver: Deliver,
         clock: Clock,
         telemetry: Telemetry,
+        refusals: Refusals,
         first_serial: int,
     ) -> None:
         self._store = store
@@ -57,6 +60,7 @@ class Ingest:
         self._deliver = deliver
         self._clock = clock
         self._telemetry = telemetry
+        self._refusals = refusals
         self._serial = first_serial
         self.use(routes)
 
@@ -155,8 +159,10 @@ class Ingest:
                 "this source sends faster than it may", retry_after_seconds=-(-wait // SECOND)
             )
 
-    def refused(self, source: str, error: GatewayError) -> None:
-        """Report that a request to *source* was refused."""
+    def refused(self, source: str, error: GatewayError, head: Head | None = None) -> None:
+        """Report that a request to *source* was refused; with its *head*, it is kept to be looked at."""
+        if head is not None and isinstance(error, RequestRefused):
+            self._refusals.note(source, error, head)
         fields = {"outcome": error.outcome} if isinstance(error, VerificationFailed) else {}
         self._telemetry.emit("event.refused", source=source, code=error.code, **fields)
 

@@ -13,11 +13,13 @@ from gateway.core.errors import (
     GatewayError,
     MethodNotAllowed,
     PathUnknown,
+    RequestRefused,
     UnknownSource,
 )
 from gateway.core.routing import Source
 from gateway.core.verifying import Inbound
 from gateway.flows.ingest import Ingest, Received
+from gateway.flows.refusals import Head
 from gateway.web.errors import Headers, answer
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -89,7 +91,10 @@ class PublicApp:
                 raise UnknownSource("there is no such source", cure=cure)
             return await self._receive_from(source, scope, receive)
         except GatewayError as error:
-            self._ingest.refused(UNKNOWN if source is None else source.name, error)
+            if source is None:
+                self._ingest.refused(UNKNOWN, error)
+            else:
+                self._ingest.refused(source.name, error, _head(scope))
             raise
 
     async def _receive_from(
@@ -113,8 +118,17 @@ class PublicApp:
             target=target + b"?" + query if query else target,
             peer=scope["client"][0] if scope["client"] else "",
         )
-        received = await self._ingest.receive(source, request)
+        try:
+            received = await self._ingest.receive(source, request)
+        except RequestRefused as error:
+            error.body = body
+            raise
         return source.ack, [JSON], _acknowledgement(received)
+
+
+def _head(scope: Message) -> Head:
+    peer = scope["client"][0] if scope["client"] else ""
+    return Head(scope["method"], scope["headers"], peer)
 
 
 def _repeated(pairs: list[tuple[bytes, bytes]]) -> frozenset[bytes]:

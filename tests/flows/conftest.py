@@ -17,6 +17,7 @@ from gateway.flows.lanes import Lanes
 from gateway.flows.operate import Operate
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
+from gateway.flows.refusals import Refusals
 from gateway.telemetry import Telemetry
 from gateway.testing import ManualClock
 from tests.kit.build import some_routes
@@ -87,9 +88,10 @@ class Flows:
         )  # fmt: skip
         self.claim = Claim(lanes=self.lanes, store=self.store, deliver=self.deliver, **common)
         self.reclaim = Reclaim(store=self.store, lanes=self.lanes, claim=self.claim, **common)
+        self.refusals = Refusals(store=self.store, first_serial=1, **common)
         self.ingest = Ingest(
             routes=self.routes, store=self.store, lanes=self.lanes, deliver=self.deliver,
-            first_serial=1, **common,
+            first_serial=1, refusals=self.refusals, **common,
         )  # fmt: skip
         self.operate = Operate(
             store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,
@@ -108,7 +110,7 @@ class Flows:
         return found
 
     def start(self) -> None:
-        for loop in (self.recorder.loop, self.claim.loop, self.reclaim.loop):
+        for loop in (self.recorder.loop, self.claim.loop, self.reclaim.loop, self.refusals.loop):
             loop.start()
 
     async def stop(self) -> None:
@@ -117,6 +119,7 @@ class Flows:
         await self.deliver.drain(1_000_000)
         for loop in (self.claim.loop, self.reclaim.loop, self.recorder.loop):
             await loop.stop()
+        await self.refusals.close()
 
     async def states(self) -> dict[str, str]:
         """The state of every delivery, by endpoint (by id where there are several)."""
