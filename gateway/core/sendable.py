@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 LONGEST_URL = 2048
 
-_TOKENS = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""RFC 9110 §5.6.2; any number of them, one after the other."""
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""RFC 9110 §5.6.2."""
 _NO_FIELD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 """What no header's value may hold (RFC 9110 §5.5); the last range cannot even be encoded."""
 UNFIT_FOR_URLS = re.compile(r"[\s\x00-\x1f\x7f]")
@@ -33,18 +33,23 @@ def request_fault(method: str, url: str, headers: Mapping[str, str]) -> str:
     fault = url_fault(url)
     if fault:
         return f"the URL cannot be called: {fault}"
-    if not _TOKENS.fullmatch(method):
-        return f"{method!r} is no method"
-    # All at once: this is asked before each call, and nearly always the answer is no.
-    if _NO_FIELD_VALUE.search("".join(headers.values())):
-        name = next(name for name, value in headers.items() if _NO_FIELD_VALUE.search(value))
-        return f"the value of the header {name!r} has a line break or another control character"
-    if headers and ("" in headers or not _TOKENS.fullmatch("".join(headers))):
-        name = next(name for name in headers if not _TOKENS.fullmatch(name))
-        return f"{name!r} is no name of a header"
-    if not _FRAMING.isdisjoint(headers):
-        return f"the header {min(_FRAMING & headers.keys())!r} is not for a call to set"
-    return ""
+    # All at once, and by the quickest question that has no false yes: this is asked before each call.
+    if not "".join(headers.values()).isprintable():
+        for name, value in headers.items():
+            if _NO_FIELD_VALUE.search(value):
+                return f"the value of the header {name!r} has a line break or another control character"
+    return _form_fault(method, tuple(headers))
+
+
+@lru_cache(maxsize=1024)
+def _form_fault(method: str, names: tuple[str, ...]) -> str:
+    """What is wrong with the method, or with the names of the headers: few are ever used."""
+    for name in names:
+        if not _TOKEN.fullmatch(name):
+            return f"{name!r} is no name of a header"
+        if name in _FRAMING:
+            return f"the header {name!r} is not for a call to set"
+    return "" if _TOKEN.fullmatch(method) else f"{method!r} is no method"
 
 
 @lru_cache(maxsize=1024)
