@@ -1,7 +1,7 @@
 """Refused requests, kept so that "why was my webhook refused?" has an answer.
 
-They come from anyone, so they must not become a load: few a second are taken, few wait, and only the
-newest stay. The answer to the sender never waits for any of this, and does not depend on it: what
+They come from anyone, so they must not become a load: of many only some are taken, few wait, and only
+the newest stay. The answer to the sender never waits for any of this, and does not depend on it: what
 cannot be kept is dropped, and the metrics have counted it.
 """
 
@@ -18,7 +18,7 @@ from gateway.core.errors import (
     UnknownSource,
     VerificationFailed,
 )
-from gateway.core.model import Micros, Refusal, event_id
+from gateway.core.model import SECOND, Micros, Refusal, event_id
 from gateway.core.rate import TokenBucket
 from gateway.core.redaction import redacted
 from gateway.flows.loop import Loop
@@ -28,8 +28,11 @@ from gateway.telemetry import Telemetry
 NOT_KEPT = (MethodNotAllowed, PathUnknown, RateLimited, UnknownSource)
 """Their answers say all that there is to say."""
 
-PER_SECOND_OF_A_SOURCE, PER_SECOND = 5, 50
-MOST_WAITING = 64
+OF_A_SOURCE, OF_ALL = (100, 100 * SECOND), (500, 10 * SECOND)
+"""So many at once, and then so many in that time: a person's attempts all get in, and a flood at one
+source takes a quarter of an hour to push out what the others' senders did."""
+
+MOST_WAITING = 256
 """More are not held for a store that is behind."""
 
 MOST_KEPT, MOST_KEPT_BYTES = 1000, 16 * 1024 * 1024
@@ -55,7 +58,7 @@ class Refusals:
         self._clock = clock
         self._telemetry = telemetry
         self._serial = first_serial
-        self._of_all = TokenBucket(PER_SECOND)
+        self._of_all = TokenBucket(*OF_ALL)
         self._of_source: dict[str, TokenBucket] = {}
         self._waiting: list[Refusal] = []
         self.loop = Loop("refusals", self._write, clock, telemetry)
@@ -96,7 +99,7 @@ class Refusals:
         now = self._clock.monotonic()
         bucket = self._of_source.get(source)
         if bucket is None:
-            bucket = self._of_source[source] = TokenBucket(PER_SECOND_OF_A_SOURCE)
+            bucket = self._of_source[source] = TokenBucket(*OF_A_SOURCE)
         return (
             len(self._waiting) < MOST_WAITING
             and bucket.take(now) == 0
