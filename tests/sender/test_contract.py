@@ -537,3 +537,13 @@ async def test_endless_headers_are_no_answer(sender):
 
     outcome, _ = await sent_to(sender, say, seconds=3)
     assert reason_of(outcome) in {"response-malformed", "timeout"}
+
+
+async def test_a_wildcard_stands_for_the_addresses_of_this_machine_only(sender):
+    with listen(("0.0.0.0", 0), "test") as own:  # what is bound so is the question
+        sender.own.note([own])
+        port = own.getsockname()[1]
+        assert sender.own.hold("127.0.0.9", port)
+        assert sender.own.hold("::ffff:127.0.0.1", port)
+        assert not sender.own.hold("192.0.2.1", port)
+        assert not sender.own.hold("127.0.0.1", port - 1)
