@@ -125,6 +125,7 @@ def _of_decision(decision: Decision) -> tuple[int, str]:
 
 LEVELS: dict[str, tuple[int, str]] = {
     "event.unreadable": (logging.WARNING, "a verified request is unreadable: see `gateway inbox`"),
+    "refusals.lost": (logging.DEBUG, "refused requests could not be kept"),
     "store.unavailable": (
         logging.ERROR,
         "the store cannot be written: nothing is sent until it can",

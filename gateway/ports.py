@@ -20,6 +20,7 @@ from gateway.core.model import (
     Micros,
     Outcome,
     Receipt,
+    Refusal,
     Response,
     Routed,
 )
@@ -56,6 +57,14 @@ class AppendStore(Protocol):
 
     async def keep(self, entry: InboxEntry) -> None:
         """Put a request that made no event into the inbox."""
+
+    async def keep_refusals(
+        self, refusals: Sequence[Refusal], *, most: int, most_bytes: int
+    ) -> None:
+        """Put requests that were refused into the inbox, and only the newest of them all stay there.
+
+        At most so many stay, of at most so many bytes. Entries of another kind are left alone.
+        """
 
 
 class LeaseStore(Protocol):
@@ -115,7 +124,7 @@ class LookUpStore(Protocol):
         """What routes that matched an event did not send, and why."""
 
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """What was unreadable or unmatched, newest first."""
+        """What was refused, unreadable or only partly routed, newest first."""
 
     async def stats(self) -> dict[str, Json]:
         """How much is waiting and dead per endpoint, and how much is in the inbox."""

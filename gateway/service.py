@@ -35,6 +35,7 @@ from gateway.flows.operate import Operate
 from gateway.flows.publish import Publish
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
+from gateway.flows.refusals import Refusals
 from gateway.flows.verify import Verify
 from gateway.loading import Checked, check
 from gateway.logs import LogListener
@@ -157,6 +158,9 @@ class Service:
         self._reclaim = Reclaim(
             store=store, lanes=lanes, claim=self._claim, clock=clock, telemetry=telemetry
         )
+        self._refusals = Refusals(
+            store=store, clock=clock, telemetry=telemetry, first_serial=secrets.randbits(48)
+        )
         self._ingest = Ingest(
             routes=self.routes,
             store=store,
@@ -165,6 +169,7 @@ class Service:
             verify=Verify(self._sender, clock, telemetry),
             clock=clock,
             telemetry=telemetry,
+            refusals=self._refusals,
             first_serial=secrets.randbits(48),
         )
         self._publish = Publish(self.routes, clock)
@@ -204,6 +209,7 @@ class Service:
                 sock.close()
             await self.close()
             raise
+        self._sender.own.note(sockets)
         await self._operate.restore_lanes()
         await self._store.reclaim(FOREVER)  # one process: no lease can be another's
         await self._claim.refresh()
@@ -217,7 +223,12 @@ class Service:
             token=token,
         )
         self._servers = [self._public_server(), Server(admin_app(around))]
-        for loop in (self._recorder.loop, self._claim.loop, self._reclaim.loop):
+        for loop in (
+            self._recorder.loop,
+            self._claim.loop,
+            self._reclaim.loop,
+            self._refusals.loop,
+        ):
             loop.start()
         for server, sock in zip(self._servers, sockets, strict=True):
             self._serving.append(asyncio.create_task(server.serve(sockets=[sock])))
@@ -265,6 +276,7 @@ class Service:
         """Let go of everything, where it was opened and not started."""
         for loop in (self._claim.loop, self._reclaim.loop, self._recorder.loop):
             await loop.stop()
+        await self._refusals.close()
         self._watchdog.stop()
         await self._sender.close()
         await self._store.close()

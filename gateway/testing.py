@@ -10,8 +10,8 @@
 The gateway is the real one, on a database of its own; only its endpoints' URLs are the scripted
 server's, and its clock is moved by hand, so that a retry in two hours takes no time.
 
-`matches` and `Matcher` try patterns on decoded JSON, `verify` a sender's description on a request:
-without a gateway.
+Without a gateway, `matches` and `Matcher` try patterns on decoded JSON, `verify` a sender's description
+on a request, and `may_dial` asks which addresses would be called.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ import os
 import secrets
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -39,7 +39,7 @@ from gateway.config.secrets import SecretBook
 from gateway.config.settings import Settings
 from gateway.config.shapes import SourceShape
 from gateway.config.verifiers import VerifierBuilder
-from gateway.core.egress import EgressPolicy
+from gateway.core.egress import EgressPolicy, allowed_network, classify
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.grammar import (
     LARGEST_INT,
@@ -63,6 +63,7 @@ __all__ = [
     "ScriptedEndpoint",
     "ScriptedServer",
     "matches",
+    "may_dial",
     "verify",
 ]
 
@@ -161,6 +162,14 @@ def _header_bytes(value: str) -> bytes:
         return value.encode("latin-1")
     except UnicodeEncodeError:
         return value.encode()
+
+
+def may_dial(address: str, allow: Sequence[str] = ()) -> str:
+    """Why the gateway does not call *address*, whatever the port; empty where it does.
+
+    *allow* are the ranges that `--egress-allow` would name. Raises ValueError where one is none.
+    """
+    return classify(address, [allowed_network(each) for each in allow]).reason
 
 
 def _as_decoded(value: Json) -> Json:

@@ -13,7 +13,7 @@ from gateway.config.faults import _CURES
 from gateway.config.settings import Settings
 from gateway.core.errors import GatewayError
 from gateway.core.model import SECOND, Outcome
-from gateway.core.retry import EGRESS_DENIED
+from gateway.core.retry import EGRESS_DENIED, REQUEST_INVALID
 from gateway.core.state import State
 from gateway.core.verifying import OUTCOMES
 from gateway.flows.tokens import TOKEN_FAILED
@@ -175,7 +175,11 @@ def error_codes() -> set[str]:
 
 def reasons() -> set[str]:
     """Why attempts fail and deliveries die."""
-    told = {reason for _, reason in _REASONS} | {EGRESS_DENIED, BODY_CORRUPT.partition(":")[0]}
+    told = {reason for _, reason in _REASONS} | {
+        EGRESS_DENIED,
+        REQUEST_INVALID,
+        BODY_CORRUPT.partition(":")[0],
+    }
     for file in SOURCES:
         for node in ast.walk(ast.parse(file.read_text())):
             name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""

@@ -31,7 +31,9 @@ def status(
     """What runs, what waits, and what needs attention. Exit 1 when something does."""
     client = connect(at, token_file, database)
     state = client.get("/api/v1/status")
-    recent = client.get("/api/v1/inbox", {"since": _a_day_ago(), "limit": 500})["items"]
+    recent = client.get("/api/v1/inbox", {"since": _a_day_ago(), "refused": "false", "limit": 500})[
+        "items"
+    ]
     troubles = _troubles(state, len(recent))
     if as_json:
         print_json({**state, "attention": troubles})
@@ -91,7 +93,8 @@ def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -
     routes, stats = state["routes"], state["stats"]
     console().print(
         f"rights-gateway {state['version']} at {client.url}, {'ready' if state['ready'] else 'NOT READY'};"
-        f" {routes['file']} {routes['fingerprint']}; {counted(stats['unmatched'], 'unmatched event')}; {stats['inbox']} in the inbox"
+        f" {routes['file']} {routes['fingerprint']}; {counted(stats['unmatched'], 'unmatched event')};"
+        f" {stats['inbox']} in the inbox, and {counted(stats['refused'], 'refused request')}"
     )
     print_table(
         ("endpoint", "state", "running", "scheduled", "dead", "owner"),
@@ -290,8 +293,18 @@ def dead(
 
 
 def inbox(
+    entry: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One entry, whole.", show_default=False)
+    ] = None,
     source: Annotated[str | None, typer.Option(help="Only from this source.")] = None,
     code: Annotated[str | None, typer.Option(help="Only for this reason.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="Only where verification failed so: bad_signature, …")
+    ] = None,
+    refused: Annotated[
+        bool | None,
+        typer.Option("--refused/--not-refused", help="Only requests that were refused, or none."),
+    ] = None,
     since: Since = None,
     limit: Limit = 20,
     at: At = None,
@@ -299,9 +312,21 @@ def inbox(
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Requests that made no event, or not all that they should have, and why."""
-    query = {"source": source, "code": code, "since": since, "limit": limit}
-    page = connect(at, token_file, database).get("/api/v1/inbox", query)
+    """Requests that were refused, made no event, or not all that they should have, and why."""
+    client = connect(at, token_file, database)
+    if entry is not None:
+        found = client.get(f"/api/v1/inbox/{segment(entry)}")
+        print_json(found) if as_json else _print_entry(found)
+        return
+    query = {
+        "source": source,
+        "code": code,
+        "outcome": outcome,
+        "refused": None if refused is None else str(refused).lower(),
+        "since": since,
+        "limit": limit,
+    }
+    page = client.get("/api/v1/inbox", query)
     if as_json:
         print_json(page)
         return
@@ -313,6 +338,24 @@ def inbox(
         ),
         empty="the inbox is empty",
     )
+
+
+def _print_entry(entry: dict[str, Json]) -> None:
+    """One entry, whole. What strangers sent is text: none of it is taken for markup or a control."""
+    lines = [f"{entry['id']}  {entry['code']}: {entry['detail']}"]
+    lines += [f"source {entry['source']}, received {entry['received_at']}"]
+    if entry["event_id"]:
+        lines.append(f"about the event {entry['event_id']}")
+    if entry["refused"]:
+        lines += [f"refused; from {entry['peer']}", "", entry["method"]]
+        lines += [f"{name}: {value}" for name, value in entry["headers"]]
+        lines += [
+            "",
+            f"a body of {entry['body_bytes']} bytes, sha256 {entry['sha256']}; its start:",
+        ]
+    lines += ["", *entry["body"].splitlines()]
+    for line in lines:
+        console().print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 Name = Annotated[str, typer.Argument(show_default=False)]

@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from ipaddress import ip_address
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 import orjson
+from yarl import URL
 
 from gateway.config.expressions import Expressions
 from gateway.config.part import Part
-from gateway.config.shapes import AuthShape, EndpointShape, OAuth2Shape, SignShape, UrlReference
+from gateway.config.shapes import AuthShape, EndpointShape, SignShape, UrlReference
 from gateway.config.signatures import build_signature
 from gateway.config.tls import build_tls
 from gateway.core.errors import ExpressionFailed
@@ -18,10 +19,12 @@ from gateway.core.model import BodyForm, Json, Tls, basic_authorization
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.retry import RetryPolicy
 from gateway.core.routing import EndpointConfig, Render
+from gateway.core.sendable import UNFIT_FOR_URLS, split, url_fault
 from gateway.core.signing import HeaderForm, SigningKey
 
-LONGEST_URL = 2048
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
+PRINTABLE = "".join(map(chr, range(0x7F)))
+"""All of ASCII: left as it is, whatever it is, for `url_fault` to judge."""
 COMPUTED = "write all of it, or `{env: NAME}`; what depends on an event is the `path` of a target's `call:`"
 
 
@@ -120,7 +123,7 @@ def _oauth2(
     if shape.auth is None or shape.auth.oauth2 is None:
         return None
     oauth2 = shape.auth.oauth2
-    at = _token_url(oauth2, part.at("token_url"))
+    at = _checked_url(oauth2.token_url, part.at("token_url"))
     secret = part.at("client_secret").secret(oauth2.client_secret)
     if at is None or secret is None:
         return None
@@ -134,16 +137,6 @@ def _oauth2(
         # What is said of TLS holds for the endpoint's host, and for no other.
         tls=tls if urlsplit(at).netloc == urlsplit(url).netloc else None,
     )
-
-
-def _token_url(shape: OAuth2Shape, part: Part) -> str | None:
-    parts = _split(shape.token_url)
-    what = "it is no URL" if parts is None else _url_fault(shape.token_url, parts)
-    if what or parts is None:
-        part.fault("url", what, "write it as https://host/path")
-        return None
-    _advise(parts, part)
-    return shape.token_url
 
 
 # -- URLs ----------------------------------------------------------------------------------------------
@@ -164,36 +157,36 @@ def _url(shape: EndpointShape, part: Part) -> str | None:
         cure = f"write `url: {{env: {variable[1]}}}`" if variable else COMPUTED
         part.fault("url", "nothing is computed in a URL", cure)
         return None
-    parts = _split(url)
-    what = "it is no URL" if parts is None else _url_fault(url, parts)
-    if what or parts is None:
-        part.fault("url", what, "write it as https://host/path")
+    return _checked_url(url, part)
+
+
+def _checked_url(url: str, part: Part) -> str | None:
+    """A URL in the form in which it is dialled; None where it cannot be called, which is noted."""
+    url = _ascii(url)
+    fault = url_fault(url)
+    if fault:
+        part.fault("url", fault, "write it as https://host/path")
         return None
-    _advise(parts, part)
+    _advise(urlsplit(url), part)
     return url
 
 
-def _split(url: str) -> SplitResult | None:
+def _ascii(url: str) -> str:
+    """A URL in the form in which it is dialled: its host in IDNA and small letters.
+
+    Anything else beyond ASCII is encoded; what is written in ASCII stays as it is.
+    """
+    parts = split(url)
+    if parts is None or not parts.hostname or "@" in parts.netloc or UNFIT_FOR_URLS.search(url):
+        return url  # `url_fault` says so
+    host = parts.hostname
     try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises ValueError where it is none
+        host = host if host.isascii() else URL.build(scheme="https", host=host).raw_host or host
     except ValueError:
-        return None
-    return parts
-
-
-def _url_fault(url: str, parts: SplitResult) -> str:
-    if parts.scheme not in ("https", "http"):
-        return "only https and http are spoken"
-    if not parts.hostname:
-        return "it names no host"
-    if parts.username is not None or parts.password is not None:
-        return "it holds a user name or a password, which belong under `auth`"
-    if parts.fragment:
-        return "it has a fragment, which is never sent"
-    if len(url) > LONGEST_URL or re.search(r"[\s\x00-\x1f\x7f]", url):
-        return "it is too long, or has spaces or control characters in it"
-    return ""
+        return url
+    host = f"[{host}]" if ":" in host else host
+    place = host if parts.port is None else f"{host}:{parts.port}"
+    return quote(urlunsplit(parts._replace(netloc=place)), safe=PRINTABLE)
 
 
 def _advise(parts: SplitResult, part: Part) -> None:

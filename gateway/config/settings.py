@@ -7,7 +7,6 @@ them; a test holds the page to this file.
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -23,7 +22,7 @@ from pydantic_settings import (
 
 from gateway.config.faults import nearest
 from gateway.config.quantities import Duration, Rate, Size
-from gateway.core.egress import LOOPBACK, EgressPolicy, Network
+from gateway.core.egress import LOOPBACK, EgressPolicy, Network, allowed_network
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND
 
@@ -55,7 +54,7 @@ def _networks(value: Any) -> tuple[Network, ...]:
     networks = []
     for item in _items(value):
         try:
-            networks.append(ip_network(str(item), strict=False))
+            networks.append(allowed_network(str(item)))
         except ValueError:
             raise ValueError(f"{item!r} is no address range, such as 10.1.0.0/16") from None
     return tuple(networks)

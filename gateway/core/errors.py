@@ -89,6 +89,8 @@ class RequestRefused(GatewayError):
     """The request cannot be accepted as it is; sending the same again changes nothing."""
 
     code = "refused"
+    body: bytes = b""
+    """What came with it, as far as it was read."""
 
 
 class UnknownSource(RequestRefused):

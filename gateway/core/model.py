@@ -473,6 +473,34 @@ class InboxEntry:
     event_id: EventId | None = None
 
 
+@dataclass(slots=True)
+class Refusal:
+    """A request that was refused, kept so that its sender's question has an answer.
+
+    Nothing of it is proven: it is shown as text, and nothing follows from it.
+    """
+
+    id: str
+    source: str
+    code: str
+    outcome: str | None
+    """Why verification failed, where it did."""
+    detail: str
+    received_at: Micros
+    peer: str
+    """The address that it came from."""
+    method: str
+    headers: list[tuple[str, str]]
+    """Redacted."""
+    content_type: str
+    body: bytes
+    """Its start."""
+    body_bytes: int
+    """How long it was, as far as it was read."""
+    sha256: bytes
+    """Of what was read."""
+
+
 def basic_authorization(user: str, password: str) -> str:
     """The `Authorization` header's value for HTTP basic authentication (RFC 7617, UTF-8)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")

@@ -49,6 +49,9 @@ LONGEST_HINT = 24 * HOUR
 EGRESS_DENIED = "egress-denied"
 """The reason of an Unreachable whose address the egress policy does not allow."""
 
+REQUEST_INVALID = "request-invalid"
+"""The reason of an Unreachable whose request cannot be sent as it was computed: see `core/sendable`."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -119,6 +122,8 @@ def decide(
         case Unreachable(reason, detail) if reason == EGRESS_DENIED:
             text = f"{reason}: {detail}"
             return GiveUp(text) if by_handler else Park("blocked", text)
+        case Unreachable(reason, detail) if reason == REQUEST_INVALID:
+            return GiveUp(f"{reason}: {detail}")  # the bytes are the same on each attempt
         case Refused() | Unreachable() | Postponed() | Raised():
             if attempt > len(policy.schedule):
                 return GiveUp(f"{_reason(outcome)} (after {attempt} attempt{'s' * (attempt > 1)})")

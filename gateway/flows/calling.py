@@ -5,7 +5,7 @@ import json as jsonlib
 import traceback
 from collections.abc import Mapping
 from hashlib import sha256
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from gateway.core.calls import joined
 from gateway.core.errors import RetryLater, Skip, Unanswered, Undeliverable
@@ -125,7 +125,7 @@ class BoundEndpoint:
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         """The endpoint's URL with *path* appended: never another host, whatever *path* holds."""
-        if {".", ".."} & set(path.partition("?")[0].split("/")):
+        if _leads_out(path.partition("?")[0]):
             raise Undeliverable(f"the path {path!r} would lead out of {self.name}'s URL")
         path, _, own_query = quote(path.lstrip("/"), safe=UNQUOTED).partition("?")
         queries = [each for each in (own_query, urlencode(query or {})) if each]
@@ -139,6 +139,16 @@ class BoundEndpoint:
         """
         digest = sha256(b"%b %b\n%b" % (method.encode(), url.encode(), content)).hexdigest()
         return f"{self._delivery.id}_{digest[:12]}"
+
+
+def _leads_out(path: str) -> bool:
+    """Whether a path has a segment that is dots, in any spelling that a server may undo.
+
+    Servers decode `%2e` before they resolve dots, some decode twice, and some take a backslash for a
+    slash.
+    """
+    undone = unquote(unquote(path)).replace("\\", "/")
+    return not {".", ".."}.isdisjoint(undone.split("/"))
 
 
 def call_record(call: Call, outcome: Outcome, duration: Micros) -> CallRecord:

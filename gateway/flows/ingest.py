@@ -9,6 +9,7 @@ from gateway.core.errors import (
     ExpressionFailed,
     GatewayError,
     RateLimited,
+    RequestRefused,
     VerificationFailed,
 )
 from gateway.core.model import (
@@ -26,6 +27,7 @@ from gateway.core.verifying import Inbound
 from gateway.flows.deliver import Deliver
 from gateway.flows.lanes import Lanes
 from gateway.flows.reading import read
+from gateway.flows.refusals import Head, Refusals
 from gateway.flows.verify import Verify
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
@@ -51,7 +53,7 @@ class _InForce:
 class Ingest:
     """Takes requests in; the routes that it goes by can be swapped between two of them."""
 
-    def __init__(  # noqa: PLR0913  # the flow that joins the most
+    def __init__(  # noqa: PLR0913  # all that a request meets on its way
         self,
         *,
         routes: Routes,
@@ -61,6 +63,7 @@ class Ingest:
         verify: Verify,
         clock: Clock,
         telemetry: Telemetry,
+        refusals: Refusals,
         first_serial: int,
     ) -> None:
         self._store = store
@@ -69,6 +72,7 @@ class Ingest:
         self._verify = verify
         self._clock = clock
         self._telemetry = telemetry
+        self._refusals = refusals
         self._serial = first_serial
         self.use(routes)
 
@@ -173,8 +177,10 @@ class Ingest:
                 "this source sends faster than it may", retry_after_seconds=-(-wait // SECOND)
             )
 
-    def refused(self, source: str, error: GatewayError) -> None:
-        """Report that a request to *source* was refused."""
+    def refused(self, source: str, error: GatewayError, head: Head | None = None) -> None:
+        """Report that a request to *source* was refused; with its *head*, it is kept to be looked at."""
+        if head is not None and isinstance(error, RequestRefused):
+            self._refusals.note(source, error, head)
         fields = {"outcome": error.outcome} if isinstance(error, VerificationFailed) else {}
         self._telemetry.emit("event.refused", source=source, code=error.code, **fields)
 

@@ -10,13 +10,15 @@ import errno
 import re
 import socket
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from gateway.core.egress import EgressPolicy
+from gateway.core.egress import OWN_ADDRESS, EgressPolicy
 from gateway.core.model import (
     SECOND,
     Accepted,
@@ -27,7 +29,9 @@ from gateway.core.model import (
     Response,
     Unreachable,
 )
-from gateway.core.retry import EGRESS_DENIED
+from gateway.core.retry import EGRESS_DENIED, REQUEST_INVALID
+from gateway.core.sendable import request_fault
+from gateway.sender.own import OwnAddresses
 
 CONNECT_SECONDS = 5
 LONGEST_RESPONSE = 64 * 1024
@@ -37,27 +41,57 @@ IDLE_SECONDS = 4
 """How long a connection is kept for the next request: less than common servers (5 s) keep theirs."""
 
 
+NAME_SECONDS = 10
+"""How long what a name resolved to is kept for the next connection; it is vetted again for each."""
+
+
 class EgressDenied(OSError):
     """The policy does not allow the address."""
 
 
-_denials: ContextVar[list[str]] = ContextVar("denials")
-"""What the policy denied to the request of this task; where several addresses were tried, aiohttp
-would report but a summary."""
+@dataclass(slots=True)
+class _Dialled:
+    """What became of the addresses that were tried for one request."""
+
+    denials: list[str] = field(default_factory=list)
+    """Where several addresses were tried, aiohttp would report but a summary."""
+    allowed: bool = False
+    """Whether one of them was dialled: that the others are denied is then no matter."""
+
+
+_dialled: ContextVar[_Dialled] = ContextVar("dialled")
+"""For the request of this task."""
 
 
 class AiohttpSender:
-    """A session for https and one for http: the policy asks which it is."""
+    """A session for https and one for http: the policy asks which it is.
 
-    def __init__(self, policy: EgressPolicy, *, user_agent: str) -> None:
+    `own` are the gateway's own listeners, which it does not call. *resolver* is how names become
+    addresses, by default the system's way; what it says is kept for *name_seconds*.
+    """
+
+    def __init__(
+        self,
+        policy: EgressPolicy,
+        *,
+        user_agent: str,
+        resolver: AbstractResolver | None = None,
+        name_seconds: int = NAME_SECONDS,
+    ) -> None:
+        self.own = OwnAddresses()
         self._policy = policy
+        self._resolver = resolver
+        self._name_seconds = name_seconds
         self._secure = self._session(user_agent, secure=True)
         self._plain = self._session(user_agent, secure=False)
 
     async def send(self, call: Call) -> Outcome:
         """What came of *call*; raises nothing but CancelledError."""
-        denials: list[str] = []
-        _denials.set(denials)
+        fault = request_fault(call.method, call.url, call.headers)
+        if fault:
+            return Unreachable(REQUEST_INVALID, fault)
+        dialled = _Dialled()
+        _dialled.set(dialled)
         session = self._secure if call.url.startswith("https:") else self._plain
         try:
             async with session.request(
@@ -72,8 +106,8 @@ class AiohttpSender:
             ) as answer:
                 body = await _start_of_body(answer)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            if denials:
-                return Unreachable(EGRESS_DENIED, denials[0])
+            if dialled.denials and not dialled.allowed:
+                return Unreachable(EGRESS_DENIED, dialled.denials[0])
             return _unreachable(error)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         response = Response(status=answer.status, headers=headers, body=body)
@@ -87,19 +121,19 @@ class AiohttpSender:
     def _session(self, user_agent: str, *, secure: bool) -> aiohttp.ClientSession:
         def open_socket(address: Any) -> socket.socket:
             family, kind, protocol, _, (host, port, *_) = address
-            reason = self._policy.refusal(host, port, secure=secure)
-            if reason:
-                cure = self._policy.cure(host, port, secure=secure)
-                detail = f"{host} port {port} ({reason})"
-                _denials.get().append(f"{detail}; allow it with {cure}" if cure else detail)
+            detail = self._denial(host, port, secure=secure)
+            if detail:
+                _dialled.get().denials.append(detail)
                 raise EgressDenied(errno.EACCES, detail)
+            _dialled.get().allowed = True
             return socket.socket(family, kind, protocol)
 
         connector = aiohttp.TCPConnector(
             limit=0,  # lanes bound what is under way
-            ttl_dns_cache=10,
+            ttl_dns_cache=self._name_seconds,
             keepalive_timeout=IDLE_SECONDS,
             socket_factory=open_socket,
+            resolver=self._resolver,
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -110,6 +144,15 @@ class AiohttpSender:
             trust_env=False,
             raise_for_status=False,
         )
+
+    def _denial(self, host: str, port: int, *, secure: bool) -> str:
+        """Why an address is not dialled, and what would allow it; empty where it is."""
+        reason = self._policy.refusal(host, port, secure=secure)
+        cure = self._policy.cure(host, port, secure=secure) if reason else ""
+        if not reason and self.own.hold(host, port):
+            reason = OWN_ADDRESS
+        detail = f"{host} port {port} ({reason})" if reason else ""
+        return f"{detail}; allow it with {cure}" if cure else detail
 
 
 @cache

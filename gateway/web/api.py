@@ -28,6 +28,8 @@ from gateway.ports import LookUpStore
 from gateway.web.errors import answer
 
 LARGEST_LIMIT = 500
+TRUTHS = frozenset({"unmatched", "refused"})
+"""Parameters that are `true` or `false`."""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ def admin_app(around: Surroundings) -> Starlette:
         ("GET", "/api/v1/routes", api.routes),
         ("GET", "/api/v1/routes/files", api.routes_files),
         ("GET", "/api/v1/inbox", api.inbox),
+        ("GET", "/api/v1/inbox/{id}", api.inbox_entry),
         ("GET", "/api/v1/stats", api.stats),
     ]
     return Starlette(
@@ -192,7 +195,14 @@ class _Api:
         return _json({"id": request.path_params["id"], "state": "cancelled"})
 
     async def inbox(self, request: Request) -> Response:
-        return _page(await self._look_up.inbox(_query(request, ("source", "code"))), request)
+        query = _query(request, ("source", "code", "outcome", "refused"))
+        return _page(await self._look_up.inbox(query), request)
+
+    async def inbox_entry(self, request: Request) -> Response:
+        name = request.path_params["id"]
+        for found in await self._look_up.inbox({"id": name}):
+            return _json(found)
+        raise NotFound(f"there is no entry {name} in the inbox", cure="see `gateway inbox`")
 
     # -- routes ------------------------------------------------------------------------------------
 
@@ -249,8 +259,8 @@ def _query(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
         raise ParameterInvalid(
             f"{query['state']} is no state", cure=f"use one of {', '.join(State)}"
         )
-    if "unmatched" in query:
-        query["unmatched"] = int(query["unmatched"] == "true")
+    for name in TRUTHS & query.keys():
+        query[name] = int(query[name] == "true")
     return query
 
 

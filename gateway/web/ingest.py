@@ -18,6 +18,7 @@ from gateway.core.errors import (
     HandshakeFailed,
     MethodNotAllowed,
     PathUnknown,
+    RequestRefused,
     UnknownSource,
 )
 from gateway.core.handshake import Answered
@@ -27,6 +28,7 @@ from gateway.flows.admit import Admit
 from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest, Received
 from gateway.flows.publish import Publish
+from gateway.flows.refusals import Head
 from gateway.web.errors import PROBLEM, Headers, answer
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -122,7 +124,11 @@ class PublicApp:
                 raise UnknownSource("there is no such source", cure=cure)
             return await self._receive_from(source, scope, receive, peer, proxied=proxied)
         except GatewayError as error:
-            self._ingest.refused(UNKNOWN if source is None else source.name, error)
+            if source is None:
+                self._ingest.refused(UNKNOWN, error)
+            else:
+                head = Head(scope["method"], scope["headers"], peer)
+                self._ingest.refused(source.name, error, head)
             raise
 
     async def _receive_from(
@@ -151,13 +157,17 @@ class PublicApp:
             peer=peer,
             proxied=proxied,
         )
-        if source.handshakes:
-            answered = await self._handshakes.shake(source, request)
-            if answered is not None:
-                return _answered(answered)
-            if method != "POST":
-                raise HandshakeFailed("this is no handshake that the source knows")
-        received = await self._ingest.receive(source, request)
+        try:
+            if source.handshakes:
+                answered = await self._handshakes.shake(source, request)
+                if answered is not None:
+                    return _answered(answered)
+                if method != "POST":
+                    raise HandshakeFailed("this is no handshake that the source knows")
+            received = await self._ingest.receive(source, request)
+        except RequestRefused as error:
+            error.body = body
+            raise
         return source.ack, [JSON], _acknowledgement(received)
 
 

@@ -162,6 +162,23 @@ def test_status_is_a_table_or_json_and_exits_1_when_something_needs_attention(ru
     assert json.loads(running.run("status", "--json").stdout)["attention"]
 
 
+def test_the_inbox_says_why_a_webhook_was_refused_and_strangers_need_no_attention(running):
+    before = json.loads(running.run("status", "--json").stdout)["attention"]
+    (running.folder / "forged.json").write_text('{"type": "a.b", "data": "\x1b[31m[red]"}')
+    result = running.run("send", "forged.json", "--header", "webhook-signature: v1,AAAA")
+    assert result.returncode == 1
+    items: list[dict] = []
+    while not items:  # it is written behind the scenes
+        items = json.loads(running.run("inbox", "--refused", "--json").stdout)["items"]
+    entry = items[0]
+    shown = running.run("inbox", entry["id"]).stdout
+    assert f"verification-failed: the request could not be verified: {entry['outcome']}" in shown
+    assert "webhook-signature: <redacted, 7 bytes>" in shown
+    assert '"data": "\N{REPLACEMENT CHARACTER}[31m[red]"' in shown
+    assert entry["id"] not in running.run("inbox", "--not-refused").stdout
+    assert json.loads(running.run("status", "--json").stdout)["attention"] == before
+
+
 def test_ping_reaches_an_endpoint_past_the_queue(running):
     result = running.run("ping", "cms", "--json")
     assert json.loads(result.stdout)["taken"] is True

@@ -242,6 +242,33 @@ def test_a_url_that_egress_allows_is_no_problem(load, url):
     assert load(ENDPOINT.format(f"url: '{url}', sign: none")).problems == []
 
 
+@pytest.mark.parametrize(
+    ("url", "dialled"),
+    [
+        ("https://B\u00fccher.example/\u00e4?q=\u00fc%20", "https://xn--bcher-kva.example/%C3%A4?q=%C3%BC%20"),
+        ("HTTPS://CMS.Example.COM/Hook", "https://cms.example.com/Hook"),
+        ("http://127\u30020\u30020\u30021:8090/", "http://127.0.0.1:8090/"),
+        ("https://cms.example.com/a%2Fb?c=%7e", "https://cms.example.com/a%2Fb?c=%7e"),
+        ("http://[::1]:8090", "http://[::1]:8090"),
+    ],
+)  # fmt: skip
+def test_a_url_is_kept_as_it_is_dialled(load, url, dialled):
+    loaded = load(ENDPOINT.format(f"url: '{url}', sign: none"))
+    (endpoint,) = loaded.routes.endpoints.values()
+    assert endpoint.url == dialled
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://user:pw@h.example/", "https://[fe80::1%25eth0]/", "ftp://h.example/", "https://127.1/",
+     "https://2130706433/", "https://0x7f.1/", "https://0177.0.0.1/", "https://h.example/#x",
+     "https://h.example:0/", "https://h.exa\tmple/", "https://h\\@evil.example/"],
+)  # fmt: skip
+def test_a_url_that_may_be_read_in_two_ways_is_a_fault(load, url):
+    found = load(ENDPOINT.format("url: {env: URL}, sign: none"), URL=url)
+    assert [problem.code for problem in found.errors] == ["url"]
+
+
 SOURCE = "version: 1\nsources:\n  x: {{{}}}\n"
 HMAC = "scheme: hmac, secrets: [{env: A}]"
 

@@ -95,6 +95,11 @@ def test_a_denied_url_blocks_its_endpoint():
     assert decided(outcome) == Park("blocked", "egress-denied: 10.0.0.1 port 443")
 
 
+def test_a_denied_url_blocks_its_endpoint_whatever_a_route_calls_below_it():
+    outcome = Unreachable(EGRESS_DENIED, "10.0.0.1 port 443")
+    assert isinstance(decided(outcome, posted=False), Park)
+
+
 def test_a_denied_address_out_of_a_handler_is_hopeless_for_its_delivery_alone():
     outcome = Unreachable(EGRESS_DENIED, "10.0.0.1 port 443")
     assert decided(outcome, by_handler=True) == GiveUp("egress-denied: 10.0.0.1 port 443")

@@ -17,6 +17,7 @@ from gateway.flows.lanes import Lanes
 from gateway.flows.operate import Operate
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
+from gateway.flows.refusals import Refusals
 from gateway.flows.verify import Verify
 from gateway.telemetry import Telemetry
 from gateway.testing import ManualClock
@@ -70,7 +71,7 @@ class Flows:
     store: Any
     clock: ManualClock
     routes: Routes
-    sender: ScriptedSender = field(default_factory=ScriptedSender)
+    sender: Any = field(default_factory=ScriptedSender)
     handlers: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,9 +89,11 @@ class Flows:
         )  # fmt: skip
         self.claim = Claim(lanes=self.lanes, store=self.store, deliver=self.deliver, **common)
         self.reclaim = Reclaim(store=self.store, lanes=self.lanes, claim=self.claim, **common)
+        self.refusals = Refusals(store=self.store, first_serial=1, **common)
         self.ingest = Ingest(
             routes=self.routes, store=self.store, lanes=self.lanes, deliver=self.deliver,
-            first_serial=1, verify=Verify(self.sender, self.clock, self.telemetry), **common,
+            first_serial=1, verify=Verify(self.sender, self.clock, self.telemetry),
+            refusals=self.refusals, **common,
         )  # fmt: skip
         self.operate = Operate(
             store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,
@@ -109,14 +112,16 @@ class Flows:
         return found
 
     def start(self) -> None:
-        for loop in (self.recorder.loop, self.claim.loop, self.reclaim.loop):
+        for loop in (self.recorder.loop, self.claim.loop, self.reclaim.loop, self.refusals.loop):
             loop.start()
 
     async def stop(self) -> None:
-        self.sender.may_answer.set()
+        if isinstance(self.sender, ScriptedSender):
+            self.sender.may_answer.set()
         await self.deliver.drain(1_000_000)
         for loop in (self.claim.loop, self.reclaim.loop, self.recorder.loop):
             await loop.stop()
+        await self.refusals.close()
 
     async def states(self) -> dict[str, str]:
         """The state of every delivery, by endpoint (by id where there are several)."""

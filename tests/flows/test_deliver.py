@@ -4,13 +4,17 @@ import asyncio
 
 import pytest
 
+from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.errors import RetryLater, Skip, StoreUnavailable, Undeliverable
 from gateway.core.model import SECOND, Refused, Response, Unreachable
 from gateway.core.retry import EGRESS_DENIED, RetryPolicy
 from gateway.core.routing import EndpointConfig
 from gateway.core.secret import Key
+from gateway.core.sendable import url_fault
 from gateway.flows.lanes import FEWEST_PLACES
+from gateway.sender.aiohttp import AiohttpSender
 from tests.kit.build import NOW, an_event, some_routes
+from tests.kit.raw import answers, raw_server
 
 QUICK = RetryPolicy((5 * SECOND, 60 * SECOND))
 
@@ -368,6 +372,71 @@ async def test_no_path_leads_a_handlers_call_to_another_host(make_flows, path):
 
     result = await outcome_of(make_flows, handler)
     assert result["calls"][0].url.startswith("http://127.0.0.1:9/cms/")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["..", "/../x", "/a/../../x", "/%2e%2e/x", "/.%2E/x", "/%252e%252e/x", "/..%2fx", "/a/..\\x",
+     "/..%5cx", "/./x"],
+)  # fmt: skip
+async def test_no_spelling_of_dots_leads_a_handlers_call_out_of_its_endpoint(make_flows, path):
+    async def handler(event, endpoint):
+        return await endpoint.get(path)
+
+    result = await outcome_of(make_flows, handler)
+    assert result["state"] == "dead"
+    assert result["calls"] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["http://169.254.169.254/x", "/a\r\nHost: evil", "\\\\evil.example", "/\u3002\u3002/x", "/#x"],
+)
+async def test_whatever_else_a_path_holds_stays_one_path_of_its_endpoint(make_flows, path):
+    async def handler(event, endpoint):
+        return await endpoint.get(path)
+
+    result = await outcome_of(make_flows, handler)
+    url = result["calls"][0].url
+    assert url.startswith("http://127.0.0.1:9/cms/")
+    assert url_fault(url) == ""
+
+
+async def test_a_denied_address_out_of_a_handler_is_dead_at_once(make_flows):
+    async def handler(event, endpoint):
+        return await endpoint.get("/x")
+
+    flows = with_handler(make_flows, handler)
+    flows.sender.script.append(Unreachable(EGRESS_DENIED, "10.0.0.1 port 80"))
+    await arrive(flows)
+    await flows.seen("attempt.recorded")
+    (row,) = await flows.store.deliveries({})
+    assert (row["state"], row["reason"]) == ("dead", "egress-denied: 10.0.0.1 port 80")
+    assert flows.lanes["cms"].is_open
+
+
+@pytest.mark.parametrize("value", ["a\r\nx-admin: yes", "a\x00b"])
+async def test_a_header_out_of_an_event_that_would_be_two_is_dead_at_once_and_not_sent(
+    make_flows, value
+):
+    async def handler(event, endpoint):
+        return await endpoint.request("GET", "/x", headers={"x-title": event.data["title"]})
+
+    async with raw_server(answers()) as server:
+        sender = AiohttpSender(EgressPolicy(allow=LOOPBACK), user_agent="x")
+        cms = EndpointConfig(name="cms", url=server.url(), retry=QUICK, handler="h:f")
+        flows = make_flows(
+            some_routes(({}, "cms"), cms=cms), handlers={"h:f": handler}, sender=sender
+        )
+        await arrive(flows, an_event(data={"title": value}))
+        await flows.seen("attempt.recorded")
+        await sender.close()
+        assert server.connections == 0
+    (row,) = await flows.store.deliveries({})
+    assert row["state"] == "dead"
+    assert row["reason"] == (
+        "request-invalid: the value of the header 'x-title' has a line break or another control character"
+    )
 
 
 async def test_a_handlers_calls_are_signed_where_the_endpoint_signs(make_flows):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
+from aiohttp.abc import AbstractResolver
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.model import SECOND, Accepted, Call, Refused, Unreachable
 from gateway.sender.aiohttp import AiohttpSender
+from gateway.web.server import listen
 from tests.kit.raw import answers, raw_server
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -372,3 +374,176 @@ async def test_the_environments_proxy_is_not_used(sender, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1/")
     outcome, _ = await sent_to(sender, answers(OK))
     assert isinstance(outcome, Accepted)
+
+
+# -- names and their addresses -------------------------------------------------------------------------
+
+
+class FakeResolver(AbstractResolver):
+    """Says of every name what it is told to say next; the last answer stays."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    async def resolve(self, host, port=0, family=socket.AF_INET):
+        self.asked += 1
+        addresses = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if not addresses:
+            raise OSError("no such name")
+        return [
+            {"hostname": host, "host": each, "port": port, "proto": 0, "flags": 0,
+             "family": socket.AF_INET6 if ":" in each else socket.AF_INET}
+            for each in addresses
+        ]  # fmt: skip
+
+    async def close(self):
+        pass
+
+
+JUST_127_0_0_1 = EgressPolicy(allow=(ip_network("127.0.0.1/32"),))
+"""The rest of loopback stands for what is denied: it is there to be reached."""
+
+
+@pytest.fixture
+async def resolving():
+    """Make senders that resolve names as told."""
+    made = []
+
+    def make(*answers: list[str], policy: EgressPolicy = JUST_127_0_0_1) -> AiohttpSender:
+        sender = AiohttpSender(
+            policy, user_agent="x", resolver=FakeResolver(*answers), name_seconds=0
+        )
+        made.append(sender)
+        return sender
+
+    yield make
+    for sender in made:
+        await sender.close()
+
+
+async def test_of_a_names_addresses_only_the_allowed_one_is_dialled(resolving):
+    sender = resolving(["127.0.0.2", "169.254.169.254", "127.0.0.1"])
+    async with raw_server(answers(OK)) as server:
+        outcome = await sender.send(a_call(f"http://name.example:{server.port}/"))
+    assert isinstance(outcome, Accepted)
+
+
+async def test_a_name_with_denied_addresses_only_is_denied(resolving):
+    sender = resolving(["127.0.0.2", "10.0.0.1"])
+    outcome = await sender.send(a_call("http://name.example:9/"))
+    assert outcome.reason == "egress-denied"
+    assert outcome.detail.startswith("127.0.0.2 port 9 (denied-range 127.0.0.0/8)")
+
+
+async def test_an_allowed_address_that_does_not_answer_is_a_failure_not_a_denial(resolving):
+    sender = resolving(["127.0.0.2", "127.0.0.1"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    outcome = await sender.send(a_call(f"http://name.example:{port}/"))
+    assert reason_of(outcome) in {"connection-refused", "connect-failed"}
+
+
+async def test_a_name_that_is_bound_anew_to_a_denied_address_is_denied_when_it_is_dialled(
+    resolving,
+):
+    sender = resolving(["127.0.0.1"], ["127.0.0.2"])
+    once = OK.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
+    async with raw_server(answers(once)) as server:
+        url = f"http://name.example:{server.port}/"
+        assert isinstance(await sender.send(a_call(url)), Accepted)
+        assert reason_of(await sender.send(a_call(url))) == "egress-denied"
+        assert server.connections == 1
+
+
+async def test_a_connection_that_was_vetted_stays_where_it_is_whatever_its_name_becomes(resolving):
+    sender = resolving(["127.0.0.1"], ["127.0.0.2"])
+    async with raw_server(answers(OK, OK)) as server:
+        url = f"http://name.example:{server.port}/"
+        assert isinstance(await sender.send(a_call(url)), Accepted)
+        assert isinstance(await sender.send(a_call(url)), Accepted)
+        assert server.connections == 1
+
+
+async def test_a_name_that_cannot_be_resolved_is_not_called(resolving):
+    assert reason_of(await resolving([]).send(a_call("http://name.example:9/"))) == "dns-failed"
+
+
+async def test_what_a_resolver_says_that_is_no_address_is_not_dialled(resolving):
+    sender = resolving(["fe80::1%lo"])
+    outcome = await sender.send(a_call("http://name.example:9/"))
+    assert isinstance(outcome, Unreachable)
+
+
+# -- the gateway itself --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0", "::"])
+async def test_the_gateways_own_listeners_are_not_called_whatever_is_allowed(sender, bound):
+    with listen((bound, 0), "test") as own:
+        sender.own.note([own])
+        outcome = await sender.send(a_call(f"http://127.0.0.1:{own.getsockname()[1]}/in/getty"))
+    assert reason_of(outcome) == "egress-denied"
+    assert "(own-address)" in outcome.detail
+    assert "--egress" not in outcome.detail
+
+
+async def test_other_ports_and_other_addresses_of_this_machine_are_called(sender):
+    with listen(("127.0.0.2", 0), "test") as own:
+        sender.own.note([own])
+        outcome, _ = await sent_to(sender, answers(OK))
+        assert isinstance(outcome, Accepted)
+        outcome = await sender.send(a_call(f"http://127.0.0.1:{own.getsockname()[1]}/"))
+        assert reason_of(outcome) == "connection-refused"
+
+
+# -- what was computed from an event -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"headers": {"x-title": "a\r\nx-admin: yes"}},
+        {"headers": {"x-title": "a\x00b"}},
+        {"headers": {"transfer-encoding": "chunked"}},
+        {"method": "GET /admin HTTP/1.1\r\nx: y\r\n\r\nPOST"},
+    ],
+)
+async def test_a_request_that_would_be_two_is_never_sent(sender, more):
+    async with raw_server(answers(OK)) as server:
+        outcome = await sender.send(a_call(server.url(), **more))
+        assert reason_of(outcome) == "request-invalid"
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    "tail", ["/a b", "/a\r\nx: y", "/#x", "\\@evil.example/", "/" + "x" * 2048]
+)
+async def test_a_url_that_may_be_read_in_two_ways_is_never_called(sender, tail):
+    async with raw_server(answers(OK)) as server:
+        outcome = await sender.send(a_call(f"http://127.0.0.1:{server.port}{tail}"))
+        assert reason_of(outcome) == "request-invalid"
+        assert server.connections == 0
+
+
+async def test_endless_headers_are_no_answer(sender):
+    async def say(reader, writer):
+        await reader.request()
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            writer.write(b"x: y\r\n" * 1000)
+            await writer.drain()
+
+    outcome, _ = await sent_to(sender, say, seconds=3)
+    assert reason_of(outcome) in {"response-malformed", "timeout"}
+
+
+async def test_a_wildcard_stands_for_the_addresses_of_this_machine_only(sender):
+    with listen(("0.0.0.0", 0), "test") as own:  # what is bound so is the question
+        sender.own.note([own])
+        port = own.getsockname()[1]
+        assert sender.own.hold("127.0.0.9", port)
+        assert sender.own.hold("::ffff:127.0.0.1", port)
+        assert not sender.own.hold("192.0.2.1", port)
+        assert not sender.own.hold("127.0.0.1", port - 1)

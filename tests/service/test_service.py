@@ -308,3 +308,26 @@ async def test_events_are_taken_while_routes_are_loaded(gateway, routes_file, mo
 
 async def test_what_is_not_verified_is_told_of(gateway):
     assert gateway.service.status()["routes"]["unverified"] == ["open", "quiet", "slow"]
+
+
+async def test_a_gateway_does_not_call_itself(routes_file, tmp_path):
+    with listen(ANYWHERE, "test") as free:
+        port = free.getsockname()[1]
+    routes_file.write_text(
+        "version: 1\nsources:\n  open: {verify: none, ack: 200}\n"
+        f"endpoints:\n  self: {{url: 'http://127.0.0.1:{port}/in/open', sign: none}}\n"
+        "routes:\n  - {name: round, match: {type: [{exists: true}]}, to: [self]}\n"
+    )
+    service = await Service.open(settings_for(routes_file, tmp_path, listen=("127.0.0.1", port)))
+    closed: asyncio.Future[dict] = asyncio.get_running_loop().create_future()
+    service.telemetry.listen(
+        lambda name, fields: closed.set_result(fields) if name == "endpoint.closed" else None
+    )
+    await service.start()
+    await post_to_open(service, {"type": "t"})
+    assert await closed == {
+        "endpoint": "self",
+        "state": "blocked",
+        "reason": f"egress-denied: 127.0.0.1 port {port} (own-address)",
+    }
+    await service.stop()

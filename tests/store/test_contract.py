@@ -14,6 +14,7 @@ from gateway.core.model import (
     EventId,
     Failure,
     InboxEntry,
+    Refusal,
     Routed,
     Withheld,
     parse_delivery_id,
@@ -647,3 +648,70 @@ async def test_a_recorded_event_whose_bytes_have_changed_is_none(store):
     await keep(store, an_arrival(event))
     (item,) = await store.recorded({})
     assert event_of(unpacked({**item, "body": item["head"]})) is None
+
+
+# -- refusals --------------------------------------------------------------------------------------
+
+
+def a_refusal(number: int = 1, *, body: bytes = b"{}", **more) -> Refusal:
+    fields = {
+        "source": "getty", "code": "verification-failed", "outcome": "bad_signature", "detail": "x",
+        "received_at": NOW, "peer": "192.0.2.7", "method": "POST", "headers": [("host", "h")],
+        "content_type": "application/json", "body": body, "body_bytes": len(body), "sha256": b"\1" * 32,
+    }  # fmt: skip
+    return Refusal(id=f"inb_{number:05}", **{**fields, **more})
+
+
+def an_unreadable(body: bytes) -> InboxEntry:
+    return InboxEntry(
+        id="inb_00000", source="getty", code="invalid-json", detail="x", received_at=NOW,
+        content_type="", body=body,
+    )  # fmt: skip
+
+
+async def keep_refusals(store, *refusals, most=1000, most_bytes=1 << 24):
+    await store.keep_refusals(refusals, most=most, most_bytes=most_bytes)
+
+
+async def ids_in_inbox(store, **query) -> list[str]:
+    return [entry["id"] for entry in await store.inbox({"limit": 500, **query})]
+
+
+async def test_a_refusal_stands_in_the_inbox_with_all_that_is_known_of_it(store):
+    await keep_refusals(store, a_refusal(body=b"<b>\xff"))
+    (entry,) = await store.inbox({"id": "inb_00001"})
+    assert entry == {
+        "id": "inb_00001", "source": "getty", "code": "verification-failed",
+        "outcome": "bad_signature", "detail": "x", "received_at": entry["received_at"],
+        "content_type": "application/json", "event_id": None, "peer": "192.0.2.7", "method": "POST",
+        "headers": [["host", "h"]], "sha256": "01" * 32, "refused": True, "body": "<b>\ufffd",
+        "body_bytes": 4,
+    }  # fmt: skip
+
+
+async def test_only_the_newest_refusals_stay(store):
+    for number in range(1, 8):
+        await keep_refusals(store, a_refusal(number), most=3)
+    assert await ids_in_inbox(store) == ["inb_00007", "inb_00006", "inb_00005"]
+
+
+async def test_only_so_many_bytes_of_refusals_stay(store):
+    many = [a_refusal(number, body=b"x" * 1000) for number in range(1, 6)]
+    await keep_refusals(store, *many, most_bytes=2500)
+    assert await ids_in_inbox(store) == ["inb_00005", "inb_00004"]
+
+
+async def test_refusals_never_push_out_what_is_verified(store):
+    await store.keep(an_unreadable(b"y" * 5000))
+    many = [a_refusal(number) for number in range(1, 50)]
+    await keep_refusals(store, *many, most=1, most_bytes=100)
+    assert await ids_in_inbox(store) == ["inb_00049", "inb_00000"]
+    assert await ids_in_inbox(store, refused=0) == ["inb_00000"]
+    assert await ids_in_inbox(store, refused=1, outcome="bad_signature") == ["inb_00049"]
+
+
+async def test_refusals_are_counted_apart(store):
+    await store.keep(an_unreadable(b"y"))
+    await keep_refusals(store, a_refusal(1), a_refusal(2))
+    stats = await store.stats()
+    assert (stats["inbox"], stats["refused"]) == (1, 2)

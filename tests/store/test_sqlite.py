@@ -1,6 +1,7 @@
 """What is SQLite's own: its file, its lock, its settings, its failures."""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import stat
@@ -120,6 +121,24 @@ async def test_a_database_of_a_newer_gateway_is_refused(tmp_path):
         connection.execute("PRAGMA user_version = 999")
     with pytest.raises(SchemaTooNew):
         await SqliteStore.open(path)
+
+
+async def test_an_inbox_from_before_there_were_refusals_stays_as_it_was(tmp_path):
+    path = tmp_path / "gateway.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for step in database._migrations()[:2]:
+            connection.executescript(step.read_text())
+        connection.execute(
+            "INSERT INTO inbox VALUES ('inb_1', 's', 'invalid-json', 'x', ?, '', x'616263', NULL)",
+            (NOW,),
+        )
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+    store = await SqliteStore.open(path)
+    (entry,) = await store.inbox({"refused": 0})
+    assert (entry["id"], entry["body"], entry["refused"]) == ("inb_1", "abc", False)
+    assert "outcome" not in entry
+    await store.close()
 
 
 async def test_migrations_run_once(tmp_path):

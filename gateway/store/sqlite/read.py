@@ -56,6 +56,9 @@ DELIVERY_FILTERS: Filters = {
     "cursor": "(event_id, n) < (?, ?)",
 }
 INBOX_FILTERS: Filters = {
+    "id": "id = ?",
+    "outcome": "outcome = ?",
+    "refused": "refused = ?",
     "source": "source = ?",
     "code": "code = ?",
     "since": "received_at >= ?",
@@ -68,7 +71,10 @@ DELIVERIES = (
     "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason"
     " FROM deliveries"
 )
-INBOX = "SELECT id, source, code, detail, received_at, content_type, body, event_id FROM inbox"
+INBOX = (
+    "SELECT id, source, code, outcome, detail, received_at, content_type, body, event_id, refused,"
+    " peer, method, headers, body_bytes, sha256 FROM inbox"
+)
 
 TIMES = frozenset(
     {"received_at", "due_at", "created_at", "finished_at", "started_at", "changed_at", "at"}
@@ -112,7 +118,7 @@ class Reader:
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """What made no event, or only part of what it should, newest first; bodies as text."""
         found = await self._listed(INBOX, INBOX_FILTERS, "id DESC", query)
-        return [{**row, "body": row["body"].decode("utf-8", "replace")} for row in found]
+        return [_shown_entry(row) for row in found]
 
     async def event_row(self, event_id: EventId) -> EventRow | None:
         """The stored bytes of an event."""
@@ -161,7 +167,13 @@ class Reader:
 
     async def stats(self) -> dict[str, Json]:
         """What waits, what is dead, what is in the inbox."""
-        stats: dict[str, Json] = {"scheduled": {}, "dead": {}, "unmatched": 0, "inbox": 0}
+        stats: dict[str, Json] = {
+            "scheduled": {},
+            "dead": {},
+            "unmatched": 0,
+            "inbox": 0,
+            "refused": 0,
+        }
         for what, endpoint, count, first_at in await self.rows(STATS):
             if endpoint:
                 stats[what][endpoint] = {"count": count, "first_at": rfc3339(first_at)}
@@ -224,6 +236,22 @@ def shown_event(row: EventRow) -> dict[str, Json]:
         "attributes": attributes,
         "data": data,
         "body": row.body.decode("utf-8", "replace"),
+    }
+
+
+def _shown_entry(row: dict[str, Json]) -> dict[str, Json]:
+    """An entry of the inbox: what is known of refused requests only is not told of the others."""
+    body, refused, headers, digest = (row.pop(n) for n in ("body", "refused", "headers", "sha256"))
+    if not refused:
+        row = {name: row[name] for name in row if name not in {"outcome", "peer", "method"}}
+    else:
+        row |= {"headers": orjson.loads(headers), "sha256": digest.hex()}
+    size = row.pop("body_bytes")
+    return {
+        **row,
+        "refused": bool(refused),
+        "body": body.decode("utf-8", "replace"),
+        "body_bytes": len(body) if size is None else size,
     }
 
 

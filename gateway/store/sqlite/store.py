@@ -17,6 +17,7 @@ from gateway.core.model import (
     Lease,
     Micros,
     Receipt,
+    Refusal,
     Routed,
 )
 from gateway.core.retry import Decision
@@ -28,6 +29,7 @@ from gateway.store.sqlite.database import Lock, insert_many
 from gateway.store.sqlite.lease import Claim
 from gateway.store.sqlite.read import Reader, shown_event
 from gateway.store.sqlite.record import Record
+from gateway.store.sqlite.refusals import keep_refusals
 from gateway.store.sqlite.writer import Change, Operation, Writer
 
 
@@ -80,6 +82,12 @@ class SqliteStore:
     async def keep(self, entry: InboxEntry) -> None:
         """See `AppendStore.keep`."""
         await self._change(insert_many, KEEP_IN_INBOX, [inbox_row(entry)])
+
+    async def keep_refusals(
+        self, refusals: Sequence[Refusal], *, most: int, most_bytes: int
+    ) -> None:
+        """See `AppendStore.keep_refusals`."""
+        await self._change(keep_refusals, refusals, most, most_bytes)
 
     # -- lease -------------------------------------------------------------------------------------
 

@@ -12,5 +12,9 @@ SELECT 'unmatched', '', count(*), NULL
 FROM events
 WHERE matched = 0
 UNION ALL
-SELECT 'inbox', '', count(*), NULL
+SELECT 'inbox', '', count(*) - (SELECT count(*) FROM inbox WHERE refused = 1), NULL
 FROM inbox
+UNION ALL
+SELECT 'refused', '', count(*), NULL
+FROM inbox
+WHERE refused = 1
