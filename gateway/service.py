@@ -13,14 +13,14 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 
 from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.config.files import included
-from gateway.config.private import write_private
 from gateway.config.settings import Settings
+from gateway.config.tokens import make_tokens, read_tokens
+from gateway.core.access import Access
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND, Json, Micros
 from gateway.core.routing import Routes
@@ -40,6 +40,7 @@ from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Telemetry
 from gateway.watchdog import Watchdog
 from gateway.watcher import Watcher
+from gateway.web.access import is_loopback
 from gateway.web.api import Surroundings, admin_app
 from gateway.web.ingest import PublicApp
 from gateway.web.server import Server, listen, url
@@ -89,6 +90,7 @@ class Service:
         self._handlers = checked.handlers
         self._store = store
         self._clock = clock
+        self._access = Access(None)
         self._started = False
         self._servers: list[Server] = []
         self._serving: list[asyncio.Task[None]] = []
@@ -168,7 +170,7 @@ class Service:
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)
         self._watchdog = Watchdog(telemetry, self._handler_places)
-        self._watcher = Watcher(self._routes_files, self._handler_packages, self.reload)
+        self._watcher = Watcher(self._watched_files, self._handler_packages, self.reload)
         self._public = PublicApp(self._ingest, self._ready)
 
     # -- life --------------------------------------------------------------------------------------
@@ -180,7 +182,7 @@ class Service:
         gc.set_threshold(*COLLECT_AFTER)
         sockets: list[socket.socket] = []
         try:
-            token = self._admin_token()
+            local_token = self._open_access()
             sockets.append(listen(self.settings.listen, "listen"))
             sockets.append(listen(self.settings.admin, "admin"))
         except BaseException:
@@ -198,7 +200,8 @@ class Service:
             routes=self._metrics.routes,
             files=self.files,
             metrics=self._metrics.exposition,
-            token=token,
+            access=self._access,
+            hosts=(self.settings.admin[0], *self.settings.admin_host),
         )
         self._servers = [Server(self._public), Server(admin_app(around))]
         for loop in (self._recorder.loop, self._claim.loop, self._reclaim.loop):
@@ -212,7 +215,7 @@ class Service:
         self._store.lock.note(
             public=self.public_url,
             admin=self.admin_url,
-            token_file=_absolute(self.settings.admin_token_file) if token else None,
+            token=local_token,
         )
         self._started = True
 
@@ -245,11 +248,15 @@ class Service:
         await self._sender.close()
         await self._store.close()
 
-    def _admin_token(self) -> str | None:
-        """The token that the admin API wants; made, and shown once, where its file is not there."""
+    def _open_access(self) -> str | None:
+        """Learn who may use the admin API: the token by which this machine's commands do.
+
+        It lasts as long as the process, and stands beside the database, readable for whoever can
+        read that. None: on loopback, without a file of tokens, everyone may.
+        """
         path, (host, _) = self.settings.admin_token_file, self.settings.admin
         if path is None:
-            if not _is_loopback(host):
+            if not is_loopback(host):
                 problem = Problem(
                     file="--admin",
                     line=0,
@@ -261,15 +268,10 @@ class Service:
                 raise ConfigError([problem])
             return None
         if not path.exists():
-            self.new_token = secrets.token_urlsafe(32)
-            write_private(path, f"{self.new_token}\n".encode())
-        try:
-            token = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise _bad_token_file(f"{path} cannot be read: {error}") from None
-        if not token:
-            raise _bad_token_file(f"{path} is empty")
-        return token
+            self.new_token = make_tokens(path)
+        local_token = secrets.token_urlsafe(32)
+        self._access = Access(read_tokens(path), local_token)
+        return local_token
 
     # -- routes ------------------------------------------------------------------------------------
 
@@ -279,6 +281,7 @@ class Service:
         They are read and indexed in a thread, so that events are taken meanwhile.
         """
         async with self._reloading:
+            await self._reload_tokens()
             checked = await asyncio.to_thread(self._check_routes)
             self._including = checked.loaded.files.patterns
             self._rejected = checked.loaded.errors
@@ -289,9 +292,23 @@ class Service:
                     in_force=self.routes.fingerprint,
                 )
                 return checked
+            await self._operate.note("reload", checked.routes.fingerprint)
             await self._put_in_force(checked, checked.routes)
             self.tell_warnings(checked)
         return checked
+
+    async def _reload_tokens(self) -> None:
+        """Know the tokens that the file lists now; where it is faulty, those of before."""
+        if self.settings.admin_token_file is None:
+            return
+        try:
+            changed = self._access.use(read_tokens(self.settings.admin_token_file))
+        except ConfigError as error:
+            self.telemetry.emit("tokens.rejected", problem=str(error))
+        else:
+            if changed:
+                self.telemetry.emit("tokens.reloaded")
+                await self._operate.note("tokens", str(self.settings.admin_token_file))
 
     def tell_warnings(self, checked: Checked) -> None:
         """Report what is doubtful about routes that are in force."""
@@ -310,11 +327,13 @@ class Service:
         self._lanes.wake()
         self.telemetry.emit("routes.reloaded", fingerprint=routes.fingerprint)
 
-    def _routes_files(self) -> list[Path]:
-        """The routes file and those that it includes, as far as they are there now."""
+    def _watched_files(self) -> list[Path]:
+        """The routes file, those that it includes, as far as they are there now, and that of tokens."""
         first = self.settings.routes.absolute()
         more = [file for base, pattern in self._including for file in included(base, pattern)]
-        return [first, *(file.absolute() for file in more)]
+        tokens = self.settings.admin_token_file
+        also = [] if tokens is None else [tokens.absolute()]
+        return [first, *(file.absolute() for file in more), *also]
 
     def _handler_packages(self) -> set[str]:
         """The top folders that the handlers in force come from."""
@@ -374,22 +393,3 @@ def _log_progress(what: str, done: int, total: int) -> None:
     """Say how far a reload of very many routes has come."""
     if total >= MANY_ROUTES and done % (total // 5) < 500:
         logging.getLogger("gateway").info(what, extra={"done": done, "total": total})
-
-
-def _absolute(path: Path | None) -> str | None:
-    return None if path is None else str(path.absolute())
-
-
-def _bad_token_file(what: str) -> ConfigError:
-    cure = "put a token into it, or remove it: then one is made"
-    flag = "--admin-token-file"
-    return ConfigError(
-        [Problem(file=flag, line=0, column=0, code="admin-token", what=what, cure=cure)]
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

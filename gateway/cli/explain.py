@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from gateway.cli.client import At, NotRunning, TokenFile, connect, segment
+from gateway.cli.client import At, NotRunning, Refused, TokenFile, connect, segment
 from gateway.cli.exits import NO
 from gateway.cli.options import (
     Database,
@@ -153,7 +153,13 @@ def _recorded(
         if not path.exists():
             raise
         return asyncio.run(_read_event(path, name))
-    return rebuilt(client.get(f"/api/v1/events/{segment(name)}"))
+    shown = client.get(f"/api/v1/events/{segment(name)}")
+    if "left_out" in shown:
+        raise Refused(
+            f"the gateway at {client.url} leaves out what {name} holds",
+            cure="use a token that has the scope payload too",
+        )
+    return rebuilt(shown)
 
 
 async def _read_event(path: Path, name: EventId) -> Event:

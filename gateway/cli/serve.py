@@ -31,6 +31,7 @@ def serve(
     listen: Annotated[str | None, setting("listen", "HOST:PORT")] = None,
     admin: Annotated[str | None, setting("admin", "HOST:PORT")] = None,
     admin_token_file: Annotated[Path | None, setting("admin_token_file", "FILE")] = None,
+    admin_host: Annotated[list[str] | None, setting("admin_host", "NAME")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
     egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
     production: Annotated[bool | None, setting("production")] = None,
@@ -154,7 +155,7 @@ def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     if service.new_token:
         facts.append(("token", service.new_token))
         facts.append(
-            ("", f"for the admin API; shown this once, kept in {settings.admin_token_file}")
+            ("", f"for the admin API; shown this once: {settings.admin_token_file} has its digest")
         )
     facts.append(("database", str(settings.database)))
     facts.append(("routes", f"{settings.routes} ({contents(routes)})"))

@@ -8,7 +8,9 @@ GatewayError
 │   ├── BodyTooLarge         ├── BodyEmpty
 │   ├── BodyMalformed        ├── MediaTypeUnsupported
 │   ├── EncodingUnsupported  ├── RateLimited
-│   └── ParameterInvalid     └── Unauthorised
+│   ├── ParameterInvalid     ├── Unauthorised
+│   ├── ScopeMissing         ├── CrossOrigin
+│   └── Misdirected
 ├── NotFound                 the operator asked for what is not there
 ├── Conflict                 the operator asked for what cannot be done now
 ├── StoreUnavailable         try again later; nothing was kept
@@ -175,6 +177,24 @@ class Unauthorised(RequestRefused):
     """The admin API wants a token that this call does not carry."""
 
     code = "unauthorised"
+
+
+class ScopeMissing(RequestRefused):
+    """The token is known, but was not given the scope for this."""
+
+    code = "scope-missing"
+
+
+class CrossOrigin(RequestRefused):
+    """A web page of another origin asks for a change."""
+
+    code = "cross-origin"
+
+
+class Misdirected(RequestRefused):
+    """The request names a host that this listener does not answer to."""
+
+    code = "misdirected"
 
 
 class NotFound(GatewayError):

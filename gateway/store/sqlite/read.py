@@ -63,12 +63,22 @@ INBOX_FILTERS: Filters = {
     "cursor": "id < ?",
 }
 
+AUDIT_FILTERS: Filters = {
+    "who": "who = ?",
+    "action": "action = ?",
+    "object": "object = ?",
+    "since": "at >= ?",
+    "until": "at < ?",
+    "cursor": "id < ?",
+}
+
 EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries FROM events"
 DELIVERIES = (
     "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason"
     " FROM deliveries"
 )
 INBOX = "SELECT id, source, code, detail, received_at, content_type, body, event_id FROM inbox"
+AUDIT = "SELECT id, at, who, address, action, object, outcome FROM audit"
 
 TIMES = frozenset(
     {"received_at", "due_at", "created_at", "finished_at", "started_at", "changed_at", "at"}
@@ -113,6 +123,10 @@ class Reader:
         """What made no event, or only part of what it should, newest first; bodies as text."""
         found = await self._listed(INBOX, INBOX_FILTERS, "id DESC", query)
         return [{**row, "body": row["body"].decode("utf-8", "replace")} for row in found]
+
+    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Who changed what, newest first."""
+        return await self._listed(AUDIT, AUDIT_FILTERS, "id DESC", query)
 
     async def event_row(self, event_id: EventId) -> EventRow | None:
         """The stored bytes of an event."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.core.access import AuditEntry
 from gateway.core.errors import BodyCorrupt, StoreUnavailable
 from gateway.core.model import (
     Arrival,
@@ -156,26 +157,42 @@ class SqliteStore:
         """See `LookUpStore.stats`."""
         return await self._reader.stats()
 
+    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.audit`."""
+        return await self._reader.audit(query)
+
     # -- operate -----------------------------------------------------------------------------------
 
-    async def redeliver(self, event_id: EventId, n: int, now: Micros) -> str | None:
+    async def redeliver(
+        self, event_id: EventId, n: int, now: Micros, entry: AuditEntry | None = None
+    ) -> str | None:
         """See `OperateStore.redeliver`."""
-        state: str | None = await self._change(change.redeliver, event_id, n, now)
+        state: str | None = await self._change(change.redeliver, event_id, n, now, entry)
         return state
 
-    async def cancel(self, event_id: EventId, n: int, now: Micros, reason: str) -> str | None:
+    async def cancel(
+        self, event_id: EventId, n: int, now: Micros, reason: str, entry: AuditEntry | None = None
+    ) -> str | None:
         """See `OperateStore.cancel`."""
-        state: str | None = await self._change(change.cancel, event_id, n, now, reason)
+        state: str | None = await self._change(change.cancel, event_id, n, now, reason, entry)
         return state
 
-    async def replay(self, event_id: EventId, routed: Routed, now: Micros) -> list[int]:
+    async def replay(
+        self, event_id: EventId, routed: Routed, now: Micros, entry: AuditEntry | None = None
+    ) -> list[int]:
         """See `OperateStore.replay`."""
-        numbers: list[int] = await self._change(change.replay, event_id, routed, now)
+        numbers: list[int] = await self._change(change.replay, event_id, routed, now, entry)
         return numbers
 
-    async def set_endpoint(self, name: str, state: str, reason: str, now: Micros) -> None:
+    async def set_endpoint(
+        self, name: str, state: str, reason: str, now: Micros, entry: AuditEntry | None = None
+    ) -> None:
         """See `OperateStore.set_endpoint`."""
-        await self._change(change.set_endpoint, name, state, reason, now)
+        await self._change(change.set_endpoint, name, state, reason, now, entry)
+
+    async def note(self, entry: AuditEntry) -> None:
+        """See `OperateStore.note`."""
+        await self._change(change.note, entry)
 
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """See `OperateStore.endpoint_states`."""
