@@ -23,6 +23,7 @@ from gateway.config.tokens import make_tokens, read_tokens
 from gateway.core.access import Access
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND, Json, Micros
+from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes
 from gateway.flows.claim import Claim
 from gateway.flows.deliver import Deliver
@@ -73,6 +74,7 @@ class Service:
         checked: Checked,
         store: SqliteStore,
         clock: Clock,
+        redaction: Redaction,
     ) -> None:
         assert checked.routes is not None  # noqa: S101  # `open` saw to it
         self.settings = settings
@@ -90,6 +92,7 @@ class Service:
         self._handlers = checked.handlers
         self._store = store
         self._clock = clock
+        self._redaction = redaction
         self._access = Access(None)
         self._started = False
         self._servers: list[Server] = []
@@ -108,19 +111,21 @@ class Service:
         clock: Clock | None = None,
         stand_in: Callable[[str], str] | None = None,
         progress: Callable[[str, int, int], None] | None = None,
+        redaction: Redaction | None = None,
     ) -> "Service":
         """Check the routes file, and open the database.
 
-        *stand_in* tells, for an endpoint's name, the URL to use instead of its own, if any. *progress*
+        *redaction* is told every secret. *stand_in* tells, for an endpoint's name, the URL to use instead of its own, if any. *progress*
         is told how far many routes have been read.
         """
-        check_routes = partial(check, settings, environment, stand_in=stand_in)
+        redaction = Redaction() if redaction is None else redaction
+        check_routes = partial(check, settings, environment, stand_in=stand_in, redaction=redaction)
         checked = check_routes(progress=progress)
         check_routes.keywords["progress"] = _log_progress
         if checked.routes is None:
             raise ConfigError(checked.problems)
         store = await SqliteStore.open(settings.database)
-        service = cls(settings, check_routes, checked, store, clock or SystemClock())
+        service = cls(settings, check_routes, checked, store, clock or SystemClock(), redaction)
         service.tell_warnings(checked)
         return service
 
@@ -141,6 +146,7 @@ class Service:
             handler=lambda name: self._handlers.get(name),  # noqa: PLW0108  # those in force then
             clock=clock,
             telemetry=telemetry,
+            redaction=self._redaction,
         )
         self._claim = Claim(
             lanes=lanes, store=store, deliver=self._deliver, clock=clock, telemetry=telemetry

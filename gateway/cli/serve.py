@@ -18,6 +18,7 @@ from gateway.cli.options import Database, Routes, setting
 from gateway.cli.output import console, contents, loading_progress, own_command
 from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import ConfigError, Problem, SchemaTooNew
+from gateway.core.redaction import Redaction
 
 
 def register(app: typer.Typer) -> None:
@@ -61,9 +62,10 @@ async def _serve(settings: Settings) -> None:
     from gateway.logs import set_up_logging
     from gateway.service import Service
 
-    set_up_logging(settings.log, settings.log_level)
+    redaction = Redaction()
+    set_up_logging(settings.log, settings.log_level, redaction.redact_line)
     with loading_progress() as progress:
-        service = await Service.open(settings, progress=progress)
+        service = await Service.open(settings, progress=progress, redaction=redaction)
     try:
         receiver = await _sample_receiver(service)
     except BaseException:

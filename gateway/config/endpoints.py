@@ -15,7 +15,7 @@ from gateway.core.errors import ExpressionFailed
 from gateway.core.model import BodyForm, Json, basic_authorization
 from gateway.core.retry import RetryPolicy
 from gateway.core.routing import EndpointConfig, Render
-from gateway.core.secret import Key
+from gateway.core.secret import Key, Secret
 from gateway.core.signing import parse_key
 
 LONGEST_URL = 2048
@@ -66,7 +66,7 @@ def build_endpoint(
         headers=headers,
         handler=shape.handler,
         secrets={
-            key: part.at("secrets", key).secret(reference) or ""
+            key: Secret(part.at("secrets", key).secret(reference) or "")
             for key, reference in shape.secrets.items()
         },
         form=form,

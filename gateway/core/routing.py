@@ -26,7 +26,7 @@ from gateway.core.model import (
 )
 from gateway.core.pattern import Pattern
 from gateway.core.retry import RetryPolicy
-from gateway.core.secret import Key
+from gateway.core.secret import Key, Secret
 from gateway.core.verifying import Verifier
 
 Compute: TypeAlias = Callable[[Mapping[str, Json]], Json]
@@ -104,7 +104,7 @@ class EndpointConfig:
     """Sent with every request: authentication."""
     handler: str | None = None
     """`module:function`; None: the event itself is posted."""
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
     """What its handler may ask for by name."""
     form: BodyForm = BodyForm.EVENT
     render: Render | None = None
@@ -114,6 +114,13 @@ class EndpointConfig:
     concurrency: int = 8
     groups: tuple[str, ...] = ()
     owner: str | None = None
+
+    def sent_secrets(self) -> list[str]:
+        """What an answer of this endpoint could give away."""
+        if not self.headers and not self.secrets:
+            return []
+        values = [*self.headers.values(), *(each.reveal() for each in self.secrets.values())]
+        return values + [word for value in values if (word := value.rpartition(" ")[2]) != value]
 
 
 class OnError(StrEnum):

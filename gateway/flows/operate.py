@@ -5,6 +5,7 @@ from collections.abc import Callable
 from gateway.core.access import LOCAL, AuditEntry, Caller
 from gateway.core.errors import Conflict, NotFound
 from gateway.core.model import DeliveryId, EventId, Json, delivery_id, parse_delivery_id
+from gateway.core.redaction import without_credentials
 from gateway.core.routing import Routes, plan
 from gateway.core.state import State, may_come_from
 from gateway.flows.audit import Audit
@@ -129,7 +130,7 @@ class Operate:
         return [
             {
                 "name": lane.endpoint.name,
-                "url": lane.endpoint.url,
+                "url": without_credentials(lane.endpoint.url),
                 "handler": lane.endpoint.handler,
                 "owner": lane.endpoint.owner,
                 "state": lane.state,
