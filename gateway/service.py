@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.clock import SystemClock
+from gateway.config.encryption import read_keys
 from gateway.config.files import included
 from gateway.config.settings import Settings
 from gateway.config.tokens import make_tokens, read_tokens
@@ -124,7 +125,8 @@ class Service:
         check_routes.keywords["progress"] = _log_progress
         if checked.routes is None:
             raise ConfigError(checked.problems)
-        store = await SqliteStore.open(settings.database)
+        keys = read_keys(settings.encryption_key)
+        store = await SqliteStore.open(settings.database, keys)
         service = cls(settings, check_routes, checked, store, clock or SystemClock(), redaction)
         service.tell_warnings(checked)
         return service

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
     keys = typer.Typer(help="Secrets to sign with.", no_args_is_help=True)
     keys.command("new")(new_key)
+    keys.command("encryption")(new_encryption_key)
     app.add_typer(keys, name="keys")
 
 
@@ -124,3 +125,18 @@ def new_key(
             " or by its path from the folder of the file that names it",
             markup=False,
         )
+
+
+def new_encryption_key(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Put it there, mode 600.")],
+) -> None:
+    """Make a key for encryption at rest. Without it nobody reads the database: keep a copy elsewhere."""
+    from gateway.config.encryption import fresh_key
+    from gateway.config.private import write_private
+
+    if out.exists():
+        print(f"gateway: {out} is there already: name another file", file=sys.stderr)
+        raise typer.Exit(FIX)
+    write_private(out, f"{fresh_key()}\n".encode())
+    text = f"a new key is in {out}: keep a copy elsewhere, and add --encryption-key {out}"
+    console().print(text, markup=False)

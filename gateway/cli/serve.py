@@ -33,6 +33,7 @@ def serve(
     admin: Annotated[str | None, setting("admin", "HOST:PORT")] = None,
     admin_token_file: Annotated[Path | None, setting("admin_token_file", "FILE")] = None,
     admin_host: Annotated[list[str] | None, setting("admin_host", "NAME")] = None,
+    encryption_key: Annotated[list[str] | None, setting("encryption_key", "FILE")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
     egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
     production: Annotated[bool | None, setting("production")] = None,

@@ -70,6 +70,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(host_and_port)]
 Networks = Annotated[tuple[Any, ...], NoDecode, BeforeValidator(_networks)]
+Files = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_items)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_items)]
@@ -99,6 +100,8 @@ class Settings(BaseSettings):
     """The file that lists who may use the admin API; made, with one token that is shown once, where there is none."""
     admin_host: Names = ()
     """Names by which the admin API is called, besides its own address and those of loopback."""
+    encryption_key: Files = ()
+    """Files with keys: what is stored is encrypted with the first, and read with all."""
     egress_allow: Networks = ()
     """Address ranges that calls may go to besides public ones; with http, and any port."""
     egress_port: Ports = frozenset()

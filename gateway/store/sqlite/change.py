@@ -6,6 +6,7 @@ from gateway.core.access import AuditEntry
 from gateway.core.model import EventId, Micros, Routed
 from gateway.store.sqlite.append import append_deliveries, fire, note_withheld
 from gateway.store.sqlite.database import statement
+from gateway.store.vault import Vault
 
 READ_STATE = statement("read_state")
 REDELIVER = statement("redeliver")
@@ -52,6 +53,7 @@ def replay(
     routed: Routed,
     now: Micros,
     entry: AuditEntry | None,
+    vault: Vault,
 ) -> list[int]:
     """Add new deliveries to a stored event, numbered after those it has; their numbers."""
     (first,) = cursor.execute(COUNT_DELIVERIES, (event_id,)).fetchone()
@@ -60,7 +62,7 @@ def replay(
     kept = [delivery for delivery in routed.deliveries if delivery.route not in fired]
     for n, delivery in enumerate(kept, start=first):
         delivery.n = n
-    append_deliveries(cursor, ((delivery, now) for delivery in kept))
+    append_deliveries(cursor, ((delivery, now) for delivery in kept), vault)
     note(cursor, entry)
     return [delivery.n for delivery in kept]
 

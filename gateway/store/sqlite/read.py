@@ -3,7 +3,8 @@
 Reads are short and paged: an open read keeps checkpoints from finishing, and the log grows.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from base64 import b64decode
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,19 @@ from gateway.store.sqlite.database import (
     statement,
     translated,
 )
+from gateway.store.sqlite.record import attempt_place
+from gateway.store.vault import OPEN, Vault
 
 READ_EVENT = statement("read_event")
+READ_DATA_KEYS = statement("read_data_keys")
 READ_RECORDED = statement("read_recorded")
 ATTEMPTS_OF = statement("attempts_of")
 NEXT_DUE = statement("next_due")
 ENDPOINT_STATES = statement("endpoint_states")
 STATS = statement("stats")
 WITHHELD_OF = statement("withheld_of")
+
+CORRUPT = "(what was stored here has changed)"
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 50, 500
 LARGEST_PAGE_BYTES = 1024 * 1024
@@ -77,7 +83,7 @@ DELIVERIES = (
     "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason"
     " FROM deliveries"
 )
-INBOX = "SELECT id, source, code, detail, received_at, content_type, body, event_id FROM inbox"
+INBOX = "SELECT id, source, code, detail, received_at, content_type, body, event_id, data_key FROM inbox"
 AUDIT = "SELECT id, at, who, address, action, object, outcome FROM audit"
 
 TIMES = frozenset(
@@ -88,7 +94,8 @@ TIMES = frozenset(
 class Reader:
     """A read-only connection, opened at the first question."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, vault: Vault = OPEN) -> None:
+        self._vault = vault
         self._uri = f"{path.absolute().as_uri()}?mode=ro"
         self._connection: aiosqlite.Connection | None = None
 
@@ -122,7 +129,12 @@ class Reader:
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """What made no event, or only part of what it should, newest first; bodies as text."""
         found = await self._listed(INBOX, INBOX_FILTERS, "id DESC", query)
-        return [{**row, "body": row["body"].decode("utf-8", "replace")} for row in found]
+        for row in found:
+            data_key = row.pop("data_key")
+            await self._learn(data_key)
+            body = self._vault.open(data_key, f"inbox.body:{row['id']}", row["body"])
+            row["body"] = CORRUPT if body is None else body.decode("utf-8", "replace")
+        return found
 
     async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """Who changed what, newest first."""
@@ -130,9 +142,18 @@ class Reader:
 
     async def event_row(self, event_id: EventId) -> EventRow | None:
         """The stored bytes of an event."""
-        for row in await self.rows(READ_EVENT, (event_id,)):
-            return EventRow(*row)
+        for *row, data_key in await self.rows(READ_EVENT, (event_id,)):
+            return await self._opened(row, data_key)
         return None
+
+    async def _opened(self, row: Sequence[Any], data_key: int | None) -> EventRow:
+        await self._learn(data_key)
+        return self._vault.open_event(EventRow(*row), data_key)
+
+    async def _learn(self, data_key: int | None) -> None:
+        """Have the vault know a data key: a reader learns those that it meets."""
+        if data_key is not None and data_key not in self._vault:
+            self._vault.unlock([(number, text) for number, text in await self.rows(READ_DATA_KEYS)])
 
     async def recorded(self, query: Mapping[str, Any]) -> list[EventRow]:
         """Whole events, oldest first: see `LookUpStore.recorded`."""
@@ -141,20 +162,30 @@ class Reader:
         before = "evt_~" if until is None else _first_id(until)  # after every other
         limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
         parameters = (max(after, query.get("cursor", "")), before, limit, LARGEST_PAGE_BYTES)
-        return [EventRow(*row) for row in await self.rows(READ_RECORDED, parameters)]
+        found = await self.rows(READ_RECORDED, parameters)
+        return [await self._opened(row, data_key) for *row, data_key in found]
 
     async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
         """The attempts of one delivery, in order."""
         names = (
-            "number", "started_at", "duration", "outcome", "status", "reason", "excerpt", "calls",
+            "number", "started_at", "duration", "outcome", "status", "reason", "excerpt", "calls", "data_key",
         )  # fmt: skip
         found = []
         for row in await self.rows(ATTEMPTS_OF, (event_id, n)):
             shown = _shown(dict(zip(names, row, strict=True)))
             shown["duration_ms"] = shown.pop("duration") / 1000
+            await self._open_excerpt(event_id, n, shown)
             shown["calls"] = orjson.loads(shown["calls"] or "[]")
             found.append(shown)
         return found
+
+    async def _open_excerpt(self, event_id: EventId, n: int, shown: dict[str, Json]) -> None:
+        data_key = shown.pop("data_key")
+        if data_key is not None:
+            await self._learn(data_key)
+            place = attempt_place(event_id, n, shown["number"])
+            excerpt = self._vault.open(data_key, place, b64decode(shown["excerpt"]))
+            shown["excerpt"] = CORRUPT if excerpt is None else excerpt.decode()
 
     async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
         """What routes that matched an event did not send, and why."""
@@ -204,13 +235,13 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(path: Path) -> AsyncIterator[Reader]:
+async def reading(path: Path, keys: Sequence[bytes] = ()) -> AsyncIterator[Reader]:
     """A reader of a database that no gateway need have open; its folder is left as it was.
 
-    Raises what `check_schema` raises for a database of another version.
+    *keys* are for one that is encrypted. Raises what `check_schema` raises for a database of another version.
     """
     had_log = log_path(path).exists()
-    reader = Reader(path)
+    reader = Reader(path, Vault(keys))
     try:
         check_schema(await reader.schema())
         yield reader

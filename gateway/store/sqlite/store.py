@@ -30,23 +30,27 @@ from gateway.store.sqlite.lease import Claim
 from gateway.store.sqlite.read import Reader, shown_event
 from gateway.store.sqlite.record import Record
 from gateway.store.sqlite.writer import Change, Operation, Writer
+from gateway.store.vault import NO_DIGEST, Vault
 
 
 class SqliteStore:
     """Owns the database file for as long as it is open."""
 
-    def __init__(self, path: Path, lock: Lock, writer: Writer) -> None:
+    def __init__(self, path: Path, lock: Lock, writer: Writer, vault: Vault) -> None:
         self.path = path
         self.lock = lock
         self._writer = writer
+        self._vault = vault
         self._commits: GroupCommit[Operation] = GroupCommit(writer.commit, name="store-writer")
-        self._reader = Reader(path)
+        self._reader = Reader(path, vault)
 
     @classmethod
-    async def open(cls, path: Path) -> "SqliteStore":
+    async def open(cls, path: Path, keys: Sequence[bytes] = ()) -> "SqliteStore":
         """Lock, open and migrate the database; it is made where there is none.
 
-        Raises StoreInUse, StoreUnavailable or SchemaTooNew.
+        Where there are *keys*, what is stored from now on is encrypted; the first of them counts, all
+        open what is there. Raises StoreInUse, StoreUnavailable, SchemaTooNew, or ConfigError where
+        the database is encrypted and none of the keys opens it.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +61,8 @@ class SqliteStore:
                 cure="make the folder writable, or name another with --database",
             ) from error
         try:
-            return cls(path, lock, Writer(path))
+            vault = Vault(keys)
+            return cls(path, lock, Writer(path, vault), vault)
         except BaseException:
             lock.release()
             raise
@@ -80,7 +85,7 @@ class SqliteStore:
 
     async def keep(self, entry: InboxEntry) -> None:
         """See `AppendStore.keep`."""
-        await self._change(insert_many, KEEP_IN_INBOX, [inbox_row(entry)])
+        await self._change(insert_many, KEEP_IN_INBOX, [inbox_row(entry, self._vault)])
 
     # -- lease -------------------------------------------------------------------------------------
 
@@ -116,15 +121,14 @@ class SqliteStore:
             return None
         event = event_of(row)
         if event is None:
-            raise BodyCorrupt(
-                f"the stored bytes of {event_id} are not those that came",
-                cure="restore the database from a backup, and check the disk",
-            )
+            raise _corrupt(event_id)
         return event
 
     async def shown_event(self, event_id: EventId) -> dict[str, Json] | None:
         """See `LookUpStore.shown_event`."""
         row = await self._reader.event_row(event_id)
+        if row is not None and row.sha256 == NO_DIGEST:  # it was sealed, and does not open
+            raise _corrupt(event_id)
         return None if row is None else shown_event(row)
 
     async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
@@ -181,7 +185,9 @@ class SqliteStore:
         self, event_id: EventId, routed: Routed, now: Micros, entry: AuditEntry | None = None
     ) -> list[int]:
         """See `OperateStore.replay`."""
-        numbers: list[int] = await self._change(change.replay, event_id, routed, now, entry)
+        numbers: list[int] = await self._change(
+            change.replay, event_id, routed, now, entry, self._vault
+        )
         return numbers
 
     async def set_endpoint(
@@ -197,3 +203,10 @@ class SqliteStore:
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """See `OperateStore.endpoint_states`."""
         return await self._reader.endpoint_states()
+
+
+def _corrupt(event_id: EventId) -> BodyCorrupt:
+    return BodyCorrupt(
+        f"the stored bytes of {event_id} are not those that came",
+        cure="restore the database from a backup, and check the disk",
+    )
