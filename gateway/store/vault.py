@@ -15,15 +15,15 @@ is what was stored, so sealed rows keep no digest: one of the plain bytes would 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING
 
 from gateway.core.errors import ConfigError, Problem
 from gateway.store.rows import DeliveryRow, EventRow, digest_of
 
+if TYPE_CHECKING:
+    from gateway.store.seal import SealingKey
+
 KEY_BYTES = 32
-NONCE_BYTES = 12
 NO_DIGEST = b""
 
 Wrapped = tuple[int, bytes]
@@ -37,10 +37,10 @@ class Vault:
     """
 
     def __init__(self, keys: Sequence[bytes] = ()) -> None:
-        self._keys = [AESGCM(key) for key in keys]
+        self._keys = [_key(key) for key in keys]
         """The operator's: the first wraps, all unwrap."""
-        self._data_keys: dict[int, AESGCM] = {}
-        self._sealing: AESGCM | None = None
+        self._data_keys: dict[int, SealingKey] = {}
+        self._sealing: SealingKey | None = None
         self._next: Callable[[], int] = count().__next__
         self.current: int | None = None
         """The number of the data key that seals; None: nothing is sealed."""
@@ -63,11 +63,10 @@ class Vault:
         anew = []
         for number, text in wrapped:
             for i, key in enumerate(self._keys):
-                try:
-                    material = key.decrypt(text[:NONCE_BYTES], text[NONCE_BYTES:], _of(number))
-                except InvalidTag:
+                material = key.open(text, _of(number))
+                if material is None:
                     continue
-                self._data_keys[number] = AESGCM(material)
+                self._data_keys[number] = _key(material)
                 if i > 0:
                     anew.append((number, self._wrap(number, material)))
                 break
@@ -78,22 +77,20 @@ class Vault:
     def begin(self, number: int) -> Wrapped:
         """Seal with a data key that never was, from now on: how it is to be stored, and that first."""
         material = secrets.token_bytes(KEY_BYTES)
-        self._sealing = self._data_keys[number] = AESGCM(material)
+        self._sealing = self._data_keys[number] = _key(material)
         self._next = count().__next__
         self.current = number
         return number, self._wrap(number, material)
 
     def _wrap(self, number: int, material: bytes) -> bytes:
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._keys[0].encrypt(nonce, material, _of(number))
+        return self._keys[0].seal(material, _of(number))
 
     # -- rows --------------------------------------------------------------------------------------
 
     def seal(self, place: str, plain: bytes) -> bytes:
         """The bytes to store at *place*: `table.column:row`."""
         assert self._sealing is not None  # noqa: S101  # `current` told the caller
-        nonce = self._next().to_bytes(NONCE_BYTES)
-        return nonce + self._sealing.encrypt(nonce, plain, place.encode())
+        return self._sealing.seal(plain, place, self._next())
 
     def open(self, data_key: int | None, place: str, stored: bytes) -> bytes | None:
         """The bytes that were sealed; None where they are not those that were stored there."""
@@ -102,10 +99,7 @@ class Vault:
         key = self._data_keys.get(data_key)
         if key is None:
             raise _locked(with_keys=self.has_keys)
-        try:
-            return key.decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], place.encode())
-        except (InvalidTag, ValueError):
-            return None
+        return key.open(stored, place)
 
     def seal_event(
         self, name: str, body: bytes, head: bytes, data: bytes | None
@@ -142,9 +136,15 @@ OPEN = Vault()
 """For a database without encryption."""
 
 
-def _of(number: int) -> bytes:
+def _of(number: int) -> str:
     """To what a wrapped data key is bound."""
-    return f"data_keys:{number}".encode()
+    return f"data_keys:{number}"
+
+
+def _key(material: bytes) -> "SealingKey":
+    from gateway.store.seal import SealingKey  # noqa: PLC0415  # megabytes, for those who encrypt
+
+    return SealingKey(material)
 
 
 def _locked(*, with_keys: bool) -> ConfigError:

@@ -33,7 +33,7 @@ class Door:
 
     def __init__(self, app: Any, hosts: Iterable[str]) -> None:
         self._app = app
-        self._hosts = frozenset(host.lower() for host in hosts)
+        self._hosts = frozenset(host.lower() for host in hosts if not _is_unspecified(host))
         """Names and addresses to answer to, besides those of loopback."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -77,6 +77,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_unspecified(host: str) -> bool:
+    """Whether it is `0.0.0.0` or `::`: one listens there, and pages that call it mean mischief."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def _headers(scope: Any, name: bytes) -> list[str]:

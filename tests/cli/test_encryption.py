@@ -32,4 +32,6 @@ def test_a_key_is_made_used_needed_and_found_by_the_other_commands(tmp_path):
     gateway.environment = {"GATEWAY_ENCRYPTION_KEY": "key"}
     assert gateway.run("explain", event).returncode == 0
     planned = gateway.run("plan", "new.yaml", "--json")
-    assert (planned.returncode, '"count":1,"corrupt":0' in planned.stdout) == (1, True), planned.stdout
+    assert (planned.returncode, '"count":1,"corrupt":0' in planned.stdout) == (1, True), (
+        planned.stdout
+    )

@@ -11,6 +11,7 @@ from gateway.config.tokens import add_token
 from gateway.core.access import Scope
 from gateway.service import Service
 from gateway.testing import ScriptedServer
+from gateway.web.access import Door
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -57,6 +58,11 @@ async def test_another_name_is_not_answered(call, host):
         status, code, headers = await call(path=path, host=host)
         assert (status, code) == (421, "misdirected")
         assert HEADERS.items() <= dict(headers).items() or headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("admin", ["0.0.0.0", "::"])
+def test_the_address_that_means_all_of_them_is_no_name_to_call_by(admin):
+    assert Door(None, [admin, "Gateway"])._hosts == {"gateway"}
 
 
 async def test_no_name_or_two_are_not_answered(gateway):
