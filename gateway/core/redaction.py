@@ -40,25 +40,41 @@ class Redaction:
     """The secrets that are known, and texts without them."""
 
     def __init__(self) -> None:
-        self._known: frozenset[str] = frozenset()
+        self._known: list[str] = []
+        """It only grows, so that one thread may add to it while another goes through it."""
+        self._seen: set[str] = set()
+        self._by_start: dict[str, list[str]] = {}
+        """By the first characters of theirs that are always there: the way to find one among thousands."""
 
     def __repr__(self) -> str:
         return f"Redaction({len(self._known)} texts)"
 
     def know(self, secrets: Iterable[str]) -> None:
         """Take these out from now on, however they are escaped."""
-        more = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
-        self._known |= more  # swapped whole: another thread may be at it
+        for secret in secrets:
+            if secret not in self._seen:
+                forms = {form for form in _forms(secret) if len(form) >= SHORTEST} - self._seen
+                self._seen |= {secret, *forms}
+                for form in forms:
+                    self._by_start.setdefault(form[:SHORTEST], []).append(form)
+                self._known.extend(forms)
 
     def redact(self, text: str) -> str:
         """*text* without secrets, and without credentials in queries."""
-        return without(without_credentials(text), self._known)
+        return self._without_known(without_credentials(text))
 
     def redact_line(self, text: str) -> str:
         """A line of the log: as `redact`, and without any query of a URL."""
         if "?" in text:
             text = QUERY.sub(rf"\1{HIDDEN}", text)
-        return without(text, self._known)
+        return self._without_known(text)
+
+    def _without_known(self, text: str) -> str:
+        """Looks for each secret in the text, or at each place of the text for secrets: what is less."""
+        if len(self._known) < len(text):
+            return without(text, self._known)
+        starts = {text[i : i + SHORTEST] for i in range(len(text) - SHORTEST + 1)}
+        return without(text, [each for s in starts for each in self._by_start.get(s, ())])
 
     def of_outcome(self, outcome: Outcome) -> Outcome:
         """What an attempt learned, its reason and detail without secrets; answers are `clean`'s."""

@@ -46,6 +46,14 @@ def test_a_secret_that_holds_another_leaves_no_part_of_itself():
     assert redaction.redact("x abcdefgh y abcdef") == "x <secret> y <secret>"
 
 
+def test_one_of_thousands_is_taken_out_as_well(redaction):
+    redaction.know(f"{n:04}-secret" for n in range(3000))
+    assert (
+        redaction.redact(f"a {SECRET} 0042-secret, 2999-secret") == "a <secret> <secret>, <secret>"
+    )
+    assert redaction.redact("abc") == "abc"
+
+
 def test_a_short_secret_does_not_make_texts_unreadable(redaction):
     redaction.know(["a", ""])
     assert redaction.redact("an answer") == "an answer"
