@@ -12,6 +12,7 @@ from gateway.config.routes import Loaded, load_routes
 from gateway.config.secrets import SecretBook
 from gateway.config.settings import Settings
 from gateway.core.errors import Problem
+from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes
 from gateway.examples import add_evidence
 from gateway.plugins import Handlers
@@ -49,16 +50,18 @@ def check(
     stand_in: Callable[[str], str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     evidence: Evidence | None = None,
+    redaction: Redaction | None = None,
 ) -> Checked:
     """Read the routes file, look up its secrets and load its handlers.
 
     Development secrets that are made up on the way are written down if *keep*. *stand_in* tells,
     for an endpoint's name, the URL to use instead of its own, if any. *progress* is told what is being
     done, and how much of it has been. *evidence* is what is known of the data, beside the events of
-    the tests. When the file cannot be used, the handlers' modules are as they were before.
+    the tests. *redaction* is told every secret. When the file cannot be used, the handlers' modules are as they were before.
     """
     handlers = Handlers(settings.routes.parent.absolute())
-    secrets = SecretBook(environment, settings.development_secrets, keep)
+    redaction = Redaction() if redaction is None else redaction
+    secrets = SecretBook(environment, settings.development_secrets, keep, redaction=redaction)
     around = Surroundings(
         secrets=secrets,
         egress=settings.egress,
@@ -71,6 +74,9 @@ def check(
         around = replace(around, progress=progress)
     loaded = load_routes(settings.routes, around)
     examples = read_examples(loaded.files)
+    if loaded.routes is not None:
+        for endpoint in loaded.routes.endpoints.values():
+            redaction.know(endpoint.headers.values())
     if loaded.routes is None:
         handlers.discard()
     else:

@@ -20,8 +20,15 @@ from gateway.core.retry import Decision, Finish, GiveUp, Park, RetryAt
 Form = Literal["auto", "json", "console"]
 
 
-def set_up_logging(form: Form, level: str) -> None:
-    """Send everything that is logged, by whomever, to standard error in one form."""
+def _as_it_is(line: str) -> str:
+    return line
+
+
+def set_up_logging(form: Form, level: str, redact: Callable[[str], str] = _as_it_is) -> None:
+    """Send everything that is logged, by whomever, to standard error in one form.
+
+    *redact* takes out of each line what must not be shown.
+    """
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -29,7 +36,13 @@ def set_up_logging(form: Form, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # The default shows local variables, and those may be secrets.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
         if console
         else [
             structlog.processors.format_exc_info,
@@ -40,7 +53,11 @@ def set_up_logging(form: Form, level: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *renderer,
+                lambda _logger, _name, line: redact(str(line)),
+            ],
         )
     )
     root = logging.getLogger()
@@ -141,12 +158,16 @@ LEVELS: dict[str, tuple[int, str]] = {
     "endpoint.opened": (logging.INFO, "an endpoint is open again"),
     "routes.reloaded": (logging.INFO, "new routes are in force"),
     "routes.rejected": (logging.ERROR, "the routes file is faulty: the former one stays in force"),
+    "tokens.reloaded": (logging.WARNING, "other tokens are in force for the admin API"),
+    "tokens.rejected": (
+        logging.ERROR,
+        "the file of tokens is faulty: the former ones stay in force",
+    ),
     "routes.warning": (logging.WARNING, "the routes file has a weakness"),
     "handler.blocking": (logging.WARNING, "a handler blocks the event loop: use its async client"),
     "loop.blocked": (logging.WARNING, "the event loop was blocked"),
-    "delivery.redelivered": (logging.INFO, "a delivery is back on schedule"),
-    "delivery.cancelled": (logging.INFO, "a delivery was cancelled"),
-    "event.replayed": (logging.INFO, "an event was routed again"),
+    "audit.written": (logging.INFO, "someone asked for a change: see `gateway audit`"),
+    "audit.unwritten": (logging.ERROR, "the audit log cannot be written: this line is the entry"),
     "gateway.draining": (logging.INFO, "shutting down: finishing what is under way"),
     "gateway.stopped": (logging.INFO, "stopped"),
 }

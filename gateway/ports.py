@@ -7,6 +7,7 @@ atomic: what one promises is committed and synced when it returns, or nothing of
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from gateway.core.access import AuditEntry
 from gateway.core.model import (
     Arrival,
     Attempt,
@@ -129,30 +130,47 @@ class LookUpStore(Protocol):
     async def stats(self) -> dict[str, Json]:
         """How much is waiting and dead per endpoint, and how much is in the inbox."""
 
+    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Who changed what, newest first."""
+
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """`state`, `reason` and `changed_at` of each endpoint that is not open."""
 
 
 class OperateStore(Protocol):
-    """What operators change."""
+    """What operators change, each with the entry of the audit log that is committed with it.
 
-    async def redeliver(self, event_id: EventId, n: int, now: Micros) -> str | None:
+    Where nothing changes, no entry is written; `note` is for what came to nothing.
+    """
+
+    async def redeliver(
+        self, event_id: EventId, n: int, now: Micros, entry: AuditEntry | None = None
+    ) -> str | None:
         """Put a dead or cancelled delivery back on schedule, with its whole retry schedule before it.
 
         Returns the state that it was in, whether or not that allowed the move; None: there is none.
         """
 
-    async def cancel(self, event_id: EventId, n: int, now: Micros, reason: str) -> str | None:
+    async def cancel(
+        self, event_id: EventId, n: int, now: Micros, reason: str, entry: AuditEntry | None = None
+    ) -> str | None:
         """Cancel a scheduled delivery; returns as `redeliver` does."""
 
-    async def replay(self, event_id: EventId, routed: Routed, now: Micros) -> list[int]:
+    async def replay(
+        self, event_id: EventId, routed: Routed, now: Micros, entry: AuditEntry | None = None
+    ) -> list[int]:
         """Add new deliveries to a stored event; their numbers.
 
         Those of a route whose `once` has fired by another event are not added.
         """
 
-    async def set_endpoint(self, name: str, state: str, reason: str, now: Micros) -> None:
+    async def set_endpoint(
+        self, name: str, state: str, reason: str, now: Micros, entry: AuditEntry | None = None
+    ) -> None:
         """Write down that an endpoint is `open`, `paused`, `disabled` or `blocked`."""
+
+    async def note(self, entry: AuditEntry) -> None:
+        """Write an entry of the audit log on its own."""
 
 
 class Store(AppendStore, LeaseStore, RecordStore, LookUpStore, OperateStore, Protocol):

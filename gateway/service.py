@@ -14,16 +14,19 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 
 from gateway import __version__
 from gateway.clock import SystemClock
+from gateway.config.encryption import read_keys
 from gateway.config.files import included
 from gateway.config.private import write_private
 from gateway.config.settings import Settings
+from gateway.config.tokens import make_tokens, read_tokens
+from gateway.core.access import Access
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND, Json, Micros
+from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes, Source
 from gateway.flows.admit import Admit
 from gateway.flows.claim import Claim
@@ -46,6 +49,7 @@ from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Telemetry
 from gateway.watchdog import Watchdog
 from gateway.watcher import Watcher
+from gateway.web.access import is_loopback
 from gateway.web.api import Surroundings, admin_app
 from gateway.web.door import Limits
 from gateway.web.ingest import UNKNOWN, PublicApp
@@ -82,6 +86,7 @@ class Service:
         checked: Checked,
         store: SqliteStore,
         clock: Clock,
+        redaction: Redaction,
     ) -> None:
         assert checked.routes is not None  # noqa: S101  # `open` saw to it
         self.settings = settings
@@ -100,6 +105,8 @@ class Service:
         self._handlers = checked.handlers
         self._store = store
         self._clock = clock
+        self._redaction = redaction
+        self._access = Access(None)
         self._started = False
         self._servers: list[Server] = []
         self._serving: list[asyncio.Task[None]] = []
@@ -118,19 +125,22 @@ class Service:
         clock: Clock | None = None,
         stand_in: Callable[[str], str] | None = None,
         progress: Callable[[str, int, int], None] | None = None,
+        redaction: Redaction | None = None,
     ) -> "Service":
         """Check the routes file, and open the database.
 
-        *stand_in* tells, for an endpoint's name, the URL to use instead of its own, if any. *progress*
+        *redaction* is told every secret. *stand_in* tells, for an endpoint's name, the URL to use instead of its own, if any. *progress*
         is told how far many routes have been read.
         """
-        check_routes = partial(check, settings, environment, stand_in=stand_in)
+        redaction = Redaction() if redaction is None else redaction
+        check_routes = partial(check, settings, environment, stand_in=stand_in, redaction=redaction)
         checked = check_routes(progress=progress)
         check_routes.keywords["progress"] = _log_progress
         if checked.routes is None:
             raise ConfigError(checked.problems)
-        store = await SqliteStore.open(settings.database)
-        service = cls(settings, check_routes, checked, store, clock or SystemClock())
+        keys = read_keys(settings.encryption_key)
+        store = await SqliteStore.open(settings.database, keys)
+        service = cls(settings, check_routes, checked, store, clock or SystemClock(), redaction)
         service.tell_warnings(checked)
         return service
 
@@ -151,6 +161,7 @@ class Service:
             handler=lambda name: self._handlers.get(name),  # noqa: PLW0108  # those in force then
             clock=clock,
             telemetry=telemetry,
+            redaction=self._redaction,
         )
         self._claim = Claim(
             lanes=lanes, store=store, deliver=self._deliver, clock=clock, telemetry=telemetry
@@ -186,7 +197,7 @@ class Service:
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)
         self._watchdog = Watchdog(telemetry, self._handler_places)
-        self._watcher = Watcher(self._routes_files, self._handler_packages, self.reload)
+        self._watcher = Watcher(self._watched_files, self._handler_packages, self.reload)
         handshakes = Handshakes(self._keep_secret, telemetry)
         admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
         self._public = PublicApp(self._ingest, handshakes, admit, self._publish, ready=self._ready)
@@ -201,7 +212,7 @@ class Service:
         gc.set_threshold(*COLLECT_AFTER)
         sockets: list[socket.socket] = []
         try:
-            token = self._admin_token()
+            local_token = self._open_access()
             sockets.append(listen(self.settings.listen, "listen"))
             sockets.append(listen(self.settings.admin, "admin"))
         except BaseException:
@@ -220,7 +231,8 @@ class Service:
             routes=self._metrics.routes,
             files=self.files,
             metrics=self._metrics.exposition,
-            token=token,
+            access=self._access,
+            hosts=(self.settings.admin[0], *self.settings.admin_host),
         )
         self._servers = [self._public_server(), Server(admin_app(around))]
         for loop in (
@@ -239,7 +251,7 @@ class Service:
         self._store.lock.note(
             public=self.public_url,
             admin=self.admin_url,
-            token_file=_absolute(self.settings.admin_token_file) if token else None,
+            token=local_token,
         )
         self._started = True
 
@@ -281,11 +293,15 @@ class Service:
         await self._sender.close()
         await self._store.close()
 
-    def _admin_token(self) -> str | None:
-        """The token that the admin API wants; made, and shown once, where its file is not there."""
+    def _open_access(self) -> str | None:
+        """Learn who may use the admin API: the token by which this machine's commands do.
+
+        It lasts as long as the process, and stands beside the database, readable for whoever can
+        read that. None: on loopback, without a file of tokens, everyone may.
+        """
         path, (host, _) = self.settings.admin_token_file, self.settings.admin
         if path is None:
-            if not _is_loopback(host):
+            if not is_loopback(host):
                 problem = Problem(
                     file="--admin",
                     line=0,
@@ -297,15 +313,10 @@ class Service:
                 raise ConfigError([problem])
             return None
         if not path.exists():
-            self.new_token = secrets.token_urlsafe(32)
-            write_private(path, f"{self.new_token}\n".encode())
-        try:
-            token = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise _bad_token_file(f"{path} cannot be read: {error}") from None
-        if not token:
-            raise _bad_token_file(f"{path} is empty")
-        return token
+            self.new_token = make_tokens(path)
+        local_token = secrets.token_urlsafe(32)
+        self._access = Access(read_tokens(path), local_token)
+        return local_token
 
     async def _keep_secret(self, source: Source, secret: str) -> bool:
         """Put a secret that came by a handshake where the source looks for it, if it has none yet."""
@@ -326,6 +337,7 @@ class Service:
         They are read and indexed in a thread, so that events are taken meanwhile.
         """
         async with self._reloading:
+            await self._reload_tokens()
             checked = await asyncio.to_thread(self._check_routes)
             self._including = checked.loaded.files.patterns
             self._beside = checked.beside
@@ -337,9 +349,23 @@ class Service:
                     in_force=self.routes.fingerprint,
                 )
                 return checked
+            await self._operate.note("reload", checked.routes.fingerprint)
             await self._put_in_force(checked, checked.routes)
             self.tell_warnings(checked)
         return checked
+
+    async def _reload_tokens(self) -> None:
+        """Know the tokens that the file lists now; where it is faulty, those of before."""
+        if self.settings.admin_token_file is None:
+            return
+        try:
+            changed = self._access.use(read_tokens(self.settings.admin_token_file))
+        except ConfigError as error:
+            self.telemetry.emit("tokens.rejected", problem=str(error))
+        else:
+            if changed:
+                self.telemetry.emit("tokens.reloaded")
+                await self._operate.note("tokens", str(self.settings.admin_token_file))
 
     def tell_warnings(self, checked: Checked) -> None:
         """Report what is doubtful about routes that are in force."""
@@ -359,11 +385,13 @@ class Service:
         self._lanes.wake()
         self.telemetry.emit("routes.reloaded", fingerprint=routes.fingerprint)
 
-    def _routes_files(self) -> list[Path]:
-        """The routes file, those that it includes, and those with its secrets, as they are now."""
+    def _watched_files(self) -> list[Path]:
+        """The routes file, those that it includes, those with its secrets, and that of tokens."""
         first = self.settings.routes.absolute()
         more = [file for base, pattern in self._including for file in included(base, pattern)]
-        return [first, *(file.absolute() for file in more), *sorted(self._beside)]
+        tokens = self.settings.admin_token_file
+        also = [] if tokens is None else [tokens.absolute()]
+        return [first, *(file.absolute() for file in more), *sorted(self._beside), *also]
 
     def _handler_packages(self) -> set[str]:
         """The top folders that the handlers in force come from."""
@@ -444,18 +472,3 @@ def _text_of(path: Path) -> str | None:
 
 def _absolute(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
-
-
-def _bad_token_file(what: str) -> ConfigError:
-    cure = "put a token into it, or remove it: then one is made"
-    flag = "--admin-token-file"
-    return ConfigError(
-        [Problem(file=flag, line=0, column=0, code="admin-token", what=what, cure=cure)]
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from gateway.store.sqlite import SqliteStore
 from gateway.testing import Gateway, ManualClock
 from tests.kit.build import NOW
+from tests.kit.leaks import nothing_leaks  # noqa: F401  # asked for by all
 
 settings.register_profile("suite", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("suite")

@@ -114,6 +114,7 @@ def _checked(settings: "Settings") -> "Checked":
 
 async def _recorded(settings: "Settings") -> "Evidence":
     """What the newest recorded events hold; nothing where there is no database that can be read."""
+    from gateway.config.encryption import read_keys
     from gateway.config.evidence import Evidence
     from gateway.core.errors import GatewayError
     from gateway.store.sqlite.read import reading
@@ -122,7 +123,7 @@ async def _recorded(settings: "Settings") -> "Evidence":
     if not settings.database.is_file():
         return evidence
     try:
-        async with reading(settings.database) as reader:
+        async with reading(settings.database, read_keys(settings.encryption_key)) as reader:
             await _look_at_newest(reader, evidence)
     except GatewayError:  # it is of another version, or busy: evidence is a help, and no more
         pass

@@ -28,7 +28,12 @@ At = Annotated[
 ]
 TokenFile = Annotated[
     Path | None,
-    typer.Option("--token-file", metavar="FILE", help="A file with the admin API's token."),
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        envvar="GATEWAY_TOKEN_FILE",
+        help="A file that holds a token of the admin API, and nothing else.",
+    ),
 ]
 
 
@@ -118,7 +123,8 @@ def _of_answer(error: urllib.error.HTTPError) -> GatewayError:
         case 409:
             return Conflict(detail)
         case 401:
-            return Refused(detail, cure="name the token's file with --token-file")
+            cure = "name a file that holds one with --token-file, or set GATEWAY_TOKEN"
+            return Refused(detail, cure=cure)
         case code if code >= 500:
             return Unreachable(detail)
         case _:
@@ -126,17 +132,27 @@ def _of_answer(error: urllib.error.HTTPError) -> GatewayError:
 
 
 def connect(at: str | None, token_file: Path | None, database: Path | None) -> Client:
-    """The client for a gateway that is named, or that serves the database."""
+    """The client for a gateway that is named, or that serves the database.
+
+    Its token is that of the file, else of the environment; else, for a gateway found by its database,
+    the one that this gateway keeps beside it for as long as it runs.
+    """
     note = running(database) if at is None else {"admin": at}
-    path = token_file or os.environ.get("GATEWAY_ADMIN_TOKEN_FILE") or note.get("token_file")
+    token = os.environ.get("GATEWAY_TOKEN") or note.get("token")
+    return Client(note["admin"], token if token_file is None else _token_in(token_file))
+
+
+def _token_in(file: Path) -> str:
     try:
-        token = Path(path).read_text(encoding="utf-8").strip() if path else None
-    except OSError as error:
-        raise Refused(
-            f"the token file {path} cannot be read: {error.strerror}",
-            cure="name it with --token-file",
-        ) from None
-    return Client(note["admin"], token)
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        cure = "name a readable one with --token-file"
+        raise Refused(f"the token file {file} cannot be read: {why}", cure=cure) from None
+    if not token or len(token.split()) > 1:
+        cure = "it has to hold one token: what `gateway tokens new` printed"
+        raise Refused(f"the token file {file} holds no token alone", cure=cure)
+    return token
 
 
 def running(database: Path | None) -> dict[str, Json]:

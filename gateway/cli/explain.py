@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from gateway.cli.client import At, NotRunning, TokenFile, connect, segment
+from gateway.cli.client import At, NotRunning, Refused, TokenFile, connect, segment
 from gateway.cli.exits import NO
 from gateway.cli.options import (
     Database,
@@ -24,6 +24,7 @@ from gateway.cli.options import (
     read_settings,
 )
 from gateway.cli.output import AsJson, console, counted, print_json, printable
+from gateway.config.settings import Settings
 from gateway.core.errors import BodyCorrupt, ConfigError, NotFound
 from gateway.core.model import Event, EventId, Json
 
@@ -149,18 +150,26 @@ def _recorded(
     try:
         client = connect(at, token_file, database)
     except NotRunning:
-        path = read_settings({"database": database}).database
-        if not path.exists():
+        settings = read_settings({"database": database})
+        if not settings.database.exists():
             raise
-        return asyncio.run(_read_event(path, name))
-    return rebuilt(client.get(f"/api/v1/events/{segment(name)}"))
+        return asyncio.run(_read_event(settings, name))
+    shown = client.get(f"/api/v1/events/{segment(name)}")
+    if "left_out" in shown:
+        raise Refused(
+            f"the gateway at {client.url} leaves out what {name} holds",
+            cure="use a token that has the scope payload too",
+        )
+    return rebuilt(shown)
 
 
-async def _read_event(path: Path, name: EventId) -> Event:
+async def _read_event(settings: Settings, name: EventId) -> Event:
+    from gateway.config.encryption import read_keys
     from gateway.store.rows import event_of
     from gateway.store.sqlite.read import reading
 
-    async with reading(path) as reader:
+    path = settings.database
+    async with reading(path, read_keys(settings.encryption_key)) as reader:
         row = await reader.event_row(name)
     if row is None:
         raise NotFound(f"there is no event {name} in {path}", cure="see `gateway events`")

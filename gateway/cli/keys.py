@@ -1,4 +1,4 @@
-"""`gateway keys`: secrets to sign with: make one, tell its public part, replace one by the next."""
+"""`gateway keys`: secrets to sign with, made, told of and replaced; and keys of encryption at rest."""
 
 import os
 import secrets as entropy
@@ -26,7 +26,7 @@ Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Put it there, mo
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     keys = typer.Typer(help="Secrets to sign with.", no_args_is_help=True)
-    for command in (new, public, rotate):
+    for command in (new, public, rotate, encryption):
         keys.command()(command)
     app.add_typer(keys, name="keys")
 
@@ -55,6 +55,16 @@ def new(
         # Beside the key on standard output, it would end up in the key's file: `keys new > FILE`.
         told = f"its public key, for receivers: {format_public(PrivateKey(seed).public)}"
         print(told, file=sys.stderr if out is None else sys.stdout)
+
+
+def encryption(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Put it there, mode 600.")],
+) -> None:
+    """Make a key for encryption at rest. Without it nobody reads the database: keep a copy elsewhere."""
+    from gateway.config.encryption import fresh_key
+
+    _write_new(out, fresh_key())
+    _say(f"a new key is in {out}: keep a copy elsewhere, and add --encryption-key {out}")
 
 
 def public(

@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (
         status, events, deliveries, dead, inbox, redeliver, replay, cancel, pause, resume,
+        audit,
     ):  # fmt: skip
         app.command()(command)
 
@@ -271,7 +272,7 @@ def _print_delivery(delivery: dict[str, Json]) -> None:
         )
         for call in attempt["calls"]:
             console().print(f"     {call['method']} {call['url']} {call['status']}", markup=False)
-        if attempt["excerpt"] and attempt["outcome"] != "accepted":
+        if attempt.get("excerpt") and attempt["outcome"] != "accepted":
             console().print(f"     {attempt['excerpt'][:2000]}", markup=False, style="dim")
 
 
@@ -429,6 +430,32 @@ def resume(
     """Let attempts at an endpoint begin again: paused, disabled or blocked."""
     answer = connect(at, token_file, database).post(f"/api/v1/endpoints/{segment(endpoint)}/resume")
     _done(answer, f"{endpoint} is open", as_json=as_json)
+
+
+def audit(
+    who: Annotated[str | None, typer.Option(metavar="NAME", help="Only by this token.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this: pause, replay …")] = None,
+    since: Since = None,
+    limit: Limit = 20,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who changed what, and what came of it."""
+    query = {"who": who, "action": action, "since": since, "limit": limit}
+    page = connect(at, token_file, database).get("/api/v1/audit", query)
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ("when", "who", "from", "action", "on", "outcome"),
+        (
+            (ago(e["at"]), e["who"], e["address"], e["action"], e["object"], e["outcome"])
+            for e in page["items"]
+        ),
+        empty="nobody has changed anything",
+    )
 
 
 def _done(answer: Json, text: str, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from gateway import __version__
 from gateway.cli.client import Client, NotRunning, Refused, connect
 from gateway.cli.options import read_settings
+from gateway.config.encryption import read_keys
 from gateway.config.lenient import Progress, load_given, load_leniently
 from gateway.config.routes import Loaded
 from gateway.config.settings import Settings
@@ -22,6 +23,7 @@ from gateway.core.routing import Routes
 from gateway.store.rows import EventRow, unpacked
 from gateway.store.sqlite.database import check_schema, log_path, remove_empty_log
 from gateway.store.sqlite.read import Reader
+from gateway.store.vault import Vault
 
 PAGE = 500
 """So many events at once, or fewer where they are large."""
@@ -120,7 +122,8 @@ class OfFile:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._had_log = log_path(settings.database).exists()
-        self._reader = Reader(settings.database)
+        vault = Vault(read_keys(settings.encryption_key))
+        self._reader = Reader(settings.database, vault)
         self._runner = asyncio.Runner()
 
     def in_force(self, progress: Progress) -> InForce:

@@ -18,6 +18,7 @@ from gateway.cli.options import Database, Routes, setting
 from gateway.cli.output import console, contents, loading_progress, own_command
 from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import ConfigError, Problem, SchemaTooNew
+from gateway.core.redaction import Redaction
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +38,8 @@ def serve(
     address_rate: Annotated[str | None, setting("address_rate", "RATE")] = None,
     admin: Annotated[str | None, setting("admin", "HOST:PORT")] = None,
     admin_token_file: Annotated[Path | None, setting("admin_token_file", "FILE")] = None,
+    admin_host: Annotated[list[str] | None, setting("admin_host", "NAME")] = None,
+    encryption_key: Annotated[list[str] | None, setting("encryption_key", "FILE")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
     egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
     production: Annotated[bool | None, setting("production")] = None,
@@ -66,9 +69,10 @@ async def _serve(settings: Settings) -> None:
     from gateway.logs import set_up_logging
     from gateway.service import Service
 
-    set_up_logging(settings.log, settings.log_level)
+    redaction = Redaction()
+    set_up_logging(settings.log, settings.log_level, redaction.redact_line)
     with loading_progress() as progress:
-        service = await Service.open(settings, progress=progress)
+        service = await Service.open(settings, progress=progress, redaction=redaction)
     try:
         receiver = await _sample_receiver(service)
     except BaseException:
@@ -160,7 +164,7 @@ def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     if service.new_token:
         facts.append(("token", service.new_token))
         facts.append(
-            ("", f"for the admin API; shown this once, kept in {settings.admin_token_file}")
+            ("", f"for the admin API; shown this once: {settings.admin_token_file} has its digest")
         )
     facts.append(("database", str(settings.database)))
     facts.append(("routes", f"{settings.routes} ({contents(routes)})"))

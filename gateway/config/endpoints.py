@@ -19,6 +19,7 @@ from gateway.core.model import BodyForm, Json, Tls, basic_authorization
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.retry import RetryPolicy
 from gateway.core.routing import EndpointConfig, Render
+from gateway.core.secret import Secret
 from gateway.core.sendable import UNFIT_FOR_URLS, split, url_fault
 from gateway.core.signing import HeaderForm, SigningKey
 
@@ -78,7 +79,7 @@ def build_endpoint(
         tls=tls,
         handler=shape.handler,
         secrets={
-            key: part.at("secrets", key).secret(reference) or ""
+            key: Secret(part.at("secrets", key).secret(reference) or "")
             for key, reference in shape.secrets.items()
         },
         form=form,

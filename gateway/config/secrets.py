@@ -14,6 +14,7 @@ import orjson
 
 from gateway.config.private import write_private
 from gateway.config.shape import SecretReference
+from gateway.core.redaction import Redaction
 from gateway.core.signing import format_key
 
 Kind = Literal["signing-key", "text", "basic", "given"]
@@ -36,7 +37,7 @@ class SecretBook:
 
     at_hand: ClassVar[bool] = True
     """Whether files that the routes refer to can be expected to be there."""
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     development: Path | None = None
     """Where made-up secrets are kept; None: in production none is made up."""
     keep: bool = True
@@ -45,9 +46,16 @@ class SecretBook:
     """The names of the secrets that came out of that file."""
     files: set[Path] = field(default_factory=set)
     """The files that were looked into, whether they are there or not."""
+    redaction: Redaction = field(default_factory=Redaction)
+    """Is told every secret that is looked up, so that none of them is logged or kept."""
 
     def look_up(self, reference: SecretReference, base: Path, kind: Kind) -> str:
         """The secret's text. Raises SecretMissing, whose message does not hold it."""
+        secret = self._find(reference, base, kind)
+        self.redaction.know([secret])
+        return secret
+
+    def _find(self, reference: SecretReference, base: Path, kind: Kind) -> str:
         if reference.file is not None:
             return self._from_file(base / reference.file, kind)
         name = reference.env or ""

@@ -82,8 +82,18 @@ def _public_url(value: Any) -> str:
     return str(value).rstrip("/")
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    names = tuple(str(item).lower() for item in _items(value))
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9._:-]+", name) or name.count(":") == 1:
+            raise ValueError(f"{name!r} is no host name; write it without scheme and port")
+    return names
+
+
 HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(host_and_port)]
 Networks = Annotated[tuple[Any, ...], NoDecode, BeforeValidator(_networks)]
+Files = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_items)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_items)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
@@ -123,7 +133,11 @@ class Settings(BaseSettings):
     admin: HostAndPort = ("127.0.0.1", 8081)
     """Where the admin API listens. Other addresses than loopback need a token."""
     admin_token_file: Path | None = None
-    """The file with the admin API's token; made, and the token shown once, where there is none."""
+    """The file that lists who may use the admin API; made, with one token that is shown once, where there is none."""
+    admin_host: Names = ()
+    """Names by which the admin API is called, besides its own address and those of loopback."""
+    encryption_key: Files = ()
+    """Files with keys: what is stored is encrypted with the first, and read with all."""
     egress_allow: Networks = ()
     """Address ranges that calls may go to besides public ones; with http, and any port."""
     egress_port: Ports = frozenset()

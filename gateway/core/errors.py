@@ -11,8 +11,9 @@ GatewayError
 │   ├── AddressNotAllowed    ├── HandshakeFailed
 │   ├── RequestMalformed     ├── RequestTooSlow
 │   ├── HeadersTooLarge      ├── UrlTooLong
-│   ├── Misdirected          │
-│   └── ParameterInvalid     └── Unauthorised
+│   ├── Misdirected          ├── CrossOrigin
+│   ├── ParameterInvalid     ├── Unauthorised
+│   └── ScopeMissing
 ├── NotFound                 the operator asked for what is not there
 ├── Conflict                 the operator asked for what cannot be done now
 │   └── CannotSign           only the sender can: what is known here is its public key
@@ -232,6 +233,18 @@ class Unauthorised(RequestRefused):
     """The admin API wants a token that this call does not carry."""
 
     code = "unauthorised"
+
+
+class ScopeMissing(RequestRefused):
+    """The token is known, but was not given the scope for this."""
+
+    code = "scope-missing"
+
+
+class CrossOrigin(RequestRefused):
+    """A web page of another origin asks for a change."""
+
+    code = "cross-origin"
 
 
 class NotFound(GatewayError):

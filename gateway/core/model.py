@@ -295,8 +295,9 @@ class Call:
 
     method: str
     url: str
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    """Among them those that prove who we are."""
+    body: bytes = field(repr=False)
     timeout: Micros
     """For the whole exchange, connecting included."""
     tls: Tls | None = None

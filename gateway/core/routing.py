@@ -30,7 +30,7 @@ from gateway.core.model import (
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.pattern import Pattern
 from gateway.core.retry import RetryPolicy
-from gateway.core.secret import Key
+from gateway.core.secret import Key, Secret
 from gateway.core.signing import HeaderForm, SigningKey, sign
 from gateway.core.verifying import Verifier
 
@@ -135,7 +135,7 @@ class EndpointConfig:
     """How TLS is spoken, where it is not as with any public server."""
     handler: str | None = None
     """`module:function`; None: the event itself is posted."""
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
     """What its handler may ask for by name."""
     form: BodyForm = BodyForm.EVENT
     render: Render | None = None
@@ -160,6 +160,13 @@ class EndpointConfig:
         """The names of headers whose values are not to be shown."""
         signature = "webhook-signature" if self.signed_as is None else self.signed_as.header
         return frozenset({signature, *self.headers})
+
+    def sent_secrets(self) -> list[str]:
+        """What an answer of this endpoint could give away."""
+        if not self.headers and not self.secrets:
+            return []
+        values = [*self.headers.values(), *(each.reveal() for each in self.secrets.values())]
+        return values + [word for value in values if (word := value.rpartition(" ")[2]) != value]
 
 
 class OnError(StrEnum):

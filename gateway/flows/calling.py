@@ -59,7 +59,7 @@ class BoundEndpoint:
     def secret(self, name: str) -> str:
         """A secret of this endpoint. Raises Undeliverable where routes.yaml has none so named."""
         try:
-            return self._endpoint.secrets[name]
+            return self._endpoint.secrets[name].reveal()
         except KeyError:
             raise Undeliverable(
                 f"the handler wants a secret {name}: add it under `secrets:` of {self.name}"

@@ -26,6 +26,7 @@ from gateway.core.model import (
     Skipped,
     Unreachable,
 )
+from gateway.core.redaction import Redaction
 from gateway.core.retry import Park, decide
 from gateway.core.routing import EndpointConfig
 from gateway.flows.calling import BoundEndpoint, call_record, handle
@@ -42,7 +43,7 @@ EXCERPT_BYTES = 16 * 1024
 class Deliver:
     """Makes attempts at deliveries that hold a lease and a place in their lane."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it joins
         self,
         *,
         lanes: Lanes,
@@ -52,7 +53,9 @@ class Deliver:
         handler: Callable[[str], Handler],
         clock: Clock,
         telemetry: Telemetry,
+        redaction: Redaction | None = None,
     ) -> None:
+        self._redaction = Redaction() if redaction is None else redaction
         self._lanes = lanes
         self._leases = leases
         self._recorder = recorder
@@ -166,6 +169,7 @@ class Deliver:
         started_at, began = self._clock.now(), self._clock.monotonic()
         spelled_out = delivery.form is BodyForm.CALL
         outcome, calls = await self._make(endpoint, delivery, started_at)
+        outcome = self._redaction.of_outcome(outcome)
         delivery.attempts += 1
         decision = decide(
             outcome,
@@ -183,6 +187,7 @@ class Deliver:
         attempt.started_at = started_at
         attempt.duration = self._clock.monotonic() - began
         attempt.calls = calls
+        self._redaction.clean(attempt, endpoint.sent_secrets())
         self._recorder.record(delivery, attempt, decision)
 
     async def _make(

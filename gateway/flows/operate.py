@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
+from gateway.core.access import LOCAL, AuditEntry, Caller
 from gateway.core.errors import Conflict, NotFound
 from gateway.core.model import DeliveryId, EventId, Json, delivery_id, parse_delivery_id
+from gateway.core.redaction import without_credentials
 from gateway.core.routing import Routes, plan
 from gateway.core.state import State, may_come_from
+from gateway.flows.audit import Audit
 from gateway.flows.deliver import Deliver
 from gateway.flows.lanes import Lane, Lanes
 from gateway.ports import Clock, LookUpStore, OperateStore
@@ -35,68 +38,78 @@ class Operate:
         self._routes = routes
         self._clock = clock
         self._telemetry = telemetry
+        self._audit = Audit(store, clock, telemetry)
         self._owners: tuple[Routes | None, dict[str, str]] = (None, {})
         """Of routes, by name, and the routes in force that they are of."""
 
-    async def redeliver(self, name: str) -> None:
+    async def redeliver(self, name: str, by: Caller = LOCAL) -> None:
         """Put a dead or cancelled delivery back on schedule, due now, its retries before it."""
-        event_id, n = _parsed(name)
-        now = self._clock.now()
-        state = await self._store.redeliver(event_id, n, now)
-        if state is None:
-            raise _no_delivery(name)
-        if State(state) not in REDELIVERABLE:
-            cure = (
-                "replay its event instead" if state == State.DELIVERED else "it is still to be sent"
-            )
-            raise Conflict(f"the delivery {name} is {state}", cure=cure)
+        async with self._audit.of(by, "redeliver", name) as entry:
+            event_id, n = _parsed(name)
+            now = self._clock.now()
+            state = await self._store.redeliver(event_id, n, now, entry)
+            if state is None:
+                raise _no_delivery(name)
+            if State(state) not in REDELIVERABLE:
+                delivered = state == State.DELIVERED
+                cure = "replay its event instead" if delivered else "it is still to be sent"
+                raise Conflict(f"the delivery {name} is {state}", cure=cure)
         for row in await self._look_up.deliveries({"event": event_id, "n": n}):
             self._lanes.note_due(row["endpoint"], now)
-        self._telemetry.emit("delivery.redelivered", delivery=name)
 
-    async def cancel(self, name: str, reason: str) -> None:
+    async def cancel(self, name: str, reason: str, by: Caller = LOCAL) -> None:
         """Cancel a delivery that is scheduled."""
-        event_id, n = _parsed(name)
-        state = await self._store.cancel(event_id, n, self._clock.now(), reason)
-        if state is None:
-            raise _no_delivery(name)
-        if State(state) not in may_come_from(State.CANCELLED):
-            raise Conflict(
-                f"the delivery {name} is {state}", cure="only what is scheduled can be cancelled"
-            )
-        self._telemetry.emit("delivery.cancelled", delivery=name)
+        async with self._audit.of(by, "cancel", name) as entry:
+            event_id, n = _parsed(name)
+            state = await self._store.cancel(event_id, n, self._clock.now(), reason, entry)
+            if state is None:
+                raise _no_delivery(name)
+            if State(state) not in may_come_from(State.CANCELLED):
+                cure = "only what is scheduled can be cancelled"
+                raise Conflict(f"the delivery {name} is {state}", cure=cure)
 
-    async def replay(self, name: str) -> tuple[list[DeliveryId], list[str]]:
+    async def replay(self, name: str, by: Caller = LOCAL) -> tuple[list[DeliveryId], list[str]]:
         """Route a stored event again, by the routes in force: its new deliveries, and what failed."""
-        event_id = EventId(name)
-        event = await self._look_up.event(event_id)
-        if event is None:
-            raise NotFound(f"there is no event {name}", cure="see `gateway events`")
-        routed = plan(event, self._routes())
-        now = self._clock.now()
-        numbers = await self._store.replay(event_id, routed, now)
+        async with self._audit.of(by, "replay", name) as entry:
+            event_id = EventId(name)
+            event = await self._look_up.event(event_id)
+            if event is None:
+                raise NotFound(f"there is no event {name}", cure="see `gateway events`")
+            routed = plan(event, self._routes())
+            now = self._clock.now()
+            numbers = await self._store.replay(event_id, routed, now, entry)
         for delivery in routed.deliveries:
             self._lanes.note_due(delivery.endpoint, now)
-        self._telemetry.emit("event.replayed", event=name, deliveries=len(numbers))
         names = [delivery_id(event_id, n) for n in numbers]
         return names, [failure.detail for failure in routed.failures]
 
-    async def pause(self, name: str) -> None:
+    async def pause(self, name: str, by: Caller = LOCAL) -> None:
         """Begin no attempt at this endpoint until it is resumed; its work waits."""
-        lane = self._lane(name)
-        reason = "paused by an operator"
-        await self._store.set_endpoint(name, "paused", reason, self._clock.now())
+        async with self._audit.of(by, "pause", name) as entry:
+            lane = self._lane(name)
+            reason = "paused by an operator"
+            await self._store.set_endpoint(name, "paused", reason, self._clock.now(), entry)
         self._deliver.close_lane(lane, "paused", reason)
 
-    async def resume(self, name: str) -> None:
+    async def resume(self, name: str, by: Caller = LOCAL) -> None:
         """Let attempts at this endpoint begin again, whatever had stopped them."""
-        lane = self._lane(name)
-        if lane.state == "gone":
-            raise Conflict(f"the endpoint {name} is not in routes.yaml", cure="add it there first")
-        await self._store.set_endpoint(name, "open", "", self._clock.now())
+        async with self._audit.of(by, "resume", name) as entry:
+            lane = self._lane(name)
+            if lane.state == "gone":
+                what = f"the endpoint {name} is not in routes.yaml"
+                raise Conflict(what, cure="add it there first")
+            await self._open(lane, entry)
+
+    async def _open(self, lane: Lane, entry: AuditEntry | None) -> None:
+        name = lane.endpoint.name
+        await self._store.set_endpoint(name, "open", "", self._clock.now(), entry)
         lane.state, lane.reason = "open", ""
         self._telemetry.emit("endpoint.opened", endpoint=name)
         self._lanes.wake()
+
+    async def note(self, action: str, name: str) -> None:
+        """Write down what was changed from this machine, other than by a request."""
+        await self._audit.note(LOCAL, action, name)
 
     async def restore_lanes(self) -> None:
         """Close the lanes that were closed when the gateway last ran."""
@@ -110,14 +123,14 @@ class Operate:
         """Try endpoints again that the egress policy had blocked: it, or the URL, may have changed."""
         for lane in self._lanes:
             if lane.state == "blocked":
-                await self.resume(lane.endpoint.name)
+                await self._open(lane, None)
 
     def endpoints(self) -> list[dict[str, Json]]:
         """Every lane, as the API shows it."""
         return [
             {
                 "name": lane.endpoint.name,
-                "url": lane.endpoint.url,
+                "url": without_credentials(lane.endpoint.url),
                 "handler": lane.endpoint.handler,
                 "owner": lane.endpoint.owner,
                 "state": lane.state,

@@ -18,9 +18,9 @@ from gateway.core.errors import (
     UnknownSource,
     VerificationFailed,
 )
+from gateway.core.kept_headers import redacted
 from gateway.core.model import SECOND, Micros, Refusal, event_id
 from gateway.core.rate import TokenBucket
-from gateway.core.redaction import redacted
 from gateway.flows.loop import Loop
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry

@@ -1,11 +1,9 @@
 """The admin listener: JSON for operators and their tools, under /api/v1, and what machines watch."""
 
-import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from starlette.applications import Starlette
@@ -14,18 +12,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway import __version__
+from gateway.core.access import Access, Caller, Scope
 from gateway.core.errors import (
     MethodNotAllowed,
     NotFound,
     ParameterInvalid,
     PathUnknown,
-    Unauthorised,
 )
 from gateway.core.model import SECOND, EventId, Json, parse_delivery_id
 from gateway.core.state import State
 from gateway.flows.operate import Operate
 from gateway.ports import LookUpStore
+from gateway.web.access import Door, authorised
 from gateway.web.errors import answer
+
+Do: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
+"""What a path does, for a caller who may."""
 
 LARGEST_LIMIT = 500
 TRUTHS = frozenset({"unmatched", "refused"})
@@ -46,39 +48,46 @@ class Surroundings:
     """The routes files in force: their texts, in which secrets are only referred to."""
     metrics: Callable[[], bytes]
     """The exposition for Prometheus."""
-    token: str | None = None
-    """None: on loopback, everyone on this machine may."""
+    access: Access
+    """Who may do what."""
+    hosts: tuple[str, ...] = ()
+    """Names and addresses that the listener answers to, besides those of loopback."""
 
 
-def admin_app(around: Surroundings) -> Starlette:
+def admin_app(around: Surroundings) -> Door:
     """The ASGI application of the admin listener."""
     api = _Api(around)
-    paths: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-        ("GET", "/readyz", api.readyz),
-        ("GET", "/version", api.version),
-        ("GET", "/metrics", api.metrics),
-        ("GET", "/api/v1/status", api.status),
-        ("GET", "/api/v1/events", api.events),
-        ("GET", "/api/v1/events/recorded", api.recorded),
-        ("GET", "/api/v1/events/{id}", api.event),
-        ("POST", "/api/v1/events/{id}/replay", api.replay),
-        ("GET", "/api/v1/deliveries", api.deliveries),
-        ("GET", "/api/v1/deliveries/{id}", api.delivery),
-        ("POST", "/api/v1/deliveries/{id}/redeliver", api.redeliver),
-        ("POST", "/api/v1/deliveries/{id}/cancel", api.cancel),
-        ("GET", "/api/v1/endpoints", api.endpoints),
-        ("POST", "/api/v1/endpoints/{name}/pause", api.pause),
-        ("POST", "/api/v1/endpoints/{name}/resume", api.resume),
-        ("GET", "/api/v1/routes", api.routes),
-        ("GET", "/api/v1/routes/files", api.routes_files),
-        ("GET", "/api/v1/inbox", api.inbox),
-        ("GET", "/api/v1/inbox/{id}", api.inbox_entry),
-        ("GET", "/api/v1/stats", api.stats),
+    paths: list[tuple[Scope, str, str, Do]] = [
+        (Scope.READ, "GET", "/readyz", api.readyz),
+        (Scope.READ, "GET", "/version", api.version),
+        (Scope.READ, "GET", "/metrics", api.metrics),
+        (Scope.READ, "GET", "/api/v1/status", api.status),
+        (Scope.READ, "GET", "/api/v1/events", api.events),
+        (Scope.PAYLOAD, "GET", "/api/v1/events/recorded", api.recorded),
+        (Scope.READ, "GET", "/api/v1/events/{id}", api.event),
+        (Scope.OPERATE, "POST", "/api/v1/events/{id}/replay", api.replay),
+        (Scope.READ, "GET", "/api/v1/deliveries", api.deliveries),
+        (Scope.READ, "GET", "/api/v1/deliveries/{id}", api.delivery),
+        (Scope.OPERATE, "POST", "/api/v1/deliveries/{id}/redeliver", api.redeliver),
+        (Scope.OPERATE, "POST", "/api/v1/deliveries/{id}/cancel", api.cancel),
+        (Scope.READ, "GET", "/api/v1/endpoints", api.endpoints),
+        (Scope.OPERATE, "POST", "/api/v1/endpoints/{name}/pause", api.pause),
+        (Scope.OPERATE, "POST", "/api/v1/endpoints/{name}/resume", api.resume),
+        (Scope.READ, "GET", "/api/v1/routes", api.routes),
+        (Scope.READ, "GET", "/api/v1/routes/files", api.routes_files),
+        (Scope.READ, "GET", "/api/v1/inbox", api.inbox),
+        (Scope.READ, "GET", "/api/v1/inbox/{id}", api.inbox_entry),
+        (Scope.READ, "GET", "/api/v1/stats", api.stats),
+        (Scope.ADMIN, "GET", "/api/v1/audit", api.audit),
     ]
-    return Starlette(
-        routes=[Route(path, api.guarded(do), methods=[method]) for method, path, do in paths],
+    app = Starlette(
+        routes=[
+            Route(path, api.guarded(do, scope), methods=[method])
+            for scope, method, path, do in paths
+        ],
         exception_handlers={404: _not_found, 405: _not_allowed},
     )
+    return Door(app, around.hosts)
 
 
 class _Api:
@@ -86,47 +95,33 @@ class _Api:
         self._look_up = around.look_up
         self._operate = around.operate
         self._around = around
-        self._token = None if around.token is None else sha256(around.token.encode()).digest()
 
-    def guarded(
-        self, do: Callable[[Request], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def guarded(self, do: Do, scope: Scope) -> Callable[[Request], Awaitable[Response]]:
         """*do*, for those who may, with errors as problem details."""
 
         async def handle(request: Request) -> Response:
             try:
-                self._authorise(request)
-                return await do(request)
+                return await do(request, authorised(request, self._around.access, scope))
             except Exception as error:  # noqa: BLE001  # web/errors.py knows what to make of it
                 return _failure(error)
 
         return handle
 
-    def _authorise(self, request: Request) -> None:
-        if self._token is None:
-            return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        given = sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
-            raise Unauthorised(
-                "the admin API wants a token", cure="send `Authorization: Bearer TOKEN`"
-            )
-
     # -- the gateway itself ------------------------------------------------------------------------
 
-    async def readyz(self, _request: Request) -> Response:
+    async def readyz(self, _request: Request, _caller: Caller) -> Response:
         status = self._around.status()
         return _json(status, 200 if status["ready"] else 503)
 
-    async def version(self, _request: Request) -> Response:
+    async def version(self, _request: Request, _caller: Caller) -> Response:
         return _json({"version": __version__})
 
-    async def metrics(self, _request: Request) -> Response:
+    async def metrics(self, _request: Request, _caller: Caller) -> Response:
         return Response(
             self._around.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8"
         )
 
-    async def status(self, _request: Request) -> Response:
+    async def status(self, _request: Request, _caller: Caller) -> Response:
         return _json(
             {
                 **self._around.status(),
@@ -144,89 +139,95 @@ class _Api:
             if counts.get("failed")
         ]
 
-    async def stats(self, _request: Request) -> Response:
+    async def stats(self, _request: Request, _caller: Caller) -> Response:
         return _json(await self._look_up.stats())
 
     # -- events and deliveries ---------------------------------------------------------------------
 
-    async def events(self, request: Request) -> Response:
+    async def events(self, request: Request, _caller: Caller) -> Response:
         known = ("source", "type", "subject", "state", "unmatched")
         items = await self._look_up.events(_query(request, known))
         return _page(items, request)
 
-    async def event(self, request: Request) -> Response:
+    async def event(self, request: Request, caller: Caller) -> Response:
         name = EventId(request.path_params["id"])
         event = await self._look_up.shown_event(name)
         if event is None:
             raise NotFound(f"there is no event {name}", cure="see `gateway events`")
         deliveries = await self._look_up.deliveries({"event": name, "limit": LARGEST_LIMIT})
         for delivery in self._owned(deliveries):
-            delivery["attempts"] = await self._attempts(delivery["id"])
+            delivery["attempts"] = await self._attempts(delivery["id"], caller)
         withheld = await self._look_up.withheld(name)
+        event = _seen_by(caller, event, "data", "body")
         return _json({**event, "deliveries": deliveries[::-1], "withheld": withheld})
 
-    async def recorded(self, request: Request) -> Response:
+    async def recorded(self, request: Request, _caller: Caller) -> Response:
         query = _query(request, ())
         items = await self._look_up.recorded(query)
         return _json({"items": items, "next": items[-1]["id"] if items else None})
 
-    async def replay(self, request: Request) -> Response:
-        names, failures = await self._operate.replay(request.path_params["id"])
+    async def replay(self, request: Request, caller: Caller) -> Response:
+        names, failures = await self._operate.replay(request.path_params["id"], caller)
         return _json({"deliveries": names, "failures": failures}, 202)
 
-    async def deliveries(self, request: Request) -> Response:
+    async def deliveries(self, request: Request, _caller: Caller) -> Response:
         query = _query(request, ("state", "endpoint", "route", "event"))
         return _page(self._owned(await self._look_up.deliveries(query)), request)
 
-    async def delivery(self, request: Request) -> Response:
+    async def delivery(self, request: Request, caller: Caller) -> Response:
         name = request.path_params["id"]
         parsed = parse_delivery_id(name)
         query = {"event": parsed[0], "n": parsed[1]} if parsed else {"event": ""}
         for found in self._owned(await self._look_up.deliveries(query)):
-            return _json({**found, "attempts": await self._attempts(name)})
+            return _json({**found, "attempts": await self._attempts(name, caller)})
         raise NotFound(f"there is no delivery {name}", cure="see `gateway deliveries`")
 
-    async def redeliver(self, request: Request) -> Response:
-        await self._operate.redeliver(request.path_params["id"])
+    async def redeliver(self, request: Request, caller: Caller) -> Response:
+        await self._operate.redeliver(request.path_params["id"], caller)
         return _json({"id": request.path_params["id"], "state": "scheduled"}, 202)
 
-    async def cancel(self, request: Request) -> Response:
-        await self._operate.cancel(request.path_params["id"], "cancelled by an operator")
+    async def cancel(self, request: Request, caller: Caller) -> Response:
+        await self._operate.cancel(request.path_params["id"], "cancelled by an operator", caller)
         return _json({"id": request.path_params["id"], "state": "cancelled"})
 
-    async def inbox(self, request: Request) -> Response:
+    async def inbox(self, request: Request, caller: Caller) -> Response:
         query = _query(request, ("source", "code", "outcome", "refused"))
-        return _page(await self._look_up.inbox(query), request)
+        found = await self._look_up.inbox(query)
+        return _page([_seen_by(caller, entry, "body") for entry in found], request)
 
-    async def inbox_entry(self, request: Request) -> Response:
+    async def inbox_entry(self, request: Request, caller: Caller) -> Response:
         name = request.path_params["id"]
         for found in await self._look_up.inbox({"id": name}):
-            return _json(found)
+            return _json(_seen_by(caller, found, "body"))
         raise NotFound(f"there is no entry {name} in the inbox", cure="see `gateway inbox`")
+
+    async def audit(self, request: Request, _caller: Caller) -> Response:
+        query = _query(request, ("who", "action", "object"))
+        return _page(await self._look_up.audit(query), request)
 
     # -- routes ------------------------------------------------------------------------------------
 
-    async def routes(self, _request: Request) -> Response:
+    async def routes(self, _request: Request, _caller: Caller) -> Response:
         counts = self._around.routes()
         items = [
             {**route, "counts": counts.get(route["name"], {})} for route in self._operate.routes()
         ]
         return _json({"items": items})
 
-    async def routes_files(self, _request: Request) -> Response:
+    async def routes_files(self, _request: Request, _caller: Caller) -> Response:
         return _json(self._around.files())
 
     # -- endpoints ---------------------------------------------------------------------------------
 
-    async def endpoints(self, _request: Request) -> Response:
+    async def endpoints(self, _request: Request, _caller: Caller) -> Response:
         return _json({"items": self._operate.endpoints()})
 
-    async def pause(self, request: Request) -> Response:
-        await self._operate.pause(request.path_params["name"])
+    async def pause(self, request: Request, caller: Caller) -> Response:
+        await self._operate.pause(request.path_params["name"], caller)
         return _json({"name": request.path_params["name"], "state": "paused"})
 
-    async def resume(self, request: Request) -> Response:
-        await self._operate.resume(request.path_params["name"])
+    async def resume(self, request: Request, caller: Caller) -> Response:
+        await self._operate.resume(request.path_params["name"], caller)
         return _json({"name": request.path_params["name"], "state": "open"})
 
     def _owned(self, deliveries: list[dict[str, Json]]) -> list[dict[str, Json]]:
@@ -235,9 +236,18 @@ class _Api:
             each["owner"] = self._operate.owner(each["route"], each["endpoint"])
         return deliveries
 
-    async def _attempts(self, name: str) -> list[dict[str, Json]]:
+    async def _attempts(self, name: str, caller: Caller) -> list[dict[str, Json]]:
         parsed = parse_delivery_id(name)
-        return await self._look_up.attempts(*parsed) if parsed else []
+        found = await self._look_up.attempts(*parsed) if parsed else []
+        return [_seen_by(caller, attempt, "excerpt") for attempt in found]
+
+
+def _seen_by(caller: Caller, shown: dict[str, Json], *contents: str) -> dict[str, Json]:
+    """What that caller may see of it: without the scope `payload`, its contents are left out."""
+    if caller.may(Scope.PAYLOAD):
+        return shown
+    kept = {name: value for name, value in shown.items() if name not in contents}
+    return {**kept, "left_out": {"fields": list(contents), "scope": Scope.PAYLOAD}}
 
 
 def _query(request: Request, known: tuple[str, ...]) -> dict[str, Any]:

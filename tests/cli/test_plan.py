@@ -290,7 +290,10 @@ def test_from_ci_neither_secrets_nor_handlers_nor_a_database_are_needed(tmp_path
     environment = {"PAGER_URL": "http://127.0.0.1:9/", "PAGER_TOKEN": "s3cret"}
     gateway = GatewayProcess(home, "--admin-token-file", "token", environment=environment).start()
     try:
-        token = (home / "token").read_text()
+        token = gateway.run(
+            "tokens", "new", "ci", "--scope", "read,payload", "--file", "token"
+        ).stdout
+        gateway.said("other tokens are in force")
         assert gateway.run("send", "-", stdin=cloudevent("license.expired", "l/1")).returncode == 0
         (ci / "token").write_text(token)
         there = GatewayProcess(ci)

@@ -9,7 +9,7 @@ from gateway.core.errors import RetryLater, Skip, StoreUnavailable, Undeliverabl
 from gateway.core.model import SECOND, Refused, Response, Unreachable
 from gateway.core.retry import EGRESS_DENIED, RetryPolicy
 from gateway.core.routing import EndpointConfig
-from gateway.core.secret import Key
+from gateway.core.secret import Key, Secret
 from gateway.core.sendable import url_fault
 from gateway.flows.lanes import FEWEST_PLACES
 from gateway.sender.aiohttp import AiohttpSender
@@ -454,7 +454,7 @@ async def test_a_handler_asks_for_secrets_by_name(make_flows):
         return await endpoint.post(json={"key": endpoint.secret("routing_key")})
 
     flows = make_flows(
-        to_cms(handler="h:f", secrets={"routing_key": "r-1"}), handlers={"h:f": handler}
+        to_cms(handler="h:f", secrets={"routing_key": Secret("r-1")}), handlers={"h:f": handler}
     )
     await arrive(flows)
     await flows.seen("attempt.recorded")

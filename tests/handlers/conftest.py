@@ -10,6 +10,7 @@ from aioresponses import aioresponses
 from gateway.clock import SystemClock
 from gateway.core.egress import EgressPolicy
 from gateway.core.routing import EndpointConfig
+from gateway.core.secret import Secret
 from gateway.flows.calling import BoundEndpoint
 from gateway.sender.aiohttp import AiohttpSender
 from tests.kit.build import a_delivery
@@ -54,7 +55,8 @@ async def run(vendor):
     """Run a handler for an event, with an endpoint at *url*."""
     sender = AiohttpSender(EgressPolicy(), user_agent="tests")
 
-    async def run(handler, event, url: str, **config):
+    async def run(handler, event, url: str, *, secrets=None, **config):
+        config["secrets"] = {name: Secret(text) for name, text in (secrets or {}).items()}
         endpoint = EndpointConfig(name="vendor", url=url, handler="x:y", **config)
         bound = BoundEndpoint(endpoint, a_delivery(event), sender, SystemClock())
         return await handler(event, bound)

@@ -20,6 +20,7 @@ from gateway.core.routing import EndpointConfig, Route, Routes, Source, Target, 
 from gateway.core.verifying import NoVerifier
 
 NOW = 1_795_000_000 * SECOND
+ENCRYPTION_KEY = bytes(range(32))
 _serial = itertools.count(1)
 
 

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from gateway.store.sqlite.database import read_note
+from tests.kit.leaks import HEARD
 
 
 class GatewayProcess:
@@ -77,6 +78,7 @@ class GatewayProcess:
                 self.public = found[1]
             if found := re.match(r"  admin +http://([\d.:]+)", line):
                 self.admin = found[1]
+            HEARD.said.append(line)
             with self._more:
                 self.lines.append(line.rstrip("\n"))
                 self._more.notify_all()
@@ -101,6 +103,7 @@ class GatewayProcess:
         self._reader.join(10)
         if self.child.stdout is not None:
             self.child.stdout.close()
+        HEARD.know_child(self.folder, self.environment)
         return code
 
     def stop(self) -> None:
@@ -114,7 +117,7 @@ class GatewayProcess:
 
     def run(self, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
         """Another command of the gateway, in the same folder."""
-        return subprocess.run(
+        ended = subprocess.run(
             [sys.executable, "-m", "gateway", *arguments],
             cwd=self.folder,
             env={**os.environ, **self.environment, "COLUMNS": "200"},
@@ -124,3 +127,6 @@ class GatewayProcess:
             timeout=60,
             check=False,
         )
+        HEARD.said.append(ended.stderr)
+        HEARD.know_child(self.folder, self.environment)
+        return ended

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from gateway.core.model import Failure, Receipt
+from gateway.core.redaction import Redaction
 from gateway.core.retry import Finish, GiveUp, Park, RetryAt
 from gateway.logs import LEVELS, LogListener, set_up_logging
 from gateway.testing import ManualClock
@@ -25,6 +26,32 @@ def logged(monkeypatch):
     set_up_logging("json", "debug")
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root.handlers, root.level = before
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_line_has_a_secret_nor_a_local_variable_nor_a_query(monkeypatch, form):
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    redaction = Redaction()
+    redaction.know(["kn0wn-secret"])
+    set_up_logging(form, "debug", redaction.redact_line)
+    local, told = "n0t-known", "kn0wn-secret https://x.example/?q=s0mebody"
+
+    def fail(local_too: str) -> None:
+        raise ValueError(told)
+
+    try:
+        fail(local)
+    except ValueError:
+        logging.getLogger("x").exception("it", extra={"told": [told]})
+    finally:
+        root.handlers, root.level = before
+    logged = stream.getvalue()
+    assert "ValueError: <secret> https://x.example/?<secret>" in logged
+    for text in ("kn0wn-secret", local, "s0mebody"):
+        assert text not in logged
 
 
 @pytest.fixture

@@ -185,11 +185,10 @@ async def test_a_corrupt_event_is_not_sent_but_dead_and_its_neighbours_go_on(sto
 
 def _flip(store, event_id) -> None:
     """Change one byte of a stored body, as a disk would."""
-    store._writer._connection.execute(
-        "UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'days_left', 'days_lost') AS BLOB)"
-        " WHERE id = ?",
-        (event_id,),
-    )
+    connection = store._writer._connection
+    (body,) = connection.execute("SELECT body FROM events WHERE id = ?", (event_id,)).fetchone()
+    changed = body[:-1] + bytes([body[-1] ^ 1])
+    connection.execute("UPDATE events SET body = ? WHERE id = ?", (changed, event_id))
 
 
 async def test_claims_use_the_index_of_what_is_due_whatever_else_there_is(store):

@@ -19,6 +19,7 @@ from gateway.core.model import (
 from gateway.core.state import State
 from gateway.store.rows import data_columns, digest_of
 from gateway.store.sqlite.database import insert_many, powers_of_two, statement
+from gateway.store.vault import NO_DIGEST, Vault
 
 FIND_DUPLICATES = statement("find_duplicates")
 APPEND_EVENTS = statement("append_events")
@@ -37,7 +38,7 @@ class Append:
     arrivals: Sequence[Arrival]
 
 
-def append(cursor: sqlite3.Cursor, appends: Sequence[Append]) -> list[list[Receipt]]:
+def append(cursor: sqlite3.Cursor, appends: Sequence[Append], vault: Vault) -> list[list[Receipt]]:
     """Do them all, in the order in which they came."""
     first = _first_by_key(cursor, [arrival for each in appends for arrival in each.arrivals])
     fresh: list[tuple[Arrival, frozenset[str]]] = []
@@ -55,11 +56,11 @@ def append(cursor: sqlite3.Cursor, appends: Sequence[Append]) -> list[list[Recei
                 noted += _failures(arrival)
                 kept.append(Receipt(event.event_id, duplicate=False, fired_before=fired))
             else:
-                if _body(cursor, earlier) != event.body:
+                if _body(cursor, earlier, vault) != event.body:
                     noted.append(_differs(event, earlier[0]))
                 kept.append(Receipt(earlier[0], duplicate=True))
         receipts.append(kept)
-    insert_many(cursor, APPEND_EVENTS, [_event_row(*each) for each in fresh])
+    insert_many(cursor, APPEND_EVENTS, [_event_row(*each, vault) for each in fresh])
     append_deliveries(
         cursor,
         (
@@ -68,8 +69,9 @@ def append(cursor: sqlite3.Cursor, appends: Sequence[Append]) -> list[list[Recei
             for delivery in arrival.routed.deliveries
             if not fired or delivery.route not in fired
         ),
+        vault,
     )
-    insert_many(cursor, KEEP_IN_INBOX, [inbox_row(entry) for entry in noted])
+    insert_many(cursor, KEEP_IN_INBOX, [inbox_row(entry, vault) for entry in noted])
     for arrival, fired in fresh:
         if fired or arrival.routed.withheld:
             event = arrival.event
@@ -105,10 +107,10 @@ def note_withheld(
 
 
 def append_deliveries(
-    cursor: sqlite3.Cursor, deliveries: Iterable[tuple[Delivery, Micros]]
+    cursor: sqlite3.Cursor, deliveries: Iterable[tuple[Delivery, Micros]], vault: Vault
 ) -> None:
     """Add deliveries, each with the moment at which it was promised and first is due."""
-    insert_many(cursor, APPEND_DELIVERIES, [_delivery_row(*each) for each in deliveries])
+    insert_many(cursor, APPEND_DELIVERIES, [_delivery_row(*each, vault) for each in deliveries])
 
 
 _Earlier = tuple[EventId, Micros, bytes | None]
@@ -129,10 +131,11 @@ def _first_by_key(
     return found
 
 
-def _body(cursor: sqlite3.Cursor, earlier: _Earlier) -> bytes:
+def _body(cursor: sqlite3.Cursor, earlier: _Earlier, vault: Vault) -> bytes | None:
     event_id, _, body = earlier
     if body is None:
-        (body,) = cursor.execute(READ_BODY, (event_id,)).fetchone()
+        stored, data_key = cursor.execute(READ_BODY, (event_id,)).fetchone()
+        body = vault.open(data_key, f"events.body:{event_id}", stored)
     return body
 
 
@@ -172,10 +175,15 @@ def inbox_id(event_id: EventId) -> str:
     return "inb_" + event_id[4:]
 
 
-def _event_row(arrival: Arrival, fired: Collection[str]) -> tuple[Any, ...]:
+def _event_row(arrival: Arrival, fired: Collection[str], vault: Vault) -> tuple[Any, ...]:
     event, routed = arrival.event, arrival.routed
     attributes, body, head = event.attributes, event.body, event.head
     data, start, end = data_columns(event)
+    if vault.current is None:
+        digest = digest_of(body, head, data)
+    else:
+        body, head, data = vault.seal_event(event.event_id, body, head, data)
+        digest = NO_DIGEST
     return (
         event.event_id,
         event.source,
@@ -189,16 +197,22 @@ def _event_row(arrival: Arrival, fired: Collection[str]) -> tuple[Any, ...]:
         data,
         start,
         end,
-        digest_of(body, head, data),
+        digest,
         sum(each.route not in fired for each in routed.deliveries)
         if fired
         else len(routed.deliveries),
         len(routed.matched),
+        vault.current,
     )
 
 
-def _delivery_row(delivery: Delivery, promised_at: Micros) -> tuple[Any, ...]:
-    lease = delivery.lease
+def _delivery_row(delivery: Delivery, promised_at: Micros, vault: Vault) -> tuple[Any, ...]:
+    lease, body, digest = delivery.lease, delivery.body, None
+    if body is not None and vault.current is None:
+        digest = sha256(body).digest()
+    elif body is not None:
+        place = f"deliveries.body:{delivery.event.event_id}/{delivery.n}"
+        body, digest = vault.seal(place, body), NO_DIGEST
     return (
         delivery.event.event_id,
         delivery.n,
@@ -206,17 +220,18 @@ def _delivery_row(delivery: Delivery, promised_at: Micros) -> tuple[Any, ...]:
         delivery.endpoint,
         State.SCHEDULED.value if lease is None else State.LEASED.value,
         delivery.form.value,
-        delivery.body,
-        None if delivery.body is None else sha256(delivery.body).digest(),
+        body,
+        digest,
         delivery.target,
         promised_at,
         None if lease is None else lease.token,
         None if lease is None else lease.until,
         promised_at,
+        None if body is None else vault.current,
     )
 
 
-def inbox_row(entry: InboxEntry) -> tuple[Any, ...]:
+def inbox_row(entry: InboxEntry, vault: Vault) -> tuple[Any, ...]:
     """An inbox entry's columns, in the order of keep_in_inbox.sql."""
     return (
         entry.id,
@@ -225,6 +240,7 @@ def inbox_row(entry: InboxEntry) -> tuple[Any, ...]:
         entry.detail,
         entry.received_at,
         entry.content_type,
-        entry.body,
+        entry.body if vault.current is None else vault.seal(f"inbox.body:{entry.id}", entry.body),
         entry.event_id,
+        vault.current,
     )

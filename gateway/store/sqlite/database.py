@@ -178,6 +178,7 @@ class Lock:
     def note(self, **facts: Json) -> None:
         """Write down how the holder can be reached."""
         text = orjson.dumps({"pid": os.getpid(), **facts}, option=orjson.OPT_APPEND_NEWLINE)
+        os.fchmod(self._file, 0o600)  # it may hold a token
         os.pwrite(self._file, text, 0)
         os.ftruncate(self._file, len(text))
 

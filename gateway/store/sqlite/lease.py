@@ -10,6 +10,7 @@ import orjson
 from gateway.core.model import Delivery, Lease, Micros
 from gateway.store.rows import DeliveryRow, EventRow, delivery_of, event_of
 from gateway.store.sqlite.database import statement
+from gateway.store.vault import Vault
 
 SELECT_DUE = statement("select_due")
 LEASE_DUE = statement("lease_due")
@@ -31,12 +32,12 @@ class Claim:
     now: Micros
 
 
-def claim(cursor: sqlite3.Cursor, claims: Sequence[Claim]) -> list[list[Delivery]]:
+def claim(cursor: sqlite3.Cursor, claims: Sequence[Claim], vault: Vault) -> list[list[Delivery]]:
     """Do them all."""
-    return [_claim_one(cursor, each) for each in claims]
+    return [_claim_one(cursor, each, vault) for each in claims]
 
 
-def _claim_one(cursor: sqlite3.Cursor, each: Claim) -> list[Delivery]:
+def _claim_one(cursor: sqlite3.Cursor, each: Claim, vault: Vault) -> list[Delivery]:
     due = cursor.execute(SELECT_DUE, (each.endpoint, each.now, len(each.leases))).fetchall()
     if not due:
         return []
@@ -50,7 +51,10 @@ def _claim_one(cursor: sqlite3.Cursor, each: Claim) -> list[Delivery]:
     deliveries = []
     split = len(DeliveryRow._fields)
     for row in cursor.execute(READ_LEASED, (leased,)).fetchall():
-        delivery_row, event_row = DeliveryRow(*row[:split]), EventRow(*row[split:])
+        delivery_row, event_row = DeliveryRow(*row[:split]), EventRow(*row[split:-2])
+        own_key, events_key = row[-2:]
+        delivery_row = vault.open_delivery(event_row.id, delivery_row, own_key)
+        event_row = vault.open_event(event_row, events_key)
         event = event_of(event_row)
         if event is None or not _intact(delivery_row):
             cursor.execute(BURY_CORRUPT, (each.now, BODY_CORRUPT, event_row.id, delivery_row.n))

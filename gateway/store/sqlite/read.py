@@ -3,7 +3,8 @@
 Reads are short and paged: an open read keeps checkpoints from finishing, and the log grows.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from base64 import b64decode
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,19 @@ from gateway.store.sqlite.database import (
     statement,
     translated,
 )
+from gateway.store.sqlite.record import attempt_place
+from gateway.store.vault import OPEN, Vault
 
 READ_EVENT = statement("read_event")
+READ_DATA_KEYS = statement("read_data_keys")
 READ_RECORDED = statement("read_recorded")
 ATTEMPTS_OF = statement("attempts_of")
 NEXT_DUE = statement("next_due")
 ENDPOINT_STATES = statement("endpoint_states")
 STATS = statement("stats")
 WITHHELD_OF = statement("withheld_of")
+
+CORRUPT = "(what was stored here has changed)"
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 50, 500
 LARGEST_PAGE_BYTES = 1024 * 1024
@@ -66,6 +72,15 @@ INBOX_FILTERS: Filters = {
     "cursor": "id < ?",
 }
 
+AUDIT_FILTERS: Filters = {
+    "who": "who = ?",
+    "action": "action = ?",
+    "object": "object = ?",
+    "since": "at >= ?",
+    "until": "at < ?",
+    "cursor": "id < ?",
+}
+
 EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries FROM events"
 DELIVERIES = (
     "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason"
@@ -73,8 +88,9 @@ DELIVERIES = (
 )
 INBOX = (
     "SELECT id, source, code, outcome, detail, received_at, content_type, body, event_id, refused,"
-    " peer, method, headers, body_bytes, sha256 FROM inbox"
+    " peer, method, headers, body_bytes, sha256, data_key FROM inbox"
 )
+AUDIT = "SELECT id, at, who, address, action, object, outcome FROM audit"
 
 TIMES = frozenset(
     {"received_at", "due_at", "created_at", "finished_at", "started_at", "changed_at", "at"}
@@ -84,7 +100,8 @@ TIMES = frozenset(
 class Reader:
     """A read-only connection, opened at the first question."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, vault: Vault = OPEN) -> None:
+        self._vault = vault
         self._uri = f"{path.absolute().as_uri()}?mode=ro"
         self._connection: aiosqlite.Connection | None = None
 
@@ -118,13 +135,28 @@ class Reader:
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """What made no event, or only part of what it should, newest first; bodies as text."""
         found = await self._listed(INBOX, INBOX_FILTERS, "id DESC", query)
-        return [_shown_entry(row) for row in found]
+        for row in found:
+            await self._learn(row["data_key"])
+        return [_shown_entry(row, self._vault) for row in found]
+
+    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Who changed what, newest first."""
+        return await self._listed(AUDIT, AUDIT_FILTERS, "id DESC", query)
 
     async def event_row(self, event_id: EventId) -> EventRow | None:
         """The stored bytes of an event."""
-        for row in await self.rows(READ_EVENT, (event_id,)):
-            return EventRow(*row)
+        for *row, data_key in await self.rows(READ_EVENT, (event_id,)):
+            return await self._opened(row, data_key)
         return None
+
+    async def _opened(self, row: Sequence[Any], data_key: int | None) -> EventRow:
+        await self._learn(data_key)
+        return self._vault.open_event(EventRow(*row), data_key)
+
+    async def _learn(self, data_key: int | None) -> None:
+        """Have the vault know a data key: a reader learns those that it meets."""
+        if data_key is not None and data_key not in self._vault:
+            self._vault.unlock([(number, text) for number, text in await self.rows(READ_DATA_KEYS)])
 
     async def recorded(self, query: Mapping[str, Any]) -> list[EventRow]:
         """Whole events, oldest first: see `LookUpStore.recorded`."""
@@ -133,20 +165,30 @@ class Reader:
         before = "evt_~" if until is None else _first_id(until)  # after every other
         limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
         parameters = (max(after, query.get("cursor", "")), before, limit, LARGEST_PAGE_BYTES)
-        return [EventRow(*row) for row in await self.rows(READ_RECORDED, parameters)]
+        found = await self.rows(READ_RECORDED, parameters)
+        return [await self._opened(row, data_key) for *row, data_key in found]
 
     async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
         """The attempts of one delivery, in order."""
         names = (
-            "number", "started_at", "duration", "outcome", "status", "reason", "excerpt", "calls",
+            "number", "started_at", "duration", "outcome", "status", "reason", "excerpt", "calls", "data_key",
         )  # fmt: skip
         found = []
         for row in await self.rows(ATTEMPTS_OF, (event_id, n)):
             shown = _shown(dict(zip(names, row, strict=True)))
             shown["duration_ms"] = shown.pop("duration") / 1000
+            await self._open_excerpt(event_id, n, shown)
             shown["calls"] = orjson.loads(shown["calls"] or "[]")
             found.append(shown)
         return found
+
+    async def _open_excerpt(self, event_id: EventId, n: int, shown: dict[str, Json]) -> None:
+        data_key = shown.pop("data_key")
+        if data_key is not None:
+            await self._learn(data_key)
+            place = attempt_place(event_id, n, shown["number"])
+            excerpt = self._vault.open(data_key, place, b64decode(shown["excerpt"]))
+            shown["excerpt"] = CORRUPT if excerpt is None else excerpt.decode()
 
     async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
         """What routes that matched an event did not send, and why."""
@@ -202,13 +244,13 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(path: Path) -> AsyncIterator[Reader]:
+async def reading(path: Path, keys: Sequence[bytes] = ()) -> AsyncIterator[Reader]:
     """A reader of a database that no gateway need have open; its folder is left as it was.
 
-    Raises what `check_schema` raises for a database of another version.
+    *keys* are for one that is encrypted. Raises what `check_schema` raises for a database of another version.
     """
     had_log = log_path(path).exists()
-    reader = Reader(path)
+    reader = Reader(path, Vault(keys))
     try:
         check_schema(await reader.schema())
         yield reader
@@ -239,20 +281,29 @@ def shown_event(row: EventRow) -> dict[str, Json]:
     }
 
 
-def _shown_entry(row: dict[str, Json]) -> dict[str, Json]:
+def _shown_entry(row: dict[str, Json], vault: Vault) -> dict[str, Json]:
     """An entry of the inbox: what is known of refused requests only is not told of the others."""
-    body, refused, headers, digest = (row.pop(n) for n in ("body", "refused", "headers", "sha256"))
-    if not refused:
-        row = {name: row[name] for name in row if name not in {"outcome", "peer", "method"}}
+    refused, digest, data_key = (row.pop(name) for name in ("refused", "sha256", "data_key"))
+    body = vault.open(data_key, f"inbox.body:{row['id']}", row.pop("body"))
+    headers, size = row.pop("headers"), row.pop("body_bytes")
+    if refused:
+        row |= {"headers": _opened_headers(row["id"], headers, data_key, vault)}
+        row |= {"sha256": digest.hex()} if digest else {}
     else:
-        row |= {"headers": orjson.loads(headers), "sha256": digest.hex()}
-    size = row.pop("body_bytes")
+        row = {name: row[name] for name in row if name not in {"outcome", "peer", "method"}}
     return {
         **row,
         "refused": bool(refused),
-        "body": body.decode("utf-8", "replace"),
-        "body_bytes": len(body) if size is None else size,
+        "body": CORRUPT if body is None else body.decode("utf-8", "replace"),
+        "body_bytes": len(body or b"") if size is None else size,
     }
+
+
+def _opened_headers(name: str, stored: str, data_key: int | None, vault: Vault) -> Json:
+    if data_key is None:
+        return orjson.loads(stored)
+    opened = vault.open(data_key, f"inbox.headers:{name}", b64decode(stored))
+    return CORRUPT if opened is None else orjson.loads(opened)
 
 
 def _shown(row: dict[str, Json]) -> dict[str, Json]:

@@ -1,6 +1,7 @@
 """What came of attempts: both the attempt and where it moved its delivery, or neither."""
 
 import sqlite3
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from gateway.core.model import Attempt, Delivery
 from gateway.core.retry import Decision, Park
 from gateway.store.rows import calls_of, moved_by
 from gateway.store.sqlite.database import insert_many, statement
+from gateway.store.vault import Vault
 
 RECORD_OUTCOMES = statement("record_outcomes")
 APPEND_ATTEMPTS = statement("append_attempts")
@@ -27,7 +29,9 @@ class Record:
     decision: Decision
 
 
-def record(cursor: sqlite3.Cursor, records: Sequence[Record]) -> list[LeaseLost | None]:
+def record(
+    cursor: sqlite3.Cursor, records: Sequence[Record], vault: Vault
+) -> list[LeaseLost | None]:
     """Do them all; LeaseLost for those whose lease is no longer theirs, of which nothing is written."""
     cursor.execute("SAVEPOINT outcomes")
     moves = [_move(each) for each in records]
@@ -39,7 +43,7 @@ def record(cursor: sqlite3.Cursor, records: Sequence[Record]) -> list[LeaseLost 
                 lost[i] = LeaseLost(f"the lease on {records[i].delivery.id} ran out")
     cursor.execute("RELEASE outcomes")
     held = [each for each, gone in zip(records, lost, strict=True) if gone is None]
-    insert_many(cursor, APPEND_ATTEMPTS, [_attempt_row(each) for each in held])
+    insert_many(cursor, APPEND_ATTEMPTS, [_attempt_row(each, vault) for each in held])
     for each in held:
         if isinstance(each.decision, Park):
             ended_at = each.attempt.started_at + each.attempt.duration
@@ -69,17 +73,27 @@ def _move(each: Record) -> tuple[Any, ...]:
     )
 
 
-def _attempt_row(each: Record) -> tuple[Any, ...]:
+def _attempt_row(each: Record, vault: Vault) -> tuple[Any, ...]:
     attempt = each.attempt
+    event_id, n, excerpt = each.delivery.event.event_id, each.delivery.n, attempt.excerpt
+    if vault.current is not None and excerpt is not None:
+        place = attempt_place(event_id, n, attempt.number)
+        excerpt = b64encode(vault.seal(place, excerpt.encode("utf-8", "replace"))).decode("ascii")
     return (
-        each.delivery.event.event_id,
-        each.delivery.n,
+        event_id,
+        n,
         attempt.number,
         attempt.started_at,
         attempt.duration,
         attempt.outcome,
         attempt.status,
         attempt.reason,
-        attempt.excerpt,
+        excerpt,
         calls_of(attempt),
+        None if excerpt is None else vault.current,
     )
+
+
+def attempt_place(event_id: str, n: int, number: int) -> str:
+    """To what the excerpt of an attempt is bound."""
+    return f"attempts.excerpt:{event_id}/{n}/{number}"

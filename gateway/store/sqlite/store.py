@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.core.access import AuditEntry
 from gateway.core.errors import BodyCorrupt, StoreUnavailable
 from gateway.core.model import (
     Arrival,
@@ -31,23 +32,27 @@ from gateway.store.sqlite.read import Reader, shown_event
 from gateway.store.sqlite.record import Record
 from gateway.store.sqlite.refusals import keep_refusals
 from gateway.store.sqlite.writer import Change, Operation, Writer
+from gateway.store.vault import NO_DIGEST, Vault
 
 
 class SqliteStore:
     """Owns the database file for as long as it is open."""
 
-    def __init__(self, path: Path, lock: Lock, writer: Writer) -> None:
+    def __init__(self, path: Path, lock: Lock, writer: Writer, vault: Vault) -> None:
         self.path = path
         self.lock = lock
         self._writer = writer
+        self._vault = vault
         self._commits: GroupCommit[Operation] = GroupCommit(writer.commit, name="store-writer")
-        self._reader = Reader(path)
+        self._reader = Reader(path, vault)
 
     @classmethod
-    async def open(cls, path: Path) -> "SqliteStore":
+    async def open(cls, path: Path, keys: Sequence[bytes] = ()) -> "SqliteStore":
         """Lock, open and migrate the database; it is made where there is none.
 
-        Raises StoreInUse, StoreUnavailable or SchemaTooNew.
+        Where there are *keys*, what is stored from now on is encrypted; the first of them counts, all
+        open what is there. Raises StoreInUse, StoreUnavailable, SchemaTooNew, or ConfigError where
+        the database is encrypted and none of the keys opens it.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +63,8 @@ class SqliteStore:
                 cure="make the folder writable, or name another with --database",
             ) from error
         try:
-            return cls(path, lock, Writer(path))
+            vault = Vault(keys)
+            return cls(path, lock, Writer(path, vault), vault)
         except BaseException:
             lock.release()
             raise
@@ -81,13 +87,13 @@ class SqliteStore:
 
     async def keep(self, entry: InboxEntry) -> None:
         """See `AppendStore.keep`."""
-        await self._change(insert_many, KEEP_IN_INBOX, [inbox_row(entry)])
+        await self._change(insert_many, KEEP_IN_INBOX, [inbox_row(entry, self._vault)])
 
     async def keep_refusals(
         self, refusals: Sequence[Refusal], *, most: int, most_bytes: int
     ) -> None:
         """See `AppendStore.keep_refusals`."""
-        await self._change(keep_refusals, refusals, most, most_bytes)
+        await self._change(keep_refusals, refusals, most, most_bytes, self._vault)
 
     # -- lease -------------------------------------------------------------------------------------
 
@@ -123,15 +129,14 @@ class SqliteStore:
             return None
         event = event_of(row)
         if event is None:
-            raise BodyCorrupt(
-                f"the stored bytes of {event_id} are not those that came",
-                cure="restore the database from a backup, and check the disk",
-            )
+            raise _corrupt(event_id)
         return event
 
     async def shown_event(self, event_id: EventId) -> dict[str, Json] | None:
         """See `LookUpStore.shown_event`."""
         row = await self._reader.event_row(event_id)
+        if row is not None and row.sha256 == NO_DIGEST:  # it was sealed, and does not open
+            raise _corrupt(event_id)
         return None if row is None else shown_event(row)
 
     async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
@@ -164,27 +169,52 @@ class SqliteStore:
         """See `LookUpStore.stats`."""
         return await self._reader.stats()
 
+    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.audit`."""
+        return await self._reader.audit(query)
+
     # -- operate -----------------------------------------------------------------------------------
 
-    async def redeliver(self, event_id: EventId, n: int, now: Micros) -> str | None:
+    async def redeliver(
+        self, event_id: EventId, n: int, now: Micros, entry: AuditEntry | None = None
+    ) -> str | None:
         """See `OperateStore.redeliver`."""
-        state: str | None = await self._change(change.redeliver, event_id, n, now)
+        state: str | None = await self._change(change.redeliver, event_id, n, now, entry)
         return state
 
-    async def cancel(self, event_id: EventId, n: int, now: Micros, reason: str) -> str | None:
+    async def cancel(
+        self, event_id: EventId, n: int, now: Micros, reason: str, entry: AuditEntry | None = None
+    ) -> str | None:
         """See `OperateStore.cancel`."""
-        state: str | None = await self._change(change.cancel, event_id, n, now, reason)
+        state: str | None = await self._change(change.cancel, event_id, n, now, reason, entry)
         return state
 
-    async def replay(self, event_id: EventId, routed: Routed, now: Micros) -> list[int]:
+    async def replay(
+        self, event_id: EventId, routed: Routed, now: Micros, entry: AuditEntry | None = None
+    ) -> list[int]:
         """See `OperateStore.replay`."""
-        numbers: list[int] = await self._change(change.replay, event_id, routed, now)
+        numbers: list[int] = await self._change(
+            change.replay, event_id, routed, now, entry, self._vault
+        )
         return numbers
 
-    async def set_endpoint(self, name: str, state: str, reason: str, now: Micros) -> None:
+    async def set_endpoint(
+        self, name: str, state: str, reason: str, now: Micros, entry: AuditEntry | None = None
+    ) -> None:
         """See `OperateStore.set_endpoint`."""
-        await self._change(change.set_endpoint, name, state, reason, now)
+        await self._change(change.set_endpoint, name, state, reason, now, entry)
+
+    async def note(self, entry: AuditEntry) -> None:
+        """See `OperateStore.note`."""
+        await self._change(change.note, entry)
 
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """See `OperateStore.endpoint_states`."""
         return await self._reader.endpoint_states()
+
+
+def _corrupt(event_id: EventId) -> BodyCorrupt:
+    return BodyCorrupt(
+        f"the stored bytes of {event_id} are not those that came",
+        cure="restore the database from a backup, and check the disk",
+    )

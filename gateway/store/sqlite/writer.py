@@ -13,9 +13,14 @@ from typing import Any, TypeAlias
 
 from gateway.core.errors import StoreUnavailable
 from gateway.store.sqlite.append import Append, append
-from gateway.store.sqlite.database import connect, migrate, translated
+from gateway.store.sqlite.database import connect, migrate, statement, translated
 from gateway.store.sqlite.lease import Claim, claim
 from gateway.store.sqlite.record import Record, record
+from gateway.store.vault import Vault
+
+HAS_DATA_KEYS = statement("has_data_keys")
+READ_DATA_KEYS = statement("read_data_keys")
+KEEP_DATA_KEY = statement("keep_data_key")
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 """About a thousand pages."""
@@ -33,11 +38,11 @@ class Change:
 Operation: TypeAlias = Record | Change | Append | Claim
 
 
-def _change(cursor: sqlite3.Cursor, changes: Sequence[Change]) -> list[Any]:
+def _change(cursor: sqlite3.Cursor, changes: Sequence[Change], _vault: Vault) -> list[Any]:
     return [change.apply(cursor) for change in changes]
 
 
-KINDS: tuple[tuple[type, Callable[[sqlite3.Cursor, Sequence[Any]], list[Any]]], ...] = (
+KINDS: tuple[tuple[type, Callable[[sqlite3.Cursor, Sequence[Any], Vault], list[Any]]], ...] = (
     (Record, record),
     (Change, _change),
     (Append, append),
@@ -46,13 +51,31 @@ KINDS: tuple[tuple[type, Callable[[sqlite3.Cursor, Sequence[Any]], list[Any]]], 
 """The order within a batch: claims come last and see all the rest."""
 
 
+def open_vault(connection: sqlite3.Connection, vault: Vault) -> None:
+    """Bring the schema up to date and the data keys into *vault*, with a fresh one to seal with.
+
+    Raises ConfigError where they do not open; then nothing has been written.
+    """
+    with translated("cannot read the data keys"):
+        (present,) = connection.execute(HAS_DATA_KEYS).fetchone()
+        wrapped = connection.execute(READ_DATA_KEYS).fetchall() if present else []
+    anew = vault.unlock(wrapped)
+    migrate(connection)
+    if vault.has_keys:
+        following = max((number for number, _ in wrapped), default=0) + 1
+        with translated("cannot keep the data keys"), connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(KEEP_DATA_KEY, [*anew, vault.begin(following)])
+
+
 class Writer:
     """The connection that writes; used by one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, vault: Vault) -> None:
         self._connection = connect(path)
+        self._vault = vault
         try:
-            migrate(self._connection)
+            open_vault(self._connection, vault)
         except BaseException:
             self._connection.close()
             raise
@@ -100,7 +123,7 @@ class Writer:
         for kind, do in KINDS:
             chosen = [i for i, operation in enumerate(operations) if type(operation) is kind]
             if chosen:
-                outcomes = do(cursor, [operations[i] for i in chosen])
+                outcomes = do(cursor, [operations[i] for i in chosen], self._vault)
                 for i, outcome in zip(chosen, outcomes, strict=True):
                     results[i] = outcome
         cursor.execute("COMMIT")

@@ -1,1 +1,1 @@
-SELECT body FROM events WHERE id = ?
+SELECT body, data_key FROM events WHERE id = ?

@@ -1,6 +1,7 @@
 SELECT d.n, d.route, d.endpoint, d.form, d.body, d.sha256, d.target, d.attempts, d.round_from, d.lease, d.lease_until,
        e.id, e.source, e.key, e.received_at, e.content_type,
-       e.body, e.head, e.data, e.data_start, e.data_end, e.sha256
+       e.body, e.head, e.data, e.data_start, e.data_end, e.sha256,
+       d.data_key, e.data_key
 FROM json_each(?) AS leased
 JOIN deliveries AS d ON d.event_id = leased.value ->> 0 AND d.n = leased.value ->> 1
 JOIN events AS e ON e.id = d.event_id

@@ -1,5 +1,5 @@
 SELECT e.id, e.source, e.key, e.received_at, e.content_type,
-       e.body, e.head, e.data, e.data_start, e.data_end, e.sha256
+       e.body, e.head, e.data, e.data_start, e.data_end, e.sha256, e.data_key
 FROM (
     SELECT id, size, sum(size) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
     FROM (

@@ -1,0 +1,58 @@
+"""The audit log: who changed what. An entry is committed with its change, and reported when it is."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+
+from gateway.core.access import AuditEntry, Caller
+from gateway.core.errors import GatewayError, StoreUnavailable
+from gateway.ports import Clock, OperateStore
+from gateway.telemetry import Telemetry
+
+
+class Audit:
+    """Makes entries, and sees that none is lost silently."""
+
+    def __init__(self, store: OperateStore, clock: Clock, telemetry: Telemetry) -> None:
+        self._store = store
+        self._clock = clock
+        self._telemetry = telemetry
+
+    @asynccontextmanager
+    async def of(self, by: Caller, action: str, name: str) -> AsyncIterator[AuditEntry]:
+        """The entry of a change, to be committed with it; where it is refused, that is written down."""
+        entry = self._entry(by, action, name)
+        try:
+            yield entry
+        except GatewayError as error:
+            await self._keep(replace(entry, outcome=error.code))
+            raise
+        self._report(entry)
+
+    async def note(self, by: Caller, action: str, name: str) -> None:
+        """Write down a change that no commit goes with."""
+        await self._keep(self._entry(by, action, name))
+
+    def _entry(self, by: Caller, action: str, name: str) -> AuditEntry:
+        now = self._clock.now()
+        return AuditEntry(
+            id=f"aud_{now // 1000:012x}{secrets.token_hex(6)}",
+            at=now,
+            who=by.name,
+            address=by.address,
+            action=action,
+            object=name,
+        )
+
+    async def _keep(self, entry: AuditEntry) -> None:
+        """Write an entry; where the store cannot, the log has it all the same."""
+        try:
+            await self._store.note(entry)
+        except StoreUnavailable as error:
+            self._telemetry.emit("audit.unwritten", error=str(error), **asdict(entry))
+        else:
+            self._report(entry)
+
+    def _report(self, entry: AuditEntry) -> None:
+        self._telemetry.emit("audit.written", **asdict(entry))

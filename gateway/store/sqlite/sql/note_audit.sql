@@ -1,0 +1,2 @@
+INSERT INTO audit (id, at, who, address, action, object, outcome)
+VALUES (?, ?, ?, ?, ?, ?, ?)

@@ -1,0 +1,1 @@
+SELECT id, wrapped FROM data_keys ORDER BY id

@@ -1,0 +1,135 @@
+"""The admin listener's door: which names it answers to, which pages may call it, and who may do what.
+
+A browser on an operator's machine reaches loopback too, whatever page it shows. So requests whose
+`Host` is not one of ours are refused: a stranger's name that was made to resolve to this machine (DNS
+rebinding) gives itself away there. And a page of another origin changes nothing: browsers say where a
+request comes from, in `Origin` and in `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/).
+There is no CORS: no header ever lets a page of another origin read an answer.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Any
+
+from starlette.requests import Request
+
+from gateway.core.access import Access, Caller, Scope
+from gateway.core.errors import CrossOrigin, Misdirected, ScopeMissing, Unauthorised
+from gateway.web.errors import answer
+
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""On every answer that does not set its own."""
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Door:
+    """An ASGI application before another: Host, origin, and the headers of every answer."""
+
+    def __init__(self, app: Any, hosts: Iterable[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts if not _is_unspecified(host))
+        """Names and addresses to answer to, besides those of loopback."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request."""
+
+        async def send_safely(event: Any) -> None:
+            if event["type"] == "http.response.start":
+                present = {name.lower() for name, _ in event["headers"]}
+                more = [each for each in SECURITY_HEADERS if each[0] not in present]
+                event["headers"] = [*event["headers"], *more]
+            await send(event)
+
+        try:
+            host = _host(scope)
+            self._check_host(scope, host)
+            if scope["method"] not in READING:
+                _check_origin(scope, host)
+        except (Misdirected, CrossOrigin) as error:
+            status, headers, body = answer(error)
+            headers = [*headers, (b"content-type", b"application/problem+json")]
+            headers.append((b"content-length", str(len(body)).encode()))
+            start = {"type": "http.response.start", "status": status, "headers": headers}
+            await send_safely(start)
+            await send_safely({"type": "http.response.body", "body": body})
+        else:
+            await self._app(scope, receive, send_safely)
+
+    def _check_host(self, scope: Any, host: str | None) -> None:
+        name = None if host is None else _name(host)
+        own = scope.get("server") or ("",)
+        if name is None or not (name in self._hosts or name == own[0] or is_loopback(name)):
+            raise Misdirected(
+                "the admin API does not answer to this name",
+                cure="call it by its address, or add the name with --admin-host",
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address means this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_unspecified(host: str) -> bool:
+    """Whether it is `0.0.0.0` or `::`: one listens there, and pages that call it mean mischief."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _headers(scope: Any, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def _host(scope: Any) -> str | None:
+    """The one Host that the request names; None where it names none or several."""
+    found = _headers(scope, b"host")
+    return found[0].lower() if len(found) == 1 else None
+
+
+def _name(host: str) -> str | None:
+    """A Host without its port; None where it is none."""
+    if host.startswith("["):
+        name, closed, port = host[1:].partition("]")
+        port = port.removeprefix(":") if port.startswith(":") or not port else "x"
+        if not closed:
+            return None
+    else:
+        name, _, port = host.partition(":")
+    return name if name and (not port or port.isdigit()) else None
+
+
+def _check_origin(scope: Any, host: str | None) -> None:
+    origins = _headers(scope, b"origin")
+    sites = _headers(scope, b"sec-fetch-site")
+    # A proxy may speak TLS for us, so that the scheme is not ours to compare.
+    same = all(origin.lower().partition("://")[2] == host for origin in origins)
+    if not same or any(site != "same-origin" for site in sites):
+        raise CrossOrigin(
+            "a page of another origin may change nothing here",
+            cure="call the admin API from a program, or from its own pages",
+        )
+
+
+def authorised(request: Request, access: Access, scope: Scope) -> Caller:
+    """Who calls. Raises Unauthorised, or ScopeMissing where that one may not do it."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    caller = access.recognise(token.strip() if scheme.lower() == "bearer" else None)
+    if caller is None:
+        raise Unauthorised("the admin API wants a token", cure="send `Authorization: Bearer TOKEN`")
+    if not caller.may(scope):
+        raise ScopeMissing(
+            f"the token {caller.name} lacks the scope {scope}",
+            cure=f"use one made with `gateway tokens new NAME --scope {scope}`",
+        )
+    return caller.at(request.client.host if request.client else "")
