@@ -17,7 +17,8 @@ from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupp
 from gateway.core.model import Delivery, Event, Micros, Routed, default_origin, event_id
 from gateway.core.pattern import undotted
 from gateway.core.routing import Route, Routes, indexed, plan
-from gateway.core.verifying import HmacVerifier, Inbound
+from gateway.core.schemes.signed import SignatureVerifier
+from gateway.core.verifying import Inbound
 from gateway.flows.reading import STRUCTURED, read
 
 NO_CASE = "event-unmapped"
@@ -103,7 +104,7 @@ def _json(value: object) -> bytes:
 
 def _verified_id(verifier: object, headers: dict[bytes, bytes]) -> str | None:
     """The id that a request would be known by once it is verified."""
-    if not isinstance(verifier, HmacVerifier) or verifier.id_header is None:
+    if not isinstance(verifier, SignatureVerifier) or verifier.id_header is None:
         return None
     return headers.get(verifier.id_header, b"").decode("latin-1") or None
 

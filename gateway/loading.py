@@ -56,7 +56,12 @@ def check(
     """
     handlers = Handlers(settings.routes.parent.absolute())
     secrets = SecretBook(environment, settings.development_secrets, keep)
-    around = Surroundings(secrets=secrets, egress=settings.egress, find_handler=handlers.find)
+    around = Surroundings(
+        secrets=secrets,
+        egress=settings.egress,
+        find_handler=handlers.find,
+        public_url=settings.public_url or "",
+    )
     if stand_in is not None:
         around = replace(around, stand_in=stand_in)
     if progress is not None:

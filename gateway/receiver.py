@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.config.sources import standard_webhooks
+from gateway.config.verifiers import standard_webhooks
 from gateway.core.model import Micros
 from gateway.core.routing import EndpointConfig
 from gateway.core.secret import Key

@@ -23,15 +23,18 @@ from gateway.config.private import write_private
 from gateway.config.settings import Settings
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND, Json, Micros
-from gateway.core.routing import Routes
+from gateway.core.routing import Routes, Source
+from gateway.flows.admit import Admit
 from gateway.flows.claim import Claim
 from gateway.flows.deliver import Deliver
+from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest
 from gateway.flows.lanes import Lanes
 from gateway.flows.operate import Operate
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
 from gateway.flows.refusals import Refusals
+from gateway.flows.verify import Verify
 from gateway.loading import Checked, check
 from gateway.logs import LogListener
 from gateway.metrics import Metrics
@@ -42,7 +45,8 @@ from gateway.telemetry import Telemetry
 from gateway.watchdog import Watchdog
 from gateway.watcher import Watcher
 from gateway.web.api import Surroundings, admin_app
-from gateway.web.ingest import PublicApp
+from gateway.web.door import Limits
+from gateway.web.ingest import UNKNOWN, PublicApp
 from gateway.web.server import Server, listen, url
 
 SWITCH_SECONDS = 0.0005
@@ -95,6 +99,7 @@ class Service:
         self._serving: list[asyncio.Task[None]] = []
         self._hurried = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._keeping = asyncio.Lock()
         self.telemetry = Telemetry()
         self._assemble()
 
@@ -155,6 +160,7 @@ class Service:
             store=store,
             lanes=lanes,
             deliver=self._deliver,
+            verify=Verify(self._sender, clock, telemetry),
             clock=clock,
             telemetry=telemetry,
             refusals=self._refusals,
@@ -174,7 +180,9 @@ class Service:
         telemetry.listen(self._metrics)
         self._watchdog = Watchdog(telemetry, self._handler_places)
         self._watcher = Watcher(self._routes_files, self._handler_packages, self.reload)
-        self._public = PublicApp(self._ingest, self._ready)
+        handshakes = Handshakes(self._keep_secret, telemetry)
+        admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
+        self._public = PublicApp(self._ingest, handshakes, admit, self._ready)
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -206,7 +214,7 @@ class Service:
             metrics=self._metrics.exposition,
             token=token,
         )
-        self._servers = [Server(self._public), Server(admin_app(around))]
+        self._servers = [self._public_server(), Server(admin_app(around))]
         for loop in (
             self._recorder.loop,
             self._claim.loop,
@@ -226,6 +234,14 @@ class Service:
             token_file=_absolute(self.settings.admin_token_file) if token else None,
         )
         self._started = True
+
+    def _public_server(self) -> Server:
+        limits = Limits(
+            connections=self.settings.max_connections,
+            in_flight_bytes=self.settings.max_in_flight,
+            hosts=self.settings.hosts,
+        )
+        return Server(self._public, limits, partial(self._ingest.refused, UNKNOWN))
 
     async def stop(self, *, moment: Micros = 0) -> None:
         """Answer 503 for a *moment*, stop listening, finish what is under way, return the rest."""
@@ -282,6 +298,17 @@ class Service:
         if not token:
             raise _bad_token_file(f"{path} is empty")
         return token
+
+    async def _keep_secret(self, source: Source, secret: str) -> bool:
+        """Put a secret that came by a handshake where the source looks for it, if it has none yet."""
+        path = Path(source.secret_file or "")
+        async with self._keeping:
+            present = await asyncio.to_thread(_text_of, path)
+            if present is not None or not secret:
+                return present == secret != ""
+            await asyncio.to_thread(write_private, path, f"{secret}\n".encode())
+        await self.reload()
+        return True
 
     # -- routes ------------------------------------------------------------------------------------
 
@@ -355,6 +382,7 @@ class Service:
                 "sources": len(self.routes.sources),
                 "endpoints": len(self.routes.endpoints),
                 "routes": len(self.routes.routes),
+                "unverified": [s.name for s in self.routes.sources.values() if not s.verified],
                 "rejected": [str(problem) for problem in self._rejected],
             },
             "held_by": sorted(self._lanes.held_by),
@@ -386,6 +414,14 @@ def _log_progress(what: str, done: int, total: int) -> None:
     """Say how far a reload of very many routes has come."""
     if total >= MANY_ROUTES and done % (total // 5) < 500:
         logging.getLogger("gateway").info(what, extra={"done": done, "total": total})
+
+
+def _text_of(path: Path) -> str | None:
+    """What a file of one line holds; None where it is not there."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
 
 
 def _absolute(path: Path | None) -> str | None:

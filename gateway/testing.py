@@ -10,8 +10,8 @@
 The gateway is the real one, on a database of its own; only its endpoints' URLs are the scripted
 server's, and its clock is moved by hand, so that a retry in two hours takes no time.
 
-`matches` and `Matcher` try patterns on decoded JSON, without a gateway; `may_dial` asks which
-addresses it would call.
+`matches` and `Matcher` try patterns on decoded JSON, `verify` a sender's description on a request, and
+`may_dial` says which addresses are called: without a gateway.
 """
 
 import asyncio
@@ -25,14 +25,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 from aiohttp import web
 
 from gateway.clock import SystemClock
+from gateway.config.document import Document
+from gateway.config.faults import shaped
+from gateway.config.part import Part, Surroundings
+from gateway.config.secrets import SecretBook
 from gateway.config.settings import Settings
-from gateway.core.egress import allowed_network, classify
+from gateway.config.shapes import SourceShape
+from gateway.config.verifiers import VerifierBuilder
+from gateway.core.egress import EgressPolicy, allowed_network, classify
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.grammar import (
     LARGEST_INT,
@@ -44,6 +51,7 @@ from gateway.core.grammar import (
 from gateway.core.index import Index
 from gateway.core.model import SECOND, Json, Micros
 from gateway.core.retry import Finish, GiveUp
+from gateway.core.verifying import Inbound
 from gateway.service import Service
 from gateway.web.server import listen
 
@@ -56,6 +64,7 @@ __all__ = [
     "ScriptedServer",
     "matches",
     "may_dial",
+    "verify",
 ]
 
 ANYWHERE = ("127.0.0.1", 0)
@@ -107,6 +116,60 @@ def may_dial(address: str, allow: Sequence[str] = ()) -> str:
     *allow* are the ranges that `--egress-allow` would name. Raises ValueError where one is none.
     """
     return classify(address, [allowed_network(each) for each in allow]).reason
+
+
+def verify(
+    verify_config: Mapping[str, Json],
+    *,
+    secrets: list[str],
+    headers: Mapping[str, str],
+    body: bytes,
+    now: int,
+    method: str = "POST",
+    url: str = "",
+) -> str:
+    """What verification says of a request: `ok`, or why not (docs/errors.md).
+
+    *verify_config* is what stands under `verify:` of a source, without its `secrets`, which are given
+    as texts here. *url* is the one that the sender was given, query included; *now* is in seconds.
+    Raises ConfigError where the description or a secret is faulty.
+    """
+    references = {f"SECRET_{i}": text for i, text in enumerate(secrets)}
+    described: Json = {**verify_config}
+    if secrets:
+        described["secrets"] = [{"env": name} for name in references]
+    around = Surroundings(
+        SecretBook(references), EgressPolicy(), lambda _name, _arguments: "", public_url=""
+    )
+    part = Part(Document("verify"), Path(), around)
+    shape, problems = shaped(SourceShape, {"verify": described}, part.document, ())
+    if shape is None or problems:
+        raise ConfigError(problems)
+    base, _, query = url.partition("?")
+    verifier = VerifierBuilder(base or NOWHERE).build(shape.verify, part)
+    if verifier is None:
+        raise ConfigError(part.problems)
+    pairs = [(name.lower().encode(), _header_bytes(value)) for name, value in headers.items()]
+    names = [name for name, _ in pairs]
+    request = Inbound(
+        method,
+        dict(pairs),
+        frozenset(name for name in names if names.count(name) > 1),
+        body,
+        now * SECOND,
+        target=f"{urlsplit(base).path}?{query}".encode() if query else urlsplit(base).path.encode(),
+    )
+    return verifier.verify(request).outcome
+
+
+NOWHERE = "https://gateway.invalid/"
+
+
+def _header_bytes(value: str) -> bytes:
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()
 
 
 def _as_decoded(value: Json) -> Json:
@@ -291,10 +354,14 @@ class ScriptedServer:
 
 
 class Gateway:
-    """A gateway that runs by the routes file at *routes*, as an async context manager."""
+    """A gateway that runs by the routes file at *routes*, as an async context manager.
 
-    def __init__(self, routes: str | os.PathLike[str]) -> None:
+    *settings* are what `gateway.toml` may hold.
+    """
+
+    def __init__(self, routes: str | os.PathLike[str], **settings: Any) -> None:
         self._routes = Path(routes)
+        self._settings = settings
         self._stack = contextlib.AsyncExitStack()
         self._server = ScriptedServer()
         self._waiting: dict[str, str] = {}
@@ -316,6 +383,7 @@ class Gateway:
                 listen=ANYWHERE,
                 admin=ANYWHERE,
                 grace="0s",
+                **self._settings,
             )
             self.service = await Service.open(
                 settings, clock=self.clock, stand_in=lambda name: f"{self._server.url}/{name}"
@@ -351,7 +419,11 @@ class Gateway:
             "application/cloudevents+json" if b'"specversion"' in body else "application/json"
         )
         headers = found.verifier.sign(
-            body, self.clock.now(), method="POST", request_id=f"msg_{secrets.token_hex(8)}"
+            body,
+            self.clock.now(),
+            method="POST",
+            request_id=f"msg_{secrets.token_hex(8)}",
+            target=f"/in/{source}".encode(),
         )
         return await self.post(source, body, {**headers, "content-type": content_type})
 

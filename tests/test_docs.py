@@ -68,9 +68,13 @@ def anchors(page: Path) -> set[str]:
 # -- settings ------------------------------------------------------------------------------------------
 
 
-def as_written(value: Any) -> str:
+def as_written(name: str, value: Any) -> str:
     """A setting's default, as a user would write it."""
     match value:
+        case int() if name == "max_connections":
+            return str(value)
+        case int() if name == "max_in_flight":
+            return f"{value // 1024**2}MiB"
         case None | ():
             return "(none)"
         case bool():
@@ -92,7 +96,7 @@ def test_every_setting_is_documented_with_its_forms_and_its_default(name):
     flag, variable, _, default, meaning = found[0]
     assert re.fullmatch(rf"`--{name.replace('_', '-')}( [A-Z:]+)?`", flag)
     assert variable == f"`GATEWAY_{name.upper()}`"
-    assert default.strip("`") == as_written(Settings.model_fields[name].default)
+    assert default.strip("`") == as_written(name, Settings.model_fields[name].default)
     assert meaning
 
 

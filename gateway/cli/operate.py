@@ -111,6 +111,9 @@ def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -
         ),
         empty="no endpoints",
     )
+    if routes["unverified"]:
+        names = ", ".join(routes["unverified"])
+        console().print(f"[red]not verified: anyone who reaches it can post to {names}[/]")
     for trouble in troubles:
         console().print(f"[bold red]![/] {trouble}")
 

@@ -110,12 +110,14 @@ def _post_as(source: Any, place: str, body: bytes, more: dict[str, str]) -> dict
     from gateway.explaining import looks_like_cloudevent
 
     cloudevent = looks_like_cloudevent(body)
+    path = f"/in/{segment(source.name)}"
+    request_id = f"msg_{entropy.token_hex(12)}"
     headers = source.verifier.sign(
-        body, SystemClock().now(), method="POST", request_id=f"msg_{entropy.token_hex(12)}"
+        body, SystemClock().now(), method="POST", request_id=request_id, target=path.encode()
     )
     headers["content-type"] = "application/cloudevents+json" if cloudevent else "application/json"
     headers.update(more)
-    status, answer = post(f"{place}/in/{segment(source.name)}", headers, body)
+    status, answer = post(f"{place}{path}", headers, body)
     try:
         fields = orjson.loads(answer) if answer else {}
     except orjson.JSONDecodeError:

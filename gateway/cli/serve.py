@@ -29,6 +29,12 @@ def serve(
     routes: Routes = None,
     database: Database = None,
     listen: Annotated[str | None, setting("listen", "HOST:PORT")] = None,
+    public_url: Annotated[str | None, setting("public_url", "URL")] = None,
+    allowed_host: Annotated[list[str] | None, setting("allowed_host", "HOST")] = None,
+    trusted_proxy: Annotated[list[str] | None, setting("trusted_proxy", "CIDR")] = None,
+    max_connections: Annotated[int | None, setting("max_connections", "COUNT")] = None,
+    max_in_flight: Annotated[str | None, setting("max_in_flight", "SIZE")] = None,
+    address_rate: Annotated[str | None, setting("address_rate", "RATE")] = None,
     admin: Annotated[str | None, setting("admin", "HOST:PORT")] = None,
     admin_token_file: Annotated[Path | None, setting("admin_token_file", "FILE")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
@@ -147,8 +153,8 @@ def _print_start(service: Any, receiver: str | None) -> None:
 def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     settings, routes = service.settings, service.routes
     facts = [
-        ("webhooks" if i == 0 else "", f"{service.public_url}/in/{name}")
-        for i, name in enumerate(routes.sources)
+        ("webhooks" if i == 0 else "", f"{service.public_url}/in/{name}{_open(source)}")
+        for i, (name, source) in enumerate(routes.sources.items())
     ]
     facts.append(("admin", service.admin_url))
     if service.new_token:
@@ -170,6 +176,10 @@ def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     if receiver is not None:
         facts.append(("receiver", f"{receiver} shows what the endpoints are sent"))
     return facts
+
+
+def _open(source: Any) -> str:
+    return "" if source.verified else "  (not verified: anyone may post)"
 
 
 def _calls(settings: Settings) -> str:

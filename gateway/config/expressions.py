@@ -72,6 +72,9 @@ FUNCTIONS = (
             for i, kinds in enumerate(product((cel.Type.TIMESTAMP, cel.Type.STRING), repeat=2))
         ],
     ),
+    cel.FunctionDecl(
+        "json", [cel.Overload("json_string", cel.Type.DYN, [cel.Type.STRING], impl=orjson.loads)]
+    ),
     *(
         cel.FunctionDecl(
             name,
@@ -81,7 +84,7 @@ FUNCTIONS = (
     ),
 )
 """`days(14)`, a duration; `daysBetween(a, b)`, whole days from one moment to another, each a timestamp or
-text; `text.lower()` and `text.upper()`, of any script."""
+text; `json(text)`, what JSON in a text stands for; `text.lower()` and `text.upper()`, of any script."""
 
 
 class Expressions:

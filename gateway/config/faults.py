@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from gateway.config.document import Document
-from gateway.config.shapes import EXPRESSION, HANDLER, HEADER, NAME, Shape
+from gateway.config.shape import EXPRESSION, HANDLER, HEADER, NAME, Shape
 from gateway.config.traps import flow
 from gateway.core.errors import Problem
 from gateway.core.model import Json, kind_of
@@ -155,6 +155,7 @@ _CURES = {
     "model_type": "write it as a mapping, `key: value`",
     "list_type": "write it as a list, `[…]`",
     "too_short": "name at least one",
+    "too_long": "name fewer",
     "string_too_short": "fill it in, or remove it",
     "greater_than_equal": "choose a larger number",
     "less_than_equal": "choose a smaller number",
@@ -162,6 +163,7 @@ _CURES = {
 }
 _SAID = {
     "too_short": '"{name}" is an empty list',
+    "too_long": '"{name}" has more than {max_length}',
     "string_too_short": '"{name}" is empty',
     "greater_than_equal": '"{name}" is {given}, and less than {ge}',
     "less_than_equal": '"{name}" is {given}, and more than {le}',

@@ -12,7 +12,7 @@ from gateway.config.files import given_files
 from gateway.config.part import Surroundings
 from gateway.config.routes import Loaded, load_files, load_routes
 from gateway.config.secrets import Kind, SecretBook
-from gateway.config.shapes import SecretReference
+from gateway.config.shape import SecretReference
 from gateway.core.egress import EgressPolicy
 from gateway.core.signing import format_key
 

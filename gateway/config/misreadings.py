@@ -14,7 +14,7 @@ STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 
 FUNCTIONS = (
     "all", "contains", "days", "daysBetween", "double", "duration", "endsWith", "exists", "filter",
-    "has", "int", "join", "lower", "map", "matches", "orValue", "replace", "size", "split",
+    "has", "int", "join", "json", "lower", "map", "matches", "orValue", "replace", "size", "split",
     "startsWith", "string", "substring", "timestamp", "trim", "upper",
 )  # fmt: skip
 """Those that are mostly meant where there is none of a name."""

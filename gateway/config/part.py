@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from gateway.config.document import Document, Path, Place
 from gateway.config.expressions import ExpressionInvalid, Expressions
 from gateway.config.secrets import Kind, SecretBook, SecretMissing
-from gateway.config.shapes import SecretReference
+from gateway.config.shape import SecretReference
 from gateway.core.egress import EgressPolicy
 from gateway.core.errors import Problem
 from gateway.core.model import Json
@@ -32,6 +32,8 @@ class Surroundings:
     find_handler: Callable[[str, tuple[str, ...] | None], str]
     """Given `module:function`: why there is no such handler, or nothing; given the names of keyword
     arguments too, why it cannot be called with them."""
+    public_url: str = ""
+    """Under which senders reach the gateway; empty: not known."""
     stand_in: Callable[[str], str] = _none
     """Given an endpoint's name: the URL to use instead of its own, or nothing."""
     progress: Callable[[str, int, int], None] = _untold

@@ -13,7 +13,8 @@ from gateway.config.faults import shaped
 from gateway.config.files import Files, read_files
 from gateway.config.operator_words import meant
 from gateway.config.part import Part, Surroundings
-from gateway.config.shapes import NAME, EndpointShape, RouteShape, Shape, SourceShape, TargetShape
+from gateway.config.shape import NAME, Shape
+from gateway.config.shapes import EndpointShape, RouteShape, SourceShape, TargetShape
 from gateway.config.sources import build_source
 from gateway.config.targets import Places, build_targets, written
 from gateway.config.traps import flow

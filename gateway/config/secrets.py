@@ -13,10 +13,11 @@ from typing import Literal
 import orjson
 
 from gateway.config.private import write_private
-from gateway.config.shapes import SecretReference
+from gateway.config.shape import SecretReference
 from gateway.core.signing import format_key
 
-Kind = Literal["signing-key", "text"]
+Kind = Literal["signing-key", "text", "basic", "given"]
+"""`given`: only someone else has it, so that none can be made up: a sender's public key, say."""
 
 
 class SecretMissing(Exception):  # becomes a Problem of the file it stands in
@@ -67,9 +68,14 @@ class SecretBook:
         return text
 
     def _made_up(self, name: str, kind: Kind) -> str:
-        if self.development is None:
+        if self.development is None or kind == "given":
             what = f"the environment variable {name} is not set"
-            raise SecretMissing("secret-missing", what, "set it; production makes no secrets up")
+            why = (
+                "this is the sender's to give"
+                if kind == "given"
+                else "production makes no secrets up"
+            )
+            raise SecretMissing("secret-missing", what, f"set it; {why}")
         try:
             known = read_development_secrets(self.development)
         except (OSError, orjson.JSONDecodeError) as error:
@@ -77,8 +83,7 @@ class SecretBook:
             cure = "remove it: then secrets are made anew"
             raise SecretMissing("secret-unreadable", what, cure) from None
         if name not in known:
-            key = format_key(entropy.token_bytes(32))
-            known[name] = key if kind == "signing-key" else entropy.token_hex(24)
+            known[name] = _made_up_secret(kind)
             if self.keep:
                 text = orjson.dumps(known, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
                 self._write(self.development, text)
@@ -93,6 +98,13 @@ class SecretBook:
             what = f"made-up secrets cannot be kept in {path}: {error.strerror}"
             cure = "make that folder writable, or name another with --database"
             raise SecretMissing("secret-unwritable", what, cure) from None
+
+
+def _made_up_secret(kind: Kind) -> str:
+    if kind == "signing-key":
+        return format_key(entropy.token_bytes(32))
+    text = entropy.token_hex(24)
+    return f"gateway:{text}" if kind == "basic" else text
 
 
 def read_development_secrets(path: Path) -> dict[str, str]:

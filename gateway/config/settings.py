@@ -5,9 +5,11 @@ a variable (`GATEWAY_EGRESS_ALLOW`) and a key of gateway.toml (`egress_allow`). 
 them; a test holds the page to this file.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
@@ -19,7 +21,7 @@ from pydantic_settings import (
 )
 
 from gateway.config.faults import nearest
-from gateway.config.quantities import Duration
+from gateway.config.quantities import Duration, Rate, Size
 from gateway.core.egress import LOOPBACK, EgressPolicy, Network, allowed_network
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND
@@ -58,10 +60,34 @@ def _networks(value: Any) -> tuple[Network, ...]:
     return tuple(networks)
 
 
+def _hosts(value: Any) -> tuple[str, ...]:
+    hosts = tuple(str(item).lower() for item in _items(value))
+    for host in hosts:
+        if not re.fullmatch(r"[a-z0-9_.-]+|[0-9a-f:.]+", host):
+            raise ValueError(f"{host!r} is no host name, such as hooks.example.com")
+    return hosts
+
+
+def _public_url(value: Any) -> str:
+    """A URL below which `/in/{source}` is; without a slash at its end."""
+    parts = urlsplit(str(value))
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.username is not None
+        or parts.query
+        or parts.fragment
+    ):
+        raise ValueError(f"{value!r} is no URL of the gateway, such as https://hooks.example.com")
+    return str(value).rstrip("/")
+
+
 HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(host_and_port)]
 Networks = Annotated[tuple[Any, ...], NoDecode, BeforeValidator(_networks)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_items)]
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
+PublicUrl = Annotated[str, BeforeValidator(_public_url)]
 
 
 class Settings(BaseSettings):
@@ -82,6 +108,18 @@ class Settings(BaseSettings):
     """The SQLite file that holds everything; made where there is none."""
     listen: HostAndPort = ("127.0.0.1", 8080)
     """Where webhooks are received."""
+    public_url: PublicUrl | None = None
+    """The URL under which senders reach the gateway, as they know it: what they sign may hold it."""
+    allowed_host: Hosts = ()
+    """Hosts that requests may name, beside that of `public_url`; without one, any."""
+    trusted_proxy: Networks = ()
+    """Address ranges of proxies whose X-Forwarded-For is believed."""
+    max_connections: Annotated[int, Field(ge=1)] = 1000
+    """How many connections senders may hold open together."""
+    max_in_flight: Size = 64 * 1024 * 1024
+    """How much of bodies that are being received, or wait for their answer, may be in memory."""
+    address_rate: Annotated[Rate | None, NoDecode] = None
+    """How many requests an address may send; more are refused before anything else is done."""
     admin: HostAndPort = ("127.0.0.1", 8081)
     """Where the admin API listens. Other addresses than loopback need a token."""
     admin_token_file: Path | None = None
@@ -121,6 +159,14 @@ class Settings(BaseSettings):
         development = () if self.production else LOOPBACK
         return EgressPolicy(
             allow=(*self.egress_allow, *development), ports=self.egress_port | {HTTPS_PORT}
+        )
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """What requests may name as their host; empty: anything."""
+        own = urlsplit(self.public_url).hostname if self.public_url else None
+        return frozenset(
+            {*self.allowed_host, own or self.allowed_host[0]} if self.allowed_host else ()
         )
 
     @property

@@ -4,14 +4,11 @@
 what they mean, is `routes.py`.
 """
 
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     StringConstraints,
@@ -21,105 +18,22 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from gateway.config.handshake_shapes import HandshakesShape
 from gateway.config.pattern_schema import SCALAR, pattern_definitions
 from gateway.config.quantities import Duration, Rate, Size
+from gateway.config.shape import (
+    EXPRESSION,
+    HANDLER,
+    HeaderName,
+    Name,
+    SecretReference,
+    Secrets,
+    Shape,
+    list_or_mapping,
+    text_or_mapping,
+)
+from gateway.config.verify_shapes import Also, Verify
 from gateway.core.model import SECOND, Micros
-
-NAME = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
-Name = Annotated[str, StringConstraints(pattern=NAME)]
-"""Of sources, endpoints and routes: it stands in URLs, metrics and logs."""
-
-HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
-HeaderName = Annotated[str, StringConstraints(pattern=HEADER)]
-
-EXPRESSION = r"\$\{"
-"""What has to be computed has a `${…}` in it."""
-HANDLER = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
-
-
-class Shape(BaseModel):
-    """Base of all: unknown keys are errors, and nothing is coerced."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
-    )
-    stand_ins: ClassVar[dict[str, Any]] = {}
-    """For required keys: what to go on with, where one is faulty, to check the others all the same."""
-    excuses: ClassVar[dict[str, str]] = {}
-    """Keys beside which another need not be there: that is not to be missed where one is faulty."""
-
-
-# A value of several forms is tagged by which of them it is: `<text>` or `<mapping>`. The brackets
-# tell a tag from a key in the location of an error.
-
-
-def _text_or_mapping(value: Any) -> str:
-    return "<mapping>" if isinstance(value, dict) else "<text>"
-
-
-# -- secrets and references ----------------------------------------------------------------------------
-
-
-def _moment(value: Any) -> Micros:
-    """A moment in RFC 3339, as microseconds since the epoch."""
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise PydanticCustomError(
-            "not-a-moment",
-            "{value} is no moment",
-            {"value": repr(value), "cure": "write date, time and zone: 2026-12-01T00:00:00Z"},
-        )
-    return round(moment.timestamp() * SECOND)
-
-
-Moment = Annotated[
-    Micros,
-    BeforeValidator(_moment),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-12-01T00:00:00Z"]}),
-]
-
-
-class SecretReference(Shape):
-    """Where a secret is kept. Secrets never stand in this file."""
-
-    env: str | None = Field(None, min_length=1, examples=["GETTY_WEBHOOK_SECRET"])
-    """The environment variable that holds it."""
-    file: str | None = Field(None, min_length=1, examples=["secrets/getty"])
-    """The file that holds it; relative to this file."""
-    until: Moment | None = Field(None, examples=["2026-12-01T00:00:00Z"])
-    """From this moment on it is no longer used: for rotation."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_literal(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            raise PydanticCustomError(
-                "secret-literal",
-                "a secret stands in the file itself",
-                {
-                    "cure": "refer to it as {env: NAME} or {file: PATH}, and replace the secret: it has been seen"
-                },
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "SecretReference":
-        if (self.env is None) == (self.file is None):
-            raise PydanticCustomError(
-                "secret-reference",
-                "a secret's reference has to name one place",
-                {"cure": "write {env: NAME} or {file: PATH}"},
-            )
-        return self
-
-
-Secrets = Annotated[
-    list[SecretReference],
-    Field(min_length=1, examples=[[{"env": "GETTY_WEBHOOK_SECRET"}], [{"file": "secrets/getty"}]]),
-]
 
 
 class UrlReference(Shape):
@@ -132,131 +46,6 @@ class UrlReference(Shape):
 
 
 # -- sources -------------------------------------------------------------------------------------------
-
-
-class PresetVerify(Shape):
-    """Verification as a known sender does it."""
-
-    preset: str = Field(examples=["standard-webhooks"])
-    """The sender's name."""
-    secrets: Secrets
-    """One, or several while they are being rotated: any of them verifies."""
-    tolerance: Duration | None = Field(None, examples=["5m"])
-    """How old a signature's timestamp may be; default: the preset's."""
-
-
-class SignatureShape(Shape):
-    """Where signatures stand, and how they are written."""
-
-    header: HeaderName | None = Field(None, examples=["X-Acme-Signature"])
-    """The header that holds them."""
-    headers: list[HeaderName] | None = Field(
-        None, min_length=1, examples=[["X-Acme-Signature", "X-Acme-Signature-Old"]]
-    )
-    """Several headers, any of which may hold one."""
-    encoding: Literal["hex", "base64"] = "hex"
-    """How the bytes are written."""
-    prefix: str = Field("", examples=["sha256="])
-    """Text before each signature."""
-    style: Literal["plain", "list", "pairs"] = "plain"
-    """One signature; a list of `version,signature`; or pairs `key=signature`."""
-    sep: str = Field(",", min_length=1, examples=[",", " "])
-    """Between the entries of a list or of pairs."""
-    kv: str = Field("=", min_length=1, examples=["=", ","])
-    """Between version or key and signature."""
-    version: str | None = Field(None, examples=["v1"])
-    """In a list: the version whose signatures count."""
-    key: str | None = Field(None, examples=["v1"])
-    """In pairs: the key whose values are signatures."""
-
-
-class TimestampShape(Shape):
-    """Where the moment of sending stands, and how far from ours it may be."""
-
-    header: HeaderName | None = Field(None, examples=["X-Acme-Time"])
-    """The header that holds it."""
-    pair_key: str | None = Field(None, examples=["t"])
-    """Or the key of the pair that does, in the signature's header."""
-    format: Literal["unix", "unix_ms", "rfc3339"] = "unix"
-    """How it is written."""
-    tolerance: Duration = 300 * SECOND
-    """How old it may be."""
-    future: Duration = 300 * SECOND
-    """How far ahead it may be."""
-
-
-class IdShape(Shape):
-    """Where the sender's own id of a request stands."""
-
-    header: HeaderName = Field(examples=["X-Acme-Delivery"])
-    """The header that holds it."""
-
-
-class HmacVerify(Shape):
-    """An HMAC over a template of the request: for senders that have no preset."""
-
-    scheme: Literal["hmac"]
-    """How requests are verified."""
-    secrets: Secrets
-    """One, or several while they are being rotated."""
-    hash: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
-    """The hash function."""
-    secret_encoding: Literal["utf8", "base64", "hex"] = "utf8"
-    """How the secret's text stands for its bytes."""
-    secret_prefix: str = Field("", examples=["whsec_"])
-    """Text before the secret that is no part of it."""
-    signature: SignatureShape = Field(examples=[{"header": "X-Acme-Signature"}])
-    """Where the signatures are."""
-    timestamp: TimestampShape | None = Field(None, examples=[{"header": "X-Acme-Time"}])
-    """Where the timestamp is, if the sender sends one."""
-    id: IdShape | None = Field(None, examples=[{"header": "X-Acme-Delivery"}])
-    """Where the id is, if the sender sends one."""
-    signed: str = Field("{body}", examples=["{timestamp}.{body}"])
-    """What is signed: text with {body}, {timestamp}, {id}, {method}, {body_sha256_hex}, {header:NAME}."""
-    require: dict[HeaderName, str] = Field(default_factory=dict, examples=[{"X-Acme-Version": "2"}])
-    """Headers that must have exactly these values."""
-
-
-class TokenVerify(Shape):
-    """A shared token in a header."""
-
-    scheme: Literal["token"]
-    """How requests are verified."""
-    secrets: Secrets
-    """One, or several while they are being rotated."""
-    header: HeaderName = Field("Authorization", examples=["X-Register-Token"])
-    """The header that holds the token."""
-    prefix: str | None = Field(None, examples=["Token "])
-    """The word before it; default: `Bearer ` in Authorization, else nothing."""
-
-
-def _known_scheme(value: Any) -> Any:
-    scheme = value.get("scheme", "hmac") if isinstance(value, dict) else "hmac"
-    if scheme not in ("hmac", "token"):
-        raise PydanticCustomError(
-            "unknown-value",
-            '"{scheme}" is no value for "scheme"',
-            {"scheme": str(scheme), "cure": "known: hmac, token; or name a preset"},
-        )
-    return value
-
-
-def _verify_form(value: Any) -> str:
-    if not isinstance(value, dict):
-        return "<text>"
-    if "scheme" not in value:
-        return "<preset>"
-    return "<token>" if value["scheme"] == "token" else "<hmac>"
-
-
-Verify = Annotated[
-    Annotated[Literal["none"], Tag("<text>")]
-    | Annotated[PresetVerify, Tag("<preset>")]
-    | Annotated[TokenVerify, Tag("<token>")]
-    | Annotated[HmacVerify, Tag("<hmac>")],
-    Discriminator(_verify_form),
-    BeforeValidator(_known_scheme),
-]
 
 
 Condition = Annotated[str, StringConstraints(min_length=1)]
@@ -317,14 +106,10 @@ class EventShape(Shape):
         return self
 
 
-def _list_or_mapping(value: Any) -> str:
-    return "<list>" if isinstance(value, list) else "<mapping>"
-
-
 Events = Annotated[
     Annotated[EventShape, Tag("<mapping>")]
     | Annotated[list[EventShape], Field(min_length=1), Tag("<list>")],
-    Discriminator(_list_or_mapping),
+    Discriminator(list_or_mapping),
 ]
 
 
@@ -335,6 +120,19 @@ class DedupeShape(Shape):
     """The idempotency key; `signed-content`: the body itself. Default: the sender's id."""
     window: Duration = 72 * 3600 * SECOND
     """For how long after the first."""
+
+
+def _at_most_25_mib(size: int) -> int:
+    if size > LARGEST_BODY:
+        cure = {
+            "cure": "write 25MiB at most; larger things are better fetched by a URL in the event"
+        }
+        raise PydanticCustomError("body-size", "so large a body is not taken", cure)
+    return size
+
+
+LARGEST_BODY = 25 * 1024 * 1024
+BodySize = Annotated[Size, AfterValidator(_at_most_25_mib)]
 
 
 class SourceShape(Shape):
@@ -349,6 +147,14 @@ class SourceShape(Shape):
         ]
     )
     """How requests are proven to come from this sender; `none` must be spelled out."""
+    also: list[Also] = Field(
+        default_factory=list, examples=[[{"scheme": "ip_allow", "cidrs": ["192.30.252.0/22"]}]]
+    )
+    """What has to hold besides `verify`: all of it."""
+    handshake: HandshakesShape | None = Field(None, examples=[{"preset": "slack"}])
+    """Requests by which the sender makes sure that it is expected, answered at once: one, or a list."""
+    public_url: str | None = Field(None, examples=["https://hooks.example.com/in/acme"])
+    """The URL that this sender was given, for senders that sign it; default: `--public-url` with /in/NAME."""
     event: Events | None = Field(
         None, examples=[{"type": "asset.updated", "subject": "asset/${body.asset.id}"}]
     )
@@ -360,10 +166,19 @@ class SourceShape(Shape):
     """When a second arrival counts as a duplicate."""
     ack: Literal[200, 201, 202, 204] = 202
     """The status that this sender wants to hear."""
-    max_body: Size = 1024 * 1024
+    max_body: BodySize = 1024 * 1024
     """Larger bodies are refused."""
     rate: Rate | None = Field(None, examples=["50/s"])
-    """Faster requests are refused with 429."""
+    """Faster verified requests are refused with 429."""
+    on_unreadable: Literal["inbox", "reject"] = "inbox"
+    """What becomes of a verified request whose body cannot be read: it goes to the inbox, or it is
+    refused with 400. What is not verified is always refused."""
+    strict_json: bool | None = Field(None, examples=[True])
+    """Refuse a body in which an object has a key twice. Default: only with `verify: none`."""
+    content_types: list[str] = Field(default_factory=list, examples=[["text/plain"]])
+    """Media types that are read as JSON, besides `application/json` and `…+json`."""
+    content_encoding: Literal["gzip"] | None = Field(None, examples=["gzip"])
+    """How bodies may be compressed; the signature is that of the compressed bytes."""
 
 
 # -- endpoints -----------------------------------------------------------------------------------------
@@ -457,13 +272,13 @@ class EndpointShape(Shape):
 
     url: Annotated[
         Annotated[str, Tag("<text>")] | Annotated[UrlReference, Tag("<mapping>")],
-        Discriminator(_text_or_mapping),
+        Discriminator(text_or_mapping),
     ] = Field(examples=["https://cms.example.com/hooks/rights"])
     """Where to post; for a handler, the base of its calls."""
     sign: (
         Annotated[
             Annotated[Literal["none"], Tag("<text>")] | Annotated[SignShape, Tag("<mapping>")],
-            Discriminator(_text_or_mapping),
+            Discriminator(text_or_mapping),
         ]
         | None
     ) = Field(None, examples=[{"secrets": [{"env": "CMS_SECRET"}]}, "none"])
@@ -553,7 +368,7 @@ class TargetShape(Shape):
 
 Target = Annotated[
     Annotated[str, Tag("<text>")] | Annotated[TargetShape, Tag("<mapping>")],
-    Discriminator(_text_or_mapping),
+    Discriminator(text_or_mapping),
 ]
 
 

@@ -1,56 +1,31 @@
 """Sources of routes.yaml: how each is verified and read."""
 
-import base64
-import binascii
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from gateway.config.document import Document, read_document
 from gateway.config.expressions import Expressions
-from gateway.config.faults import nearest
-from gateway.config.part import Part, Surroundings
-from gateway.config.secrets import SecretBook
-from gateway.config.shapes import (
-    EventShape,
-    HmacVerify,
-    PresetVerify,
-    SecretReference,
-    SignatureShape,
-    SourceShape,
-    TimestampShape,
-    TokenVerify,
+from gateway.config.handshakes import build_handshakes, described, secret_file
+from gateway.config.part import Part
+from gateway.config.shapes import EventShape, SourceShape
+from gateway.config.verifiers import (
+    VerifierBuilder,
+    carries_id,
+    combined,
+    networks,
+    presets,
+    window_of,
 )
-from gateway.core.egress import EgressPolicy
-from gateway.core.model import Json, Micros
+from gateway.config.verify_shapes import AddressAllow, MessageSignatureVerify, PresetVerify
+from gateway.core.egress import Network
+from gateway.core.model import SECOND
 from gateway.core.routing import Compute, EventCase, Source
-from gateway.core.secret import Key
-from gateway.core.signing import SECRET_PREFIX, parse_key
-from gateway.core.verifying import (
-    PLACEHOLDERS,
-    HmacVerifier,
-    NoVerifier,
-    Signature,
-    Timestamp,
-    TokenVerifier,
-    Verifier,
-    split_template,
-    unknown_placeholder,
-)
+from gateway.core.schemes.credentials import TokenVerifier
+from gateway.core.schemes.sns import SnsVerifier, subscribe_url
+from gateway.core.verifying import Verifier
 
 SIGNED_CONTENT = "signed-content"
-
-
-@cache
-def presets() -> dict[str, dict[str, Json]]:
-    """How known senders sign: the content of presets.yaml."""
-    text = (files(__package__) / "presets.yaml").read_bytes()
-    document = read_document(text, "presets.yaml")
-    known: dict[str, dict[str, Json]] = document.value
-    return known
 
 
 @cache
@@ -67,7 +42,9 @@ def each_expressions() -> Expressions:
 
 def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
     """The source that *shape* describes; None where it cannot be built, which is noted."""
-    verifier = _verifier(shape, part.at("verify"))
+    shaken = described(shape, part.at("handshake"))
+    file = secret_file(shape, [each for each, _ in shaken], part.base)
+    verifier, allowed = _verifier(name, shape, part, awaited=file)
     cases = _cases(shape, part.at("event"))
     key = shape.dedupe.key
     dedupe_key = None
@@ -76,10 +53,16 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         dedupe_key = part.at("dedupe", "key").compute(key, expressions)
     if verifier is None:
         return None
+    _check_replays(verifier, shape, cases, part)
     return Source(
         name=name,
         verifier=verifier,
-        verified=shape.verify != "none",
+        verified=shape.verify != "none"
+        or any(not isinstance(each, AddressAllow) for each in shape.also),
+        networks=allowed,
+        handshakes=build_handshakes(shaken, verifier, file),
+        confirmation=subscribe_url if isinstance(verifier, SnsVerifier) else None,
+        secret_file=None if file is None else str(file),
         cases=cases,
         dedupe_key=dedupe_key,
         dedupe_window=shape.dedupe.window,
@@ -87,7 +70,17 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         ack=shape.ack,
         body_bytes=shape.max_body,
         rate=shape.rate,
+        content_types=_content_types(shape, verifier),
+        gzip=shape.content_encoding == "gzip",
+        strict_json=shape.verify == "none" if shape.strict_json is None else shape.strict_json,
+        reject_unreadable=shape.on_unreadable == "reject",
     )
+
+
+def _content_types(shape: SourceShape, verifier: Verifier) -> frozenset[str]:
+    """Media types read as JSON; Amazon SNS says of its JSON that it is plain text."""
+    said = {"text/plain"} if isinstance(verifier, SnsVerifier) else set()
+    return frozenset(said | {each.strip().lower() for each in shape.content_types})
 
 
 def _has_items(shape: SourceShape) -> bool:
@@ -139,159 +132,76 @@ def _data(
     return compute("data")
 
 
-def _verifier(shape: SourceShape, part: Part) -> Verifier | None:
+def _verifier(
+    name: str, shape: SourceShape, part: Part, *, awaited: Path | None
+) -> tuple[Verifier | None, tuple[Network, ...]]:
+    """What proves this sender, and the addresses that it may come from (none: any)."""
+    around = part.around.public_url
+    builder = VerifierBuilder(shape.public_url or (f"{around}/in/{name}" if around else ""))
+    if awaited is not None and not awaited.exists():
+        what = f"its secret has not come yet: until a handshake brings it, {awaited} is not there"
+        part.at("verify").warning("secret-awaited", what, "create the webhook at the sender now")
+        verifier: Verifier | None = TokenVerifier(())  # which nobody has
+    else:
+        verifier = builder.build(shape.verify, part.at("verify"))
+    others: list[Verifier] = []
+    allowed: list[Network] = []
+    for i, each in enumerate(shape.also):
+        if isinstance(each, AddressAllow):
+            allowed += networks(each, part.at("also", i))
+        elif (other := builder.build(each, part.at("also", i))) is None:
+            verifier = None
+        else:
+            others.append(other)
+    if shape.verify == "none" and not others:
+        part.at("verify").warning(
+            "unverified",
+            "anyone who reaches the gateway can post to this source",
+            "verify it unless something before the gateway does",
+        )
+    _check_covers(shape, part.at("verify"))
+    return None if verifier is None else combined(verifier, others), tuple(allowed)
+
+
+def _check_covers(shape: SourceShape, part: Part) -> None:
+    """A message signature leaves the body unproven unless it is made to cover its digest."""
     match shape.verify:
-        case "none":
-            part.warning(
-                "unverified",
-                "anyone who reaches the gateway can post to this source",
-                "verify it unless something before the gateway does",
-            )
-            return NoVerifier()
-        case TokenVerify():
-            return _token(shape.verify, part)
-        case PresetVerify():
-            return _preset(shape.verify, part)
-        case HmacVerify():
-            return _hmac(shape.verify, part)
+        case MessageSignatureVerify(covers=None):
+            pass
+        case PresetVerify(preset=name, covers=None) if _is_message_signature(name):
+            pass
+        case _:
+            return
+    what = "nothing here says that the signature has to cover the body"
+    part.fault("covers-missing", what, "add `covers: [content-digest]`, or spell out `covers: []`")
 
 
-def _token(shape: TokenVerify, part: Part) -> Verifier | None:
-    keys = part.at("secrets").keys(shape.secrets, "text", str.encode, "text")
-    header = shape.header.lower()
-    prefix = (
-        shape.prefix if shape.prefix is not None else "Bearer " if header == "authorization" else ""
-    )
-    return TokenVerifier(keys, header.encode(), prefix.encode()) if keys else None
+def _is_message_signature(preset: str) -> bool:
+    return presets().get(preset, {}).get("scheme") == "httpsig"
 
 
-def _preset(shape: PresetVerify, part: Part) -> Verifier | None:
-    known = presets().get(shape.preset)
-    if known is None:
-        cure = nearest(shape.preset, list(presets()))
-        part.at("preset").fault("unknown-preset", f'there is no preset "{shape.preset}"', cure)
-        return None
-    whole = HmacVerify.model_validate({**known, "secrets": shape.secrets})
-    return _hmac(whole, part, tolerance=shape.tolerance)
-
-
-def standard_webhooks(keys: tuple[Key, ...]) -> Verifier:
-    """The verifier of Standard Webhooks with these keys."""
-    nowhere = Part(
-        Document("presets.yaml"),
-        Path(),
-        Surroundings(SecretBook({}), EgressPolicy(), lambda _name, _arguments: ""),
-    )
-    shape = HmacVerify.model_validate(
-        {**presets()["standard-webhooks"], "secrets": [SecretReference(env="GIVEN")]}
-    )
-    verifier = _described(shape, nowhere, None)
-    assert verifier is not None  # noqa: S101  # the preset is our own
-    return replace(verifier, keys=keys)
-
-
-def _hmac(shape: HmacVerify, part: Part, tolerance: Micros | None = None) -> Verifier | None:
-    whsec = shape.secret_encoding == "base64" and shape.secret_prefix == SECRET_PREFIX
-    keys = part.at("secrets").keys(
-        shape.secrets,
-        "signing-key" if whsec else "text",
-        parse_key if whsec else lambda text: _decoded(text, shape),
-        "whsec_… key" if whsec else f"{shape.secret_encoding} secret",
-    )
-    verifier = _described(shape, part, tolerance)
-    return replace(verifier, keys=keys) if verifier is not None and keys else None
-
-
-def _described(shape: HmacVerify, part: Part, tolerance: Micros | None) -> HmacVerifier | None:
-    """The verifier that a shape describes, without keys."""
-    signature = _signature(shape.signature, part.at("signature"))
-    timestamp = _timestamp(shape.timestamp, part.at("timestamp"), tolerance)
-    signed = split_template(shape.signed)
-    _check_signed(shape, signed, part.at("signed"))
-    if signature is None:
-        return None
-    return HmacVerifier(
-        keys=(),
-        signature=signature,
-        signed=signed,
-        hash=shape.hash,
-        timestamp=timestamp,
-        id_header=None if shape.id is None else shape.id.header.lower().encode(),
-        require={name.lower().encode(): value.encode() for name, value in shape.require.items()},
-    )
-
-
-def _decoded(text: str, shape: HmacVerify) -> bytes:
-    text = text.removeprefix(shape.secret_prefix)
-    match shape.secret_encoding:
-        case "utf8":
-            return text.encode()
-        case "hex":
-            return bytes.fromhex(text)
-        case "base64":
-            try:
-                return base64.b64decode(text, validate=True)
-            except binascii.Error as error:
-                raise ValueError(str(error)) from None
-
-
-def _signature(shape: SignatureShape, part: Part) -> Signature | None:
-    headers = shape.headers or ([shape.header] if shape.header else [])
-    if not headers or (shape.headers and shape.header):
-        part.fault(
-            "signature-header", "it names no one place", "write `header: NAME`, or `headers: […]`"
+def _check_replays(
+    verifier: Verifier, shape: SourceShape, cases: tuple[EventCase, ...], part: Part
+) -> None:
+    """A request that is sent twice must be known again for as long as it is taken."""
+    window = window_of(verifier)
+    least = 0 if window is None else 2 * max(window.past, window.future)
+    if shape.dedupe.window < least:
+        part.at("dedupe", "window").fault(
+            "dedupe-window",
+            "a request could be sent again after this, and still be taken",
+            f"write at least {-(-least // SECOND)}s, twice the tolerance of its timestamp",
         )
-        return None
-    label = {"list": shape.version, "pairs": shape.key, "plain": ""}[shape.style]
-    if label is None:
-        wanted = "version" if shape.style == "list" else "key"
-        part.fault("missing-key", f"style {shape.style} needs a {wanted}", f"add `{wanted}: v1`")
-        return None
-    return Signature(
-        headers=tuple(header.lower().encode() for header in headers),
-        encoding=shape.encoding,
-        prefix=shape.prefix.encode(),
-        style=shape.style,
-        separator=shape.sep.encode(),
-        equals=shape.kv.encode(),
-        label=label.encode(),
-    )
-
-
-def _timestamp(
-    shape: TimestampShape | None, part: Part, tolerance: Micros | None
-) -> Timestamp | None:
-    if shape is None:
-        return None
-    if (shape.header is None) == (shape.pair_key is None):
-        part.fault(
-            "timestamp-place", "it names no one place", "write `header: NAME` or `pair_key: t`"
+    nameless = [i for i, case in enumerate(cases) if case.type is not None and case.id is None]
+    if (
+        nameless
+        and shape.verify != "none"
+        and shape.dedupe.key is None
+        and not carries_id(verifier)
+    ):
+        at = part.at("event", nameless[0]) if isinstance(shape.event, list) else part.at("event")
+        at.warning(
+            "no-idempotency-key",
+            "nothing tells a request that is sent twice from two: it makes two events",
+            "map `id: ${…}` to the sender's own id, or set `dedupe: {key: ${…}}`",
         )
-        return None
-    return Timestamp(
-        header=None if shape.header is None else shape.header.lower().encode(),
-        pair=None if shape.pair_key is None else shape.pair_key.encode(),
-        format=shape.format,
-        past=shape.tolerance if tolerance is None else tolerance,
-        future=shape.future if tolerance is None else tolerance,
-    )
-
-
-def _check_signed(shape: HmacVerify, pieces: tuple[str, ...], part: Part) -> None:
-    """What is signed must be known, and must cover the body and a timestamp that is checked."""
-    unknown = unknown_placeholder(pieces)
-    if unknown is not None:
-        cure = f"use {', '.join(PLACEHOLDERS)}"
-        part.fault("signed-placeholder", f"{unknown} stands for nothing", cure)
-    if not {"{body}", "{body_sha256_hex}"} & set(pieces):
-        part.fault("signed-body", "the body is not signed", "add {body}: else anyone can change it")
-    if shape.timestamp is not None and "{timestamp}" not in pieces:
-        part.fault(
-            "signed-timestamp",
-            "the timestamp is not signed",
-            "add {timestamp}, or drop `timestamp:`",
-        )
-    if "{timestamp}" in pieces and shape.timestamp is None:
-        part.fault("signed-timestamp", "no timestamp is read", "add `timestamp: {header: NAME}`")
-    if "{id}" in pieces and shape.id is None:
-        part.fault("signed-id", "no id is read", "add `id: {header: NAME}`")

@@ -147,6 +147,12 @@ def classify(address: str, allow: Collection[Network]) -> Classified:
     return Classified(f"denied-range {net}" if net else "")
 
 
+def within(address: str, networks: Collection[Network]) -> bool:
+    """Whether *address* is in one of the ranges."""
+    ip = canonical(address)
+    return ip is not None and any(ip in network for network in networks)
+
+
 def canonical(address: str) -> Address | None:
     """The address as the kernel will dial it: IPv4-mapped IPv6 is IPv4; None for what is none.
 

@@ -8,12 +8,20 @@ GatewayError
 │   ├── BodyTooLarge         ├── BodyEmpty
 │   ├── BodyMalformed        ├── MediaTypeUnsupported
 │   ├── EncodingUnsupported  ├── RateLimited
+│   ├── AddressNotAllowed    ├── HandshakeFailed
+│   ├── RequestMalformed     ├── RequestTooSlow
+│   ├── HeadersTooLarge      ├── UrlTooLong
+│   ├── Misdirected          │
 │   └── ParameterInvalid     └── Unauthorised
 ├── NotFound                 the operator asked for what is not there
 ├── Conflict                 the operator asked for what cannot be done now
+│   └── CannotSign           only the sender can: what is known here is its public key
 ├── StoreUnavailable         try again later; nothing was kept
 │   └── StoreInUse           another process has the database
+├── CertificateUnavailable   try again later: who sent this cannot be told now
+├── ConfirmationFailed       try again later: a subscription could not be confirmed
 ├── Draining                 try again on another node, or in a moment
+├── Overloaded               try again in a moment: there is no room now
 ├── SchemaTooNew             run the newer gateway that wrote the database
 ├── BodyCorrupt              restore a backup: stored bytes have changed
 ├── LeaseLost                throw the result away: someone else owns the delivery
@@ -123,6 +131,19 @@ class VerificationFailed(RequestRefused):
         self.outcome = outcome
 
 
+class AddressNotAllowed(RequestRefused):
+    """The source takes requests from other addresses only."""
+
+    code = "ip-not-allowed"
+    outcome = "ip_not_allowed"
+
+
+class HandshakeFailed(RequestRefused):
+    """A handshake that is none, or one that may not be repeated."""
+
+    code = "handshake-failed"
+
+
 class BodyTooLarge(RequestRefused):
     """The body exceeds the limit of its source."""
 
@@ -152,13 +173,47 @@ class MediaTypeUnsupported(RequestRefused):
 
 
 class EncodingUnsupported(RequestRefused):
-    """The body is compressed; signatures are checked over the bytes as sent."""
+    """The body is compressed, and its source does not say that it may be; `accept` is what may come."""
 
     code = "content-encoding-unsupported"
 
+    def __init__(self, what: str, *, cure: str, accept: str = "identity") -> None:
+        super().__init__(what, cure=cure)
+        self.accept = accept
+
+
+class RequestMalformed(RequestRefused):
+    """It is no HTTP request, or one that two readers could understand differently."""
+
+    code = "request-malformed"
+
+
+class RequestTooSlow(RequestRefused):
+    """Its head or its body did not come in time."""
+
+    code = "request-too-slow"
+
+
+class HeadersTooLarge(RequestRefused):
+    """It has too many headers, or too long ones."""
+
+    code = "headers-too-large"
+
+
+class UrlTooLong(RequestRefused):
+    """Its URL is too long."""
+
+    code = "url-too-long"
+
+
+class Misdirected(RequestRefused):
+    """It names a host that the gateway does not answer for."""
+
+    code = "misdirected"
+
 
 class RateLimited(RequestRefused):
-    """The source sends faster than its `rate`."""
+    """The source sends faster than its `rate`, or an address than the setting `address_rate`."""
 
     code = "rate-limited"
 
@@ -191,6 +246,18 @@ class Conflict(GatewayError):
     code = "conflict"
 
 
+class CannotSign(Conflict):
+    """Nothing can be signed in a source's name: its key is a public one, or stands in its URL."""
+
+    code = "cannot-sign"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "only the real sender can send as this source",
+            cure="try its mapping with `gateway explain`, or post to the source what the sender posted",
+        )
+
+
 class StoreUnavailable(GatewayError):
     """The database cannot commit now: nothing of this call was kept."""
 
@@ -209,10 +276,28 @@ class SchemaTooNew(GatewayError):
     code = "schema-too-new"
 
 
+class CertificateUnavailable(GatewayError):
+    """The certificate that a request names cannot be fetched, so it is neither taken nor refused."""
+
+    code = "certificate-unavailable"
+
+
+class ConfirmationFailed(GatewayError):
+    """The sender's own service did not take the confirmation of its subscription."""
+
+    code = "confirmation-failed"
+
+
 class Draining(GatewayError):
     """The gateway is shutting down and takes nothing new."""
 
     code = "draining"
+
+
+class Overloaded(GatewayError):
+    """Too many connections are open, or too much is under way: there is no room for this one now."""
+
+    code = "overloaded"
 
 
 class BodyCorrupt(GatewayError):

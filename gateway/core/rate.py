@@ -1,4 +1,4 @@
-"""A token bucket: so many in a second, with a bounded burst."""
+"""Token buckets: so many in a second, with a bounded burst."""
 
 from math import ceil
 
@@ -21,8 +21,45 @@ class TokenBucket:
     def take(self, now: Micros) -> Micros:
         """Take one token: 0 when there was one, else how long until there will be (none is taken)."""
         full_at = max(self._full_at, now) + self._interval
-        wait = full_at - self._burst - now
-        if wait > 1e-6:  # less is rounding
-            return ceil(wait)
-        self._full_at = full_at
-        return 0
+        wait = _wait(full_at, self._burst, now)
+        if not wait:
+            self._full_at = full_at
+        return wait
+
+
+class TokenBuckets:
+    """A token bucket for each key, in bounded memory.
+
+    Of each only the moment is kept at which it is full again. When *most* are kept, those that were
+    not used since the last time are forgotten, which is as if they were full.
+    """
+
+    __slots__ = ("_burst", "_full_at", "_interval", "_most", "_older")
+
+    def __init__(self, rate: int, per: Micros = SECOND, *, most: int = 50_000) -> None:
+        self._interval = per / rate
+        self._burst = per
+        self._most = most
+        self._full_at: dict[str, float] = {}
+        self._older: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._full_at) + len(self._older)
+
+    def take(self, key: str, now: Micros) -> Micros:
+        """Take a token of this key, as `TokenBucket.take` does."""
+        before = self._full_at.get(key)
+        if before is None:
+            before = self._older.get(key, 0)
+        full_at = max(before, now) + self._interval
+        wait = _wait(full_at, self._burst, now)
+        if not wait:
+            if len(self._full_at) >= self._most:
+                self._full_at, self._older = {}, self._full_at
+            self._full_at[key] = full_at
+        return wait
+
+
+def _wait(full_at: float, burst: Micros, now: Micros) -> Micros:
+    wait = full_at - burst - now
+    return ceil(wait) if wait > 1e-6 else 0  # less is rounding

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
+from gateway.core.egress import Network
 from gateway.core.errors import EventTooWide, ExpressionFailed
+from gateway.core.handshake import Handshake
 from gateway.core.index import Index, Progress
 from gateway.core.model import (
     SECOND,
@@ -80,6 +82,13 @@ class Source:
     verifier: Verifier
     verified: bool = True
     """False where `verify: none` was spelled out."""
+    networks: tuple[Network, ...] = ()
+    """The addresses that it may come from; none: any."""
+    handshakes: tuple[Handshake, ...] = ()
+    confirmation: Callable[[bytes], str | None] | None = None
+    """Where a verified body wants its subscription confirmed, if it does."""
+    secret_file: str | None = None
+    """Where a secret that comes by a handshake is kept."""
     cases: tuple[EventCase, ...] = ()
     """Of its `event:`; none: CloudEvents, or the body shape that Standard Webhooks recommends."""
     dedupe_key: Compute | None = None
@@ -88,8 +97,21 @@ class Source:
     """The body itself is the idempotency key."""
     ack: int = 202
     body_bytes: int = DEFAULT_BODY_BYTES
+    content_types: frozenset[str] = frozenset()
+    """Media types that are read as JSON besides those that are JSON."""
+    gzip: bool = False
+    """Whether bodies may come compressed; `body_bytes` then holds for both forms."""
+    strict_json: bool = False
+    """A key that is there twice is refused."""
+    reject_unreadable: bool = False
+    """What is verified and cannot be read is refused, and not kept in the inbox."""
     rate: tuple[int, Micros] | None = None
     """At most so many requests in so long."""
+
+    @property
+    def handshake_methods(self) -> tuple[str, ...]:
+        """The methods other than POST by which it shakes hands."""
+        return tuple({each.method: None for each in self.handshakes if each.method != "POST"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from gateway.core.compression import inflate
 from gateway.core.errors import (
     BodyEmpty,
     BodyMalformed,
@@ -11,7 +12,15 @@ from gateway.core.errors import (
     RequestRefused,
     VerificationFailed,
 )
-from gateway.core.model import SECOND, Arrival, Event, EventId, InboxEntry, Receipt, event_id
+from gateway.core.model import (
+    SECOND,
+    Arrival,
+    Event,
+    EventId,
+    InboxEntry,
+    Receipt,
+    event_id,
+)
 from gateway.core.rate import TokenBucket
 from gateway.core.routing import Routes, Source, plan
 from gateway.core.verifying import Inbound
@@ -19,6 +28,7 @@ from gateway.flows.deliver import Deliver
 from gateway.flows.lanes import Lanes
 from gateway.flows.reading import read
 from gateway.flows.refusals import Head, Refusals
+from gateway.flows.verify import Verify
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
 
@@ -43,13 +53,14 @@ class _InForce:
 class Ingest:
     """Takes requests in; the routes that it goes by can be swapped between two of them."""
 
-    def __init__(  # noqa: PLR0913  # all that a request meets on its way
+    def __init__(  # noqa: PLR0913  # the flow that joins the most
         self,
         *,
         routes: Routes,
         store: AppendStore,
         lanes: Lanes,
         deliver: Deliver,
+        verify: Verify,
         clock: Clock,
         telemetry: Telemetry,
         refusals: Refusals,
@@ -58,6 +69,7 @@ class Ingest:
         self._store = store
         self._lanes = lanes
         self._deliver = deliver
+        self._verify = verify
         self._clock = clock
         self._telemetry = telemetry
         self._refusals = refusals
@@ -85,13 +97,16 @@ class Ingest:
         When this returns, they are committed and synced. Raises a RequestRefused or StoreUnavailable;
         then nothing of the request was kept.
         """
-        self._check_rate(source)
         if not request.body and b"ce-specversion" not in request.headers:
             raise BodyEmpty("the request has no body", cure="send the event as its body")
-        verdict = source.verifier.verify(request)
-        if not verdict.ok:
-            raise VerificationFailed(verdict.outcome)
+        verdict = await self._verify.prove(source, request)
+        if source.confirmation is not None and await self._verify.confirm(source, request):
+            return Received([])
+        self._check_rate(source)  # not before: a stranger could use it up
         try:
+            if source.gzip and b"content-encoding" in request.headers:
+                # Only now: what is signed are the compressed bytes, and a stranger's are not unpacked.
+                request.body = inflate(request.body, source.body_bytes)
             events, several = read(source, request, verdict.id, self._new_id)
         except (BodyMalformed, ExpressionFailed) as error:
             return await self._unreadable(source, request, error)
@@ -128,8 +143,11 @@ class Ingest:
     async def _unreadable(
         self, source: Source, request: Inbound, error: BodyMalformed | ExpressionFailed
     ) -> Received:
-        """Put into the inbox what is proven but unreadable; refuse what is not proven either."""
-        if not source.verified:
+        """Put into the inbox what is proven but unreadable; refuse what is not proven either.
+
+        So its source wants it: others refuse it all the same.
+        """
+        if not source.verified or source.reject_unreadable:
             if isinstance(error, BodyMalformed):
                 raise error
             raise BodyMalformed(

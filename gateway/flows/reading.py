@@ -21,10 +21,15 @@ import orjson
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import Event, EventId, Json, Micros, default_origin, kind_of, rfc3339
 from gateway.core.routing import MOST_EVENTS, Compute, EventCase, Scope, Source, holds, list_of
+from gateway.core.schemes.encodings import form_fields
 from gateway.core.verifying import Inbound
+from gateway.flows.strict_json import decode
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
+FORM = "application/x-www-form-urlencoded"
+MOST_FIELDS = 1_000
+"""A form with more is refused."""
 
 
 class _Data(msgspec.Struct):
@@ -68,7 +73,9 @@ def read(
         return Reading(reader.batch(), several=True)
     if b"ce-specversion" in request.headers:
         return Reading([reader.binary(media_type)])
-    if media_type and not _is_json(media_type):
+    if media_type == FORM:
+        return reader.form()
+    if media_type and not _is_json(media_type) and media_type not in source.content_types:
         raise MediaTypeUnsupported(
             f"this source does not read {media_type}", cure="send application/json, or CloudEvents"
         )
@@ -82,7 +89,7 @@ def _media_type(content_type: str) -> str:
 class _Reader:
     """One request being read."""
 
-    __slots__ = ("content_type", "new_id", "request", "source", "verified_id")
+    __slots__ = ("content_type", "json", "new_id", "request", "source", "verified_id")
 
     def __init__(
         self,
@@ -97,17 +104,29 @@ class _Reader:
         self.verified_id = verified_id
         self.new_id = new_id
         self.content_type = content_type
+        self.json = request.body
+        """The body as JSON, where it came as something else."""
+
+    def _decoded(self, body: bytes) -> Json:
+        return decode(body, strict=self.source.strict_json)
+
+    def _decoded_or_null(self, body: bytes) -> Json:
+        """What a binary CloudEvent's body holds is JSON only if it is."""
+        try:
+            return self._decoded(body)
+        except BodyMalformed:
+            return None
 
     def structured(self, body: bytes) -> Event:
         """A CloudEvent that is the body, or one element of a batch."""
-        fields = _decoded(body)
+        fields = self._decoded(body)
         if not isinstance(fields, dict):
             raise _invalid("a CloudEvent is a JSON object")
         return self._structured(fields, body)
 
     def batch(self) -> list[Event]:
         """The CloudEvents in an array."""
-        if not isinstance(_decoded(self.request.body), list):
+        if not isinstance(self._decoded(self.request.body), list):
             raise _invalid("a CloudEvents batch is a JSON array")
         elements = [bytes(element) for element in _elements_of(self.request.body)]
         self.content_type = STRUCTURED  # of each element
@@ -145,7 +164,8 @@ class _Reader:
         if not body:
             return self._cloud_event(attributes, body, b"", b"", None)
         if not media_type or _is_json(media_type):
-            return self._cloud_event(attributes, body, b'"data":', body, _decoded(body))
+            data = self._decoded(body)
+            return self._cloud_event(attributes, body, b'"data":', body, data)
         splice = b'"' + base64.b64encode(body) + b'"'
         return self._cloud_event(attributes, body, b'"data_base64":', splice, None)
 
@@ -155,10 +175,25 @@ class _Reader:
         origin_and_id = f"{attributes['source']} {attributes['id']}"
         return self._event(attributes, body, name, splice, data, origin_and_id)
 
+    def form(self) -> Reading:
+        """A form, as an object of texts; where a name comes several times, of lists of them.
+
+        Events carry that: who receives them knows no forms. `body: raw` forwards the form itself.
+        """
+        fields: dict[str, Json] = {}
+        for name, value in _form_fields(self.request.body):
+            if name in fields:
+                before = fields[name]
+                fields[name] = [*(before if isinstance(before, list) else [before]), value]
+            else:
+                fields[name] = value
+        self.json = _encoded(fields)
+        return self.plain()
+
     def plain(self) -> Reading:
         """Plain JSON: by the source's mapping, else by what it looks like."""
-        body = self.request.body
-        decoded = _decoded(body)
+        body = self.json
+        decoded = self._decoded(body)
         if self.source.cases:
             return self._by_case(decoded)
         if isinstance(decoded, dict) and "specversion" in decoded:
@@ -179,9 +214,9 @@ class _Reader:
         attributes = self._attributes(
             decoded["type"], self.verified_id, decoded.get("subject"), time
         )
-        raw = _data_of(body).data
+        raw = _data_of(self.json).data
         if raw is msgspec.UNSET:
-            return self._event(attributes, body, b'"data":', body, decoded, self.verified_id)
+            return self._event(attributes, body, b'"data":', self.json, decoded, self.verified_id)
         return self._event(
             attributes, body, b'"data":', bytes(raw), decoded["data"], self.verified_id
         )
@@ -222,7 +257,8 @@ class _Reader:
             case.time(scope) if case.time else None,
         )
         if case.data == "body":
-            return self._event(attributes, body, b'"data":', body, scope["body"], own_id, scope)
+            whole = self.json
+            return self._event(attributes, body, b'"data":', whole, scope["body"], own_id, scope)
         if case.data == "item":
             return self._event(attributes, body, b'"data":', body, scope["item"], own_id, scope)
         data = case.data(scope) if case.data else None
@@ -284,29 +320,24 @@ class _Reader:
         if self.source.dedupe_key is None:
             return key
         if scope is None:
-            scope = Scope(body=_decoded_or_null(body), headers=_header_texts(self.request))
+            scope = Scope(body=self._decoded_or_null(body), headers=_header_texts(self.request))
         return _text(self.source.dedupe_key(scope), "dedupe.key")
+
+
+def _form_fields(body: bytes) -> list[tuple[str, str]]:
+    try:
+        fields = form_fields(body, MOST_FIELDS)
+        return [(name.decode(), value.decode()) for name, value in fields]
+    except ValueError:
+        raise BodyMalformed(
+            f"the body is no form of UTF-8 and at most {MOST_FIELDS} fields",
+            cure="send such a form, or JSON",
+            code="body-unreadable",
+        ) from None
 
 
 def _is_json(media_type: str) -> bool:
     return media_type in {"application/json", "text/json"} or media_type.endswith("+json")
-
-
-def _decoded(body: bytes) -> Json:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BodyMalformed(
-            f"the body is no JSON: {error}", cure="send UTF-8 JSON (RFC 8259)", code="invalid-json"
-        ) from None
-
-
-def _decoded_or_null(body: bytes) -> Json:
-    """What a binary CloudEvent's body holds is JSON only if it is."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _encoded(data: Json) -> bytes:

@@ -9,23 +9,33 @@ from uuid import uuid4
 import orjson
 
 from gateway.core.errors import (
+    AddressNotAllowed,
     BodyCorrupt,
     BodyEmpty,
     BodyMalformed,
     BodyTooLarge,
+    CertificateUnavailable,
+    ConfirmationFailed,
     Conflict,
     Draining,
     EncodingUnsupported,
     GatewayError,
+    HandshakeFailed,
+    HeadersTooLarge,
     MediaTypeUnsupported,
     MethodNotAllowed,
+    Misdirected,
     NotFound,
+    Overloaded,
     ParameterInvalid,
     PathUnknown,
     RateLimited,
+    RequestMalformed,
+    RequestTooSlow,
     StoreUnavailable,
     Unauthorised,
     UnknownSource,
+    UrlTooLong,
     VerificationFailed,
 )
 
@@ -34,6 +44,8 @@ STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
     (PathUnknown, 404, "Not found"),
     (MethodNotAllowed, 405, "Method not allowed"),
     (VerificationFailed, 401, "Verification failed"),
+    (AddressNotAllowed, 403, "Address not allowed"),
+    (HandshakeFailed, 400, "Handshake failed"),
     (Unauthorised, 401, "Unauthorised"),
     (BodyTooLarge, 413, "Body too large"),
     (BodyEmpty, 400, "Empty body"),
@@ -41,11 +53,19 @@ STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
     (MediaTypeUnsupported, 415, "Media type not supported"),
     (EncodingUnsupported, 415, "Content encoding not supported"),
     (RateLimited, 429, "Too many requests"),
+    (RequestMalformed, 400, "Request malformed"),
+    (RequestTooSlow, 408, "Request too slow"),
+    (HeadersTooLarge, 431, "Headers too large"),
+    (UrlTooLong, 414, "URL too long"),
+    (Misdirected, 421, "Misdirected"),
     (ParameterInvalid, 400, "Parameter invalid"),
     (NotFound, 404, "Not found"),
     (Conflict, 409, "Conflict"),
     (BodyCorrupt, 500, "Stored body corrupt"),
+    (CertificateUnavailable, 503, "Certificate unavailable"),
+    (ConfirmationFailed, 503, "Confirmation failed"),
     (Draining, 503, "Shutting down"),
+    (Overloaded, 503, "Overloaded"),
     (StoreUnavailable, 503, "Storage unavailable"),
 )
 """The first row whose class fits."""
@@ -55,6 +75,7 @@ TYPE = "urn:rights-gateway:problem:"
 """docs/errors.md says what each means."""
 
 Headers = list[tuple[bytes, bytes]]
+PROBLEM = (b"content-type", b"application/problem+json")
 
 
 def answer(error: Exception) -> tuple[int, Headers, bytes]:
@@ -90,15 +111,17 @@ def _headers(error: GatewayError) -> Headers:
             return [(b"www-authenticate", b'Signature realm="webhooks"')]
         case Unauthorised():
             return [(b"www-authenticate", b'Bearer realm="admin"')]
-        case EncodingUnsupported():
-            return [(b"accept-encoding", b"identity")]
+        case EncodingUnsupported(accept=accept):
+            return [(b"accept-encoding", accept.encode())]
         case BodyTooLarge():
             return [(b"connection", b"close")]
         case RateLimited(retry_after_seconds=seconds):
             return [(b"retry-after", str(seconds).encode())]
+        case Overloaded():
+            return [(b"retry-after", b"1")]
         case Draining():
             return [(b"retry-after", b"1"), (b"connection", b"close")]
-        case StoreUnavailable():
+        case StoreUnavailable() | CertificateUnavailable() | ConfirmationFailed():
             return [(b"retry-after", str(SECONDS_UNTIL_STORED_AGAIN).encode())]
         case _:
             return []

@@ -6,28 +6,36 @@ Raw, because the hot path is here: a Starlette route costs as much again as all 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
+import orjson
+
+from gateway.core.egress import within
 from gateway.core.errors import (
+    AddressNotAllowed,
     BodyTooLarge,
     Draining,
     EncodingUnsupported,
     GatewayError,
+    HandshakeFailed,
     MethodNotAllowed,
     PathUnknown,
     RequestRefused,
     UnknownSource,
 )
+from gateway.core.handshake import Answered
 from gateway.core.routing import Source
 from gateway.core.verifying import Inbound
+from gateway.flows.admit import Admit
+from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest, Received
 from gateway.flows.refusals import Head
-from gateway.web.errors import Headers, answer
+from gateway.web.errors import PROBLEM, Headers, answer
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
-PROBLEM = (b"content-type", b"application/problem+json")
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
 UNKNOWN = "(unknown)"
 """What stands for the name of a source that there is not, in logs and metrics."""
 NO_REPEATS: frozenset[bytes] = frozenset()
@@ -40,8 +48,12 @@ class Disconnected(Exception):
 class PublicApp:
     """Receives webhooks; *ready* says whether the gateway can keep what it is given."""
 
-    def __init__(self, ingest: Ingest, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, ingest: Ingest, handshakes: Handshakes, admit: Admit, ready: Callable[[], bool]
+    ) -> None:
         self._ingest = ingest
+        self._handshakes = handshakes
+        self._admit = admit
         self._ready = ready
         self.draining = False
 
@@ -84,41 +96,57 @@ class PublicApp:
     ) -> tuple[int, Headers, bytes]:
         if self.draining:
             raise Draining("the gateway is shutting down", cure="send it again")
+        peer, proxied = self._admit.address(
+            scope["client"][0] if scope["client"] else "", scope["headers"]
+        )
         source = self._ingest.source(name.decode("latin-1"))
         try:
+            self._admit.count(peer)
             if source is None:
                 cure = "check the last part of the URL"
                 raise UnknownSource("there is no such source", cure=cure)
-            return await self._receive_from(source, scope, receive)
+            return await self._receive_from(source, scope, receive, peer, proxied=proxied)
         except GatewayError as error:
             if source is None:
                 self._ingest.refused(UNKNOWN, error)
             else:
-                self._ingest.refused(source.name, error, _head(scope))
+                head = Head(scope["method"], scope["headers"], peer)
+                self._ingest.refused(source.name, error, head)
             raise
 
     async def _receive_from(
-        self, source: Source, scope: Message, receive: Receive
+        self, source: Source, scope: Message, receive: Receive, peer: str, *, proxied: bool
     ) -> tuple[int, Headers, bytes]:
-        if scope["method"] != "POST":
-            raise MethodNotAllowed("webhooks are posted", allow="POST")
+        method = scope["method"]
+        if method != "POST" and method not in source.handshake_methods:
+            allow = ", ".join(["POST", *source.handshake_methods])
+            raise MethodNotAllowed("webhooks are posted", allow=allow)
+        if source.networks and not within(peer, source.networks):
+            raise AddressNotAllowed("this source takes nothing from that address")
         pairs = scope["headers"]
         headers = dict(pairs)
         repeated = NO_REPEATS if len(headers) == len(pairs) else _repeated(pairs)
-        if headers.get(b"content-encoding", b"identity") != b"identity":
-            raise EncodingUnsupported("the body is compressed", cure="send it as it is")
+        if b"content-encoding" in headers:
+            _check_encoding(source, headers, repeated)
         body = await _read_body(receive, source, headers.get(b"content-length"))
         target, query = scope["raw_path"], scope["query_string"]
         request = Inbound(
-            scope["method"],
+            method,
             headers,
             repeated,
             body,
             self._ingest.now(),
             target=target + b"?" + query if query else target,
-            peer=scope["client"][0] if scope["client"] else "",
+            peer=peer,
+            proxied=proxied,
         )
         try:
+            if source.handshakes:
+                answered = await self._handshakes.shake(source, request)
+                if answered is not None:
+                    return _answered(answered)
+                if method != "POST":
+                    raise HandshakeFailed("this is no handshake that the source knows")
             received = await self._ingest.receive(source, request)
         except RequestRefused as error:
             error.body = body
@@ -126,9 +154,34 @@ class PublicApp:
         return source.ack, [JSON], _acknowledgement(received)
 
 
-def _head(scope: Message) -> Head:
-    peer = scope["client"][0] if scope["client"] else ""
-    return Head(scope["method"], scope["headers"], peer)
+def _answered(answered: Answered) -> tuple[int, Headers, bytes]:
+    """A handshake's answer: what it echoes is data, whatever a browser would like to see in it."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in answered.headers]
+    if answered.content is None:
+        return answered.status, headers, b""
+    headers.append((b"x-content-type-options", b"nosniff"))
+    if answered.is_json:
+        return answered.status, [JSON, *headers], orjson.dumps(answered.content)
+    return answered.status, [TEXT, *headers], answered.content.encode()
+
+
+def _check_encoding(
+    source: Source, headers: dict[bytes, bytes], repeated: frozenset[bytes]
+) -> None:
+    """Leave `content-encoding` in *headers* only where the body is to be decompressed."""
+    encoding = headers[b"content-encoding"].lower()
+    if b"content-encoding" not in repeated:
+        if encoding == b"identity":
+            del headers[b"content-encoding"]
+            return
+        if source.gzip and encoding in (b"gzip", b"x-gzip"):  # RFC 9110 §8.4.1.3: the same
+            return
+    accept = "gzip, identity" if source.gzip else "identity"
+    raise EncodingUnsupported(
+        "the body is compressed, or so that its source does not take it",
+        cure=f"send it with one of these: {accept}",
+        accept=accept,
+    )
 
 
 def _repeated(pairs: list[tuple[bytes, bytes]]) -> frozenset[bytes]:
@@ -153,15 +206,14 @@ async def _read_body(receive: Receive, source: Source, announced: bytes | None) 
 
 
 async def _read_rest(receive: Receive, first: bytes, limit: int) -> bytes:
-    chunks, length, more = [first], len(first), True
-    while more and length <= limit:
+    body, more = bytearray(first), True  # one piece of memory: many of any size would be scattered
+    while more and len(body) <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
-        chunks.append(message.get("body", b""))
-        length += len(chunks[-1])
+        body += message.get("body", b"")
         more = message.get("more_body", False)
-    return b"".join(chunks)
+    return bytes(body)
 
 
 def _too_large(limit: int) -> GatewayError:

@@ -3,29 +3,41 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
-from gateway.core.errors import ConfigError, Problem
+from gateway.core.errors import ConfigError, GatewayError, Problem
+from gateway.web.door import Door, Limits, Watched
+from gateway.web.protocol import Connection
 
 BACKLOG = 2048
-KEEP_ALIVE_SECONDS = 65
-"""Longer than the pools of common senders keep a connection, so that they close it, not we."""
+LATE_SECONDS = 0.5
+"""uvicorn ticks ten times a second; where so much lies between two ticks, the loop was held up."""
 
 SHUTDOWN_SECONDS = 10
 """How long requests under way may take to finish at the end."""
 
 
 class Server(uvicorn.Server):
-    """Serves one ASGI application; `listening` is set once it accepts connections."""
+    """Serves one ASGI application; `listening` is set once it accepts connections.
 
-    def __init__(self, app: Any) -> None:
+    *refused* is told of every request that the application never sees.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        limits: Limits | None = None,
+        refused: Callable[[GatewayError], None] = lambda _: None,
+    ) -> None:
+        self.door = Door(limits or Limits(), refused)
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=cast("type[asyncio.Protocol]", partial(Connection, self.door)),
                 interface="asgi3",
                 ws="none",
                 lifespan="off",
@@ -33,17 +45,26 @@ class Server(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
                 backlog=BACKLOG,
             )
         )
         self.listening = asyncio.Event()
+        self._swept_at = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept connections."""
         await super().startup(sockets)
         self.listening.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after deadlines, ten times a second."""
+        now = asyncio.get_running_loop().time()
+        late = now - self._swept_at > LATE_SECONDS
+        self._swept_at = now
+        connections = cast("Collection[Watched]", self.server_state.connections)
+        self.door.sweep(connections, now, late=late)
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from gateway.config.secrets import SecretBook, SecretMissing, read_development_secrets
-from gateway.config.shapes import SecretReference
+from gateway.config.shape import SecretReference
 from gateway.core.signing import parse_key
 
 REFERENCE = SecretReference(env="CMS_SECRET")

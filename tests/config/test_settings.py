@@ -64,6 +64,14 @@ def test_an_ipv6_address_is_written_in_brackets():
         ({"egress_port": ["99999"]}, "--egress-port", "65535"),
         ({"egress_port": ["x"]}, "--egress-port", "integer"),
         ({"grace": "soon"}, "--grace", "duration"),
+        ({"public_url": "hooks.example.com"}, "--public-url", "https://hooks.example.com"),
+        ({"public_url": "https://a:b@x"}, "--public-url", "https://hooks.example.com"),
+        ({"public_url": "https://x/?a=b"}, "--public-url", "https://hooks.example.com"),
+        ({"allowed_host": ["a b"]}, "--allowed-host", "host name"),
+        ({"trusted_proxy": ["proxy"]}, "--trusted-proxy", "address range"),
+        ({"max_connections": 0}, "--max-connections", "greater than"),
+        ({"max_in_flight": "64MB"}, "--max-in-flight", "size"),
+        ({"address_rate": "100"}, "--address-rate", "rate"),
         ({"log": "xml"}, "--log", "json"),
         ({"log": "xml"}, "--log", '"xml"'),
         ({"production": "maybe"}, "--production", '"maybe" is neither true nor false'),
@@ -107,3 +115,15 @@ def test_production_keeps_loopback_closed_and_makes_no_secrets_up():
 
 def test_every_setting_says_what_it_is():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_public_url_is_written_without_a_slash_at_its_end():
+    assert read_settings({"public_url": "https://hooks.example.com/gw/"}).public_url == (
+        "https://hooks.example.com/gw"
+    )
+
+
+def test_where_hosts_are_allowed_that_of_the_public_url_is_too():
+    assert read_settings({"public_url": "https://a.example.com"}).hosts == frozenset()
+    flags = {"public_url": "https://a.example.com:8443", "allowed_host": ["B.example.com,::1"]}
+    assert read_settings(flags).hosts == {"a.example.com", "b.example.com", "::1"}

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.model import SECOND
-from gateway.core.rate import TokenBucket
+from gateway.core.rate import TokenBucket, TokenBuckets
 
 
 def test_a_full_bucket_allows_its_rate_at_once_and_no_more():
@@ -42,3 +42,25 @@ def test_a_token_is_there_after_the_wait_that_was_named(rate):
         bucket.take(0)
     wait = bucket.take(0)
     assert bucket.take(wait) == 0
+
+
+def test_each_key_has_a_bucket_of_its_own():
+    buckets = TokenBuckets(2)
+    assert [buckets.take("a", 0) for _ in range(3)] == [0, 0, SECOND // 2]
+    assert buckets.take("b", 0) == 0
+
+
+@given(moves=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, SECOND)), max_size=100))
+def test_many_buckets_do_as_so_many_single_ones(moves):
+    buckets, single, now = TokenBuckets(3), {key: TokenBucket(3) for key in "abc"}, 0
+    for key, gap in moves:
+        now += gap
+        assert buckets.take(key, now) == single[key].take(now)
+
+
+def test_however_many_keys_there_are_only_so_many_are_kept():
+    buckets = TokenBuckets(1, most=100)
+    for i in range(10_000):
+        buckets.take(str(i), 0)
+    assert len(buckets) <= 200
+    assert buckets.take("9999", 0) > 0

@@ -18,6 +18,7 @@ from gateway.flows.operate import Operate
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
 from gateway.flows.refusals import Refusals
+from gateway.flows.verify import Verify
 from gateway.telemetry import Telemetry
 from gateway.testing import ManualClock
 from tests.kit.build import some_routes
@@ -91,7 +92,8 @@ class Flows:
         self.refusals = Refusals(store=self.store, first_serial=1, **common)
         self.ingest = Ingest(
             routes=self.routes, store=self.store, lanes=self.lanes, deliver=self.deliver,
-            first_serial=1, refusals=self.refusals, **common,
+            first_serial=1, verify=Verify(self.sender, self.clock, self.telemetry),
+            refusals=self.refusals, **common,
         )  # fmt: skip
         self.operate = Operate(
             store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,

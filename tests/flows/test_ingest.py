@@ -17,8 +17,9 @@ from gateway.core.errors import (
 )
 from gateway.core.model import SECOND
 from gateway.core.routing import EventCase, Routes, Source
+from gateway.core.schemes.credentials import TokenVerifier
 from gateway.core.secret import Key
-from gateway.core.verifying import Inbound, NoVerifier, TokenVerifier
+from gateway.core.verifying import Inbound, NoVerifier
 from tests.flows.test_deliver import Broken
 from tests.kit.build import NOW, some_routes
 

@@ -301,9 +301,7 @@ def test_what_is_no_json_is_refused(body):
     assert caught.value.code == "invalid-json"
 
 
-@pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "image/png"]
-)
+@pytest.mark.parametrize("content_type", ["text/plain", "image/png"])
 def test_other_content_types_are_not_read(content_type):
     with pytest.raises(MediaTypeUnsupported):
         read_all(b"{}", content_type)
@@ -321,3 +319,45 @@ def test_json_goes_by_several_names(content_type):
 def test_no_bytes_are_more_than_unreadable(body, content_type):
     with contextlib.suppress(BodyMalformed, ExpressionFailed):
         read_all(body, content_type)
+
+
+# -- forms, and JSON under another name --------------------------------------------------------------
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def test_a_form_is_an_object_of_texts_and_stays_a_form_for_who_wants_it_raw():
+    of = mapped(type="sms.${body.Status}", id="${body.Sid}")
+    event = read_one(b"Sid=S1&Status=sent&To=%2B49&Tag=a&Tag=b&Empty=", FORM, of)
+    assert event.data == {
+        "Sid": "S1",
+        "Status": "sent",
+        "To": "+49",
+        "Tag": ["a", "b"],
+        "Empty": "",
+    }
+    assert orjson.loads(event.envelope)["data"] == event.data
+    assert (event.type, event.key) == ("sms.sent", "S1")
+    assert (event.body, event.content_type) == (
+        b"Sid=S1&Status=sent&To=%2B49&Tag=a&Tag=b&Empty=",
+        FORM,
+    )
+
+
+def test_json_in_a_field_of_a_form_can_be_looked_into():
+    of = mapped(type="${json(body.payload).type}", data="${json(body.payload)}")
+    event = read_one(b"payload=%7B%22type%22%3A%22block_actions%22%7D", FORM, of)
+    assert (event.type, event.data) == ("block_actions", {"type": "block_actions"})
+
+
+@pytest.mark.parametrize("body", [b"a=%FF", b"&".join([b"a=1"] * 1001)])
+def test_a_form_that_cannot_be_read_is_refused(body):
+    with pytest.raises(BodyMalformed):
+        read_all(body, FORM, mapped(type="t"))
+
+
+def test_a_source_may_call_its_json_something_else():
+    of = source(content_types=frozenset({"text/plain"}))
+    assert read_one(b'{"type":"t"}', "text/plain; charset=UTF-8", of).type == "t"
+    with pytest.raises(MediaTypeUnsupported):
+        read_all(b'{"type":"t"}', "text/html", of)

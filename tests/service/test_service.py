@@ -327,3 +327,7 @@ async def test_a_gateway_does_not_call_itself(routes_file, tmp_path):
         "reason": f"egress-denied: 127.0.0.1 port {port} (own-address)",
     }
     await service.stop()
+
+
+async def test_what_is_not_verified_is_told_of(gateway):
+    assert gateway.service.status()["routes"]["unverified"] == ["open", "quiet", "slow"]

@@ -1,0 +1,231 @@
+"""A signature over a template of the request: what most senders do, and where they differ is data."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from gateway.core.model import Micros
+from gateway.core.schemes.algorithms import Algorithm, Hmac
+from gateway.core.schemes.certificates import CertificateRule
+from gateway.core.schemes.encodings import Encoding, decode, encode
+from gateway.core.schemes.template import Facts, Template, listed
+from gateway.core.schemes.timestamp import Timestamp, read_moment, write_moment
+from gateway.core.secret import Key
+from gateway.core.verifying import MOST_CANDIDATES, Inbound, Verdict, valid_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Where signatures stand in a request, and how they are written."""
+
+    headers: tuple[bytes, ...]
+    encoding: Encoding = "hex"
+    prefix: bytes = b""
+    style: Literal["plain", "list", "pairs"] = "plain"
+    """One value; a list of `version kv value`; or pairs `key kv value`."""
+    separator: bytes = b","
+    equals: bytes = b"="
+    label: bytes = b""
+    """The version, or the key, under which this scheme's signatures stand."""
+
+    def labelled(self, raw: Sequence[bytes]) -> list[bytes]:
+        """The texts of the signatures to try: those of this scheme's version, without its prefix."""
+        if self.style == "plain":
+            texts = list(raw)
+        else:
+            pairs = [pair for value in raw for pair in self.pairs(value)]
+            texts = [value for key, value in pairs if key == self.label]
+        if self.prefix:
+            texts = [text[len(self.prefix) :] for text in texts if text.startswith(self.prefix)]
+        return texts[:MOST_CANDIDATES]
+
+    def pairs(self, value: bytes) -> list[tuple[bytes, bytes]]:
+        """The readable entries of a list or of pairs."""
+        entries = (entry.strip().partition(self.equals) for entry in value.split(self.separator))
+        return [(key, text) for key, found, text in entries if found]
+
+    def write(self, proof: bytes, stamp: tuple[bytes, str] | None) -> str:
+        """The header's value for *proof*; *stamp* is the pair with the timestamp, if it has one."""
+        text = self.prefix.decode() + encode(proof, self.encoding)
+        equals, label = self.equals.decode(), self.label.decode()
+        if self.style == "plain":
+            return text
+        signed = f"{label}{equals}{text}"
+        if stamp is None:
+            return signed
+        return f"{stamp[0].decode()}{equals}{stamp[1]}{self.separator.decode()}{signed}"
+
+
+@dataclass(frozen=True, slots=True)
+class BodyHashInQuery:
+    """A hash of the body in the URL: what then protects the body is that the URL is signed."""
+
+    parameter: str
+    hash: str = "sha256"
+
+    def holds(self, request: Inbound) -> bool:
+        """Whether the query has the body's hash, once, in hex."""
+        given = parse_qs(request.query.decode("latin-1")).get(self.parameter, [])
+        wanted = hashlib.new(self.hash, request.body).hexdigest()
+        return len(given) == 1 and hmac.compare_digest(given[0].lower().encode(), wanted.encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureVerifier:
+    """Signatures, a timestamp and an id in headers; the signed content is a template."""
+
+    keys: tuple[Key, ...]
+    signature: Signature
+    signed: Template = field(default_factory=lambda: Template("{body}"))
+    algorithm: Algorithm = field(default_factory=Hmac)
+    timestamp: Timestamp | None = None
+    id_header: bytes | None = None
+    require: Mapping[bytes, bytes] = field(default_factory=dict)
+    """Headers that must have exactly these values."""
+    public_url: str = ""
+    """The URL that the sender was given, without a query: never what its Host header says."""
+    any_port: bool = False
+    """Whether the sender may have signed that URL with its default port spelled out, or without."""
+    body_hash: BodyHashInQuery | None = None
+    certificate: tuple[bytes, CertificateRule] | None = None
+    """The header that names the key's certificate, and which are believed; without `keys` it counts."""
+    _single: frozenset[bytes] = field(init=False, repr=False, compare=False)
+    """Headers that may not be repeated."""
+    _urls: tuple[bytes, ...] = field(init=False, repr=False, compare=False)
+    _lists: bytes | None = field(init=False, repr=False, compare=False)
+    """The header that lists the signed ones."""
+
+    def __post_init__(self) -> None:
+        names = [*self.signature.headers, self.id_header, self.signed.lists_headers]
+        if self.timestamp is not None:
+            names.append(self.timestamp.header)
+        single = frozenset(name for name in names if name is not None)
+        object.__setattr__(self, "_single", single)
+        urls = url_forms(self.public_url) if self.any_port else (self.public_url,)
+        object.__setattr__(self, "_urls", tuple(url.encode() for url in urls))
+        object.__setattr__(self, "_lists", self.signed.lists_headers)
+
+    def verify(self, request: Inbound) -> Verdict:
+        """Whether one of the request's signatures is right under one of the keys still valid."""
+        headers, repeated = request.headers, request.repeated
+        if repeated and not self._single.isdisjoint(repeated):
+            return Verdict("duplicate_header")
+        if self.require and (outcome := self._judge_required(headers)) != "ok":
+            return Verdict(outcome)
+        request_id = b""
+        if self.id_header is not None:
+            request_id = headers.get(self.id_header, b"")
+            if not request_id and "{id}" in self.signed.placeholders:
+                return Verdict("missing_header")
+        raw = [headers[name] for name in self.signature.headers if name in headers]
+        if not raw:
+            return Verdict("missing_header")
+        if self._lists is not None and not self._lists_enough(request, self._lists):
+            return Verdict("malformed_header")
+        texts = self.signature.labelled(raw)
+        if not texts:
+            return Verdict("unsupported_version")
+        timestamp, outcome = self._read_timestamp(request, raw)
+        if outcome != "ok":
+            return Verdict(outcome)
+        encoding = self.signature.encoding
+        candidates = [proof for text in texts if (proof := decode(text, encoding))]
+        if not candidates:
+            return Verdict("malformed_signature")
+        contents = self._contents(request, request_id, timestamp)
+        keys, wants = self._keys_for(request)
+        if not self.algorithm.proven(candidates, contents, keys):
+            return Verdict("bad_signature", wants=wants)
+        if self.body_hash is not None and not self.body_hash.holds(request):
+            return Verdict("bad_signature")
+        return Verdict("ok", request_id.decode("latin-1") or None)
+
+    def sign(
+        self, body: bytes, now: Micros, *, method: str, request_id: str, target: bytes = b""
+    ) -> dict[str, str]:
+        """The headers with which the sender would send *body*, signed with the first key.
+
+        Raises CannotSign where that is a public one.
+        """
+        headers: dict[str, str] = {n.decode(): v.decode("latin-1") for n, v in self.require.items()}
+        if self.id_header is not None:
+            headers[self.id_header.decode()] = request_id
+        shape, written = self.timestamp, ""
+        if shape is not None:
+            written = write_moment(now, shape.format)
+            if shape.header is not None:
+                headers[shape.header.decode()] = written
+        if self._lists is not None:
+            headers[self._lists.decode()] = ",".join(sorted([*headers, self._lists.decode()]))
+        raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+        request = Inbound(method, raw, frozenset(), body, now, target)
+        content, *_ = self._contents(request, request_id.encode("latin-1"), written.encode())
+        proof = self.algorithm.sign(content, self.keys[0].material)
+        stamp = (shape.pair, written) if shape is not None and shape.pair is not None else None
+        headers[self.signature.headers[0].decode()] = self.signature.write(proof, stamp)
+        return headers
+
+    def _judge_required(self, headers: Mapping[bytes, bytes]) -> str:
+        for name, value in self.require.items():
+            if headers.get(name) != value:
+                return "missing_header" if name not in headers else "unsupported_version"
+        return "ok"
+
+    def _keys_for(self, request: Inbound) -> tuple[list[bytes], str | None]:
+        """The keys to try, and the certificate that is wanted first."""
+        if self.certificate is None or self.keys:
+            return [key.material for key in valid_keys(self.keys, request)], None
+        header, rule = self.certificate
+        found = rule.find(request.headers.get(header, b"").decode("latin-1"), request)
+        return [] if found.key is None else [found.key], found.wants
+
+    def _lists_enough(self, request: Inbound, name: bytes) -> bool:
+        """Whether the list of signed headers has itself and the timestamp's in it."""
+        names = listed(request, name)
+        wanted = {name, self.timestamp.header if self.timestamp is not None else None} - {None}
+        return wanted <= set(names) and not request.repeated & set(names)
+
+    def _read_timestamp(self, request: Inbound, raw: Sequence[bytes]) -> tuple[bytes, str]:
+        """The timestamp's text as received, and whether it is readable and near enough."""
+        shape = self.timestamp
+        if shape is None:
+            return b"", "ok"
+        if shape.pair is not None:
+            pairs = self.signature.pairs(raw[0])
+            values = [value for key, value in pairs if key == shape.pair]
+            if len(values) != 1:
+                return b"", "malformed_header" if values else "malformed_timestamp"
+            text = values[0]
+        else:
+            text = request.headers.get(shape.header or b"", b"")
+            if not text:
+                return b"", "missing_header"
+        moment = read_moment(text, shape.format)
+        if moment is None:
+            return text, "malformed_timestamp"
+        return text, shape.window.judge(moment, request.received_at)
+
+    def _contents(self, request: Inbound, request_id: bytes, timestamp: bytes) -> list[bytes]:
+        """What may have been signed: one content for each form that the URL may have had."""
+        query = request.query
+        return [
+            self.signed.fill(
+                request, Facts(request_id, timestamp, url + b"?" + query if query else url)
+            )
+            for url in self._urls
+        ]
+
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+def url_forms(url: str) -> tuple[str, ...]:
+    """A URL as it is, with its scheme's default port spelled out, and without a port."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    forms = [parts.netloc, f"{host}:{port}", host]
+    return tuple(dict.fromkeys(urlunsplit(parts._replace(netloc=form)) for form in forms))

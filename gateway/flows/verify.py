@@ -1,0 +1,46 @@
+"""Who sent this? What a scheme cannot tell from the request alone, the sender's own service is asked."""
+
+from gateway.core.errors import ConfirmationFailed, VerificationFailed
+from gateway.core.model import SECOND, Accepted, Call, Micros
+from gateway.core.routing import Source
+from gateway.core.verifying import Inbound, Verdict
+from gateway.flows.certificates import Certificates
+from gateway.ports import Clock, Sender
+from gateway.telemetry import Telemetry
+
+CONFIRM_TIMEOUT: Micros = 10 * SECOND
+
+
+class Verify:
+    """Proves requests, and confirms the subscriptions that some of them announce."""
+
+    def __init__(self, sender: Sender, clock: Clock, telemetry: Telemetry) -> None:
+        self._sender = sender
+        self._telemetry = telemetry
+        self._certificates = Certificates(sender, clock)
+
+    async def prove(self, source: Source, request: Inbound) -> Verdict:
+        """The verdict on a request that is proven. Raises VerificationFailed, CertificateUnavailable."""
+        verdict = source.verifier.verify(request)
+        if verdict.wants is not None:
+            request.certificates = {verdict.wants: await self._certificates.get(verdict.wants)}
+            verdict = source.verifier.verify(request)
+        if not verdict.ok:
+            raise VerificationFailed(verdict.outcome)
+        return verdict
+
+    async def confirm(self, source: Source, request: Inbound) -> bool:
+        """Confirm the subscription that a proven request announces; False: it announces none.
+
+        Raises ConfirmationFailed: the sender is to announce it again.
+        """
+        url = source.confirmation(request.body) if source.confirmation is not None else None
+        if url is None:
+            return False
+        call = Call(method="GET", url=url, headers={}, body=b"", timeout=CONFIRM_TIMEOUT)
+        outcome = await self._sender.send(call)
+        if not isinstance(outcome, Accepted):
+            reason = getattr(outcome, "reason", "") or "the answer was not 2xx"
+            raise ConfirmationFailed(f"the subscription could not be confirmed: {reason}")
+        self._telemetry.emit("source.confirmed", source=source.name)
+        return True

@@ -1,0 +1,68 @@
+"""Published signatures, and ones derived from them, of every sender that has a preset."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gateway.config.verifiers import presets
+from gateway.core.errors import ConfigError
+from gateway.testing import verify
+
+DATA = Path(__file__).parents[2] / "data"
+VECTORS = [json.loads(line) for line in (DATA / "signature_vectors.jsonl").read_text().splitlines()]
+SENDERS = yaml.safe_load((DATA / "presets.yaml").read_text())
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["id"])
+def test_published_vectors_verify_as_published(vector):
+    secret, request = vector["secret"], vector.get("request", {})
+    described = {"preset": vector["scheme"]}
+    if "params" in request:
+        described["params"] = request["params"]
+    outcome = verify(
+        described,
+        secrets=secret if isinstance(secret, list) else [secret],
+        headers=vector["headers"],
+        body=base64.b64decode(vector["body_b64"]),
+        now=vector["now"],
+        method=request.get("method", "POST"),
+        url=request.get("url", ""),
+    )
+    assert (outcome == "ok") is vector["valid"]
+    if "reject" in vector:
+        assert outcome == vector["reject"]
+
+
+def test_the_vectors_are_many_and_of_both_kinds():
+    assert len(VECTORS) > 100
+    assert {v["valid"] for v in VECTORS} == {True, False}
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_every_known_sender_has_its_preset(name):
+    published, own = SENDERS[name], presets()[name]
+    for key in ("scheme", "hash", "signature", "signed", "require", "header", "algs"):
+        assert own.get(key) == published.get(key), key
+    for key in ("header", "pair_key", "format"):
+        assert own.get("timestamp", {}).get(key) == published.get("timestamp", {}).get(key), key
+
+
+@pytest.mark.parametrize("name", ["contentful", "cloudinary", "frontify", "bynder", "alertmanager"])
+def test_so_do_the_systems_around_images(name):
+    assert name in presets()
+
+
+def test_a_header_that_comes_twice_in_other_case_is_repeated():
+    outcome = verify(
+        {"preset": "github"}, secrets=["k"], headers={"X-Hub-Signature-256": "a", "x-hub-signature-256": "b"},
+        body=b"", now=0,
+    )  # fmt: skip
+    assert outcome == "duplicate_header"
+
+
+def test_a_faulty_description_is_told_as_such():
+    with pytest.raises(ConfigError, match="stripe"):
+        verify({"preset": "strype"}, secrets=["k"], headers={}, body=b"", now=0)
