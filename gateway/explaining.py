@@ -374,12 +374,14 @@ def _request(routes: Routes, delivery: Delivery, mode: str, now: Micros) -> dict
             "url": endpoint.url,
         }
     call = request_of(endpoint, delivery, now)
-    hidden = {"webhook-signature", *endpoint.headers}
+    headers = {n: HIDDEN if n in endpoint.confidential else v for n, v in call.headers.items()}
+    if endpoint.oauth2 is not None:
+        headers["authorization"] = HIDDEN  # the token, once it has been fetched
     return {
         **whose,
         "method": call.method,
         "url": call.url,
-        "headers": {n: HIDDEN if n in hidden else v for n, v in call.headers.items()},
+        "headers": headers,
         "body": call.body.decode("utf-8", "replace"),
     }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from gateway.config.evidence import Evidence
 from gateway.config.examples import Examples, read_examples
@@ -24,6 +25,8 @@ class Checked:
     handlers: Handlers
     made_secrets: list[str]
     """The names of the development secrets that it uses."""
+    beside: frozenset[Path] = frozenset()
+    """The files that it refers to for secrets and certificates, whether they are there or not."""
     examples: Examples = field(default_factory=Examples)
     """The tests beside the routes. What is wrong with them is no problem of the routes."""
 
@@ -76,4 +79,8 @@ def check(
         loaded.problems += lint(loaded, evidence)
     told = (problem for problem in loaded.problems if not allowed(problem, loaded))
     loaded.problems = loaded.files.in_order(told)
-    return Checked(loaded, handlers, sorted(secrets.made), examples)
+    # What is there and no file is read once: a pipe, say, by which a shell hands a secret over.
+    beside = frozenset(
+        path.absolute() for path in secrets.files if path.is_file() or not path.exists()
+    )
+    return Checked(loaded, handlers, sorted(secrets.made), beside, examples)

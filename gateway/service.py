@@ -8,6 +8,7 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import secrets
 import socket
 import sys
@@ -31,6 +32,7 @@ from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest
 from gateway.flows.lanes import Lanes
 from gateway.flows.operate import Operate
+from gateway.flows.publish import Publish
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
 from gateway.flows.refusals import Refusals
@@ -56,6 +58,9 @@ is what each step of the writer thread would wait for a busy event loop."""
 COLLECT_AFTER = (25_000, 20, 20)
 """Python's cycle collector looks after so many new objects, not after 700: what an event allocates
 lives until its commit and holds no cycles, and looking at it again and again cost a sixth of the work."""
+
+ENOUGH_FILES = 65_536
+"""So many file descriptors are asked for, where a process may have more than it has at first."""
 
 MANY_ROUTES = 20_000
 """So many take several seconds to load, and a reload of them is reported on."""
@@ -88,6 +93,7 @@ class Service:
         self.admin_url = ""
         self._check_routes = check_routes
         self._including = checked.loaded.files.patterns
+        self._beside = checked.beside
         self._rejected: list[Problem] = []
         """What keeps the files as they are now from being in force."""
         self._texts = checked.loaded.files.named_texts()
@@ -166,6 +172,7 @@ class Service:
             refusals=self._refusals,
             first_serial=secrets.randbits(48),
         )
+        self._publish = Publish(self.routes, clock)
         self._operate = Operate(
             store=store,
             look_up=store,
@@ -182,13 +189,14 @@ class Service:
         self._watcher = Watcher(self._routes_files, self._handler_packages, self.reload)
         handshakes = Handshakes(self._keep_secret, telemetry)
         admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
-        self._public = PublicApp(self._ingest, handshakes, admit, self._ready)
+        self._public = PublicApp(self._ingest, handshakes, admit, self._publish, ready=self._ready)
 
     # -- life --------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Take over what an earlier run left, listen, and deliver."""
         sys.setswitchinterval(SWITCH_SECONDS)
+        _take_files()
         gc.freeze()
         gc.set_threshold(*COLLECT_AFTER)
         sockets: list[socket.socket] = []
@@ -320,6 +328,7 @@ class Service:
         async with self._reloading:
             checked = await asyncio.to_thread(self._check_routes)
             self._including = checked.loaded.files.patterns
+            self._beside = checked.beside
             self._rejected = checked.loaded.errors
             if checked.routes is None:
                 self.telemetry.emit(
@@ -343,6 +352,7 @@ class Service:
         self._lanes.configure(routes.endpoints)
         self._deliver.empty_closed_lanes()
         self._ingest.use(routes)
+        self._publish.use(routes)
         gc.freeze()  # an index is large, and lives until the next
         await self._claim.refresh()  # what waited for an endpoint that is new, or back
         await self._operate.reopen_blocked()
@@ -350,10 +360,10 @@ class Service:
         self.telemetry.emit("routes.reloaded", fingerprint=routes.fingerprint)
 
     def _routes_files(self) -> list[Path]:
-        """The routes file and those that it includes, as far as they are there now."""
+        """The routes file, those that it includes, and those with its secrets, as they are now."""
         first = self.settings.routes.absolute()
         more = [file for base, pattern in self._including for file in included(base, pattern)]
-        return [first, *(file.absolute() for file in more)]
+        return [first, *(file.absolute() for file in more), *sorted(self._beside)]
 
     def _handler_packages(self) -> set[str]:
         """The top folders that the handlers in force come from."""
@@ -408,6 +418,14 @@ class Service:
 
     def _ready(self) -> bool:
         return self._started and not self._public.draining and "store" not in self._lanes.held_by
+
+
+def _take_files() -> None:
+    """Have as many file descriptors as may be: those who connect must not use up all that calls need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _log_progress(what: str, done: int, total: int) -> None:

@@ -10,8 +10,8 @@
 The gateway is the real one, on a database of its own; only its endpoints' URLs are the scripted
 server's, and its clock is moved by hand, so that a retry in two hours takes no time.
 
-`matches` and `Matcher` try patterns on decoded JSON, `verify` a sender's description on a request, and
-`may_dial` says which addresses are called: without a gateway.
+Without a gateway, `matches` and `Matcher` try patterns on decoded JSON, `verify` a sender's description
+on a request, and `may_dial` asks which addresses would be called.
 """
 
 import asyncio
@@ -110,14 +110,6 @@ def matches(
     return bool(Matcher({"match": pattern}, lists=lists).match(event))
 
 
-def may_dial(address: str, allow: Sequence[str] = ()) -> str:
-    """Why the gateway does not call *address*, whatever the port; empty where it does.
-
-    *allow* are the ranges that `--egress-allow` would name. Raises ValueError where one is none.
-    """
-    return classify(address, [allowed_network(each) for each in allow]).reason
-
-
 def verify(
     verify_config: Mapping[str, Json],
     *,
@@ -170,6 +162,14 @@ def _header_bytes(value: str) -> bytes:
         return value.encode("latin-1")
     except UnicodeEncodeError:
         return value.encode()
+
+
+def may_dial(address: str, allow: Sequence[str] = ()) -> str:
+    """Why the gateway does not call *address*, whatever the port; empty where it does.
+
+    *allow* are the ranges that `--egress-allow` would name. Raises ValueError where one is none.
+    """
+    return classify(address, [allowed_network(each) for each in allow]).reason
 
 
 def _as_decoded(value: Json) -> Json:

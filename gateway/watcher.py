@@ -1,4 +1,4 @@
-"""Sees that the routes file, one that it includes, or a handler beside it, has changed."""
+"""Sees that the routes file, one that it refers to, or a handler beside it, has changed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ class Watcher:
         changed: Callable[[], Awaitable[object]],
     ) -> None:
         self._routes = routes
-        """The routes file, then those that it includes now."""
+        """The routes file, then those that it includes and refers to now, secrets among them."""
         self._packages = packages
         self._changed = changed
         self._task: asyncio.Task[None] | None = None

@@ -16,6 +16,7 @@ from gateway.core.model import SECOND, Outcome
 from gateway.core.retry import EGRESS_DENIED, REQUEST_INVALID
 from gateway.core.state import State
 from gateway.core.verifying import OUTCOMES
+from gateway.flows.tokens import TOKEN_FAILED
 from gateway.loading import check
 from gateway.sender.aiohttp import _REASONS
 from gateway.store.sqlite.lease import BODY_CORRUPT
@@ -184,7 +185,7 @@ def reasons() -> set[str]:
             name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
             if name in {"Unreachable", "Raised"} and (text := text_of(node.args[0])):
                 told.add(text)
-    return told | {"http-NNN", "handler-raised"}
+    return told | {"http-NNN", "handler-raised", TOKEN_FAILED}
 
 
 ALL_CODES = sorted(error_codes() | literal_codes() | computed_codes())

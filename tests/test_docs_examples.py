@@ -2,7 +2,7 @@
 
 A yaml block that has a `version:` is a whole routes file. Another one names sections of one: before
 it comes `version: 1`, and after it, where it has `routes:` and lacks `endpoints:` or `sources:`, come
-those below that it names. The files of secrets that it refers to are made. A python block that begins
+those below that it names. The files of secrets and certificates that it refers to are made. A python block that begins
 with `# PATH` is the file at that path, beside the routes file. docs/examples has whole files.
 """
 
@@ -23,6 +23,7 @@ from gateway.config.document import read_document
 from gateway.config.expressions import Expressions
 from gateway.config.settings import Settings
 from gateway.config.shapes import json_schema
+from gateway.config.signatures import STANDARD, sign_presets
 from gateway.config.traps import trap_in
 from gateway.core.grammar import COMBINING, OPERATORS, compile_pattern
 from gateway.core.model import Event, EventId, Json
@@ -33,6 +34,7 @@ from gateway.flows.deliver import request_of
 from gateway.flows.reading import read
 from gateway.loading import Checked, check
 from gateway.testing import Gateway
+from tests.kit.authority import CertificateAuthority
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("docs/routes.md", "docs/handlers.md", "README.md")
@@ -47,6 +49,7 @@ ENDPOINTS = {
     name: f"  {name}: {{url: 'https://{name}.example.com/', sign: none}}\n"
     for name in ("cms", "workflow", "alerting")
 }
+FORMS = ("Preset", "Headers", "Signed", "Several secrets")
 SCHEMA = jsonschema.Draft202012Validator(json_schema())
 
 
@@ -144,8 +147,10 @@ def put(path: Path, text: str) -> None:
 def put_routes(folder: Path, text: str) -> Path:
     """Put a routes file into a folder, with all that it refers to."""
     example_files(folder)
+    CertificateAuthority(folder / "secrets").issue("client")
     for secret in re.findall(r"\{file: ([\w./-]+)", text):
-        put(folder / secret, KEY)
+        if not (folder / secret).exists():
+            put(folder / secret, KEY)
     put(folder / "routes.yaml", text)
     return folder / "routes.yaml"
 
@@ -165,6 +170,11 @@ def failing(checked: Checked) -> list[Result]:
     assert checked.routes is not None
     results = tried(checked.examples.found, checked.routes, NOW)
     return [result for result in results if not result.passed]
+
+
+def test_the_table_of_forms_to_sign_in_has_every_preset():
+    told = {code(row[0].partition(",")[0]) for row in rows_below(*FORMS)}
+    assert told == {STANDARD, *sign_presets()}
 
 
 @pytest.mark.parametrize("block", of_pages(PAGES, "yaml"))

@@ -18,9 +18,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (init, schema):
         app.command()(command)
-    keys = typer.Typer(help="Secrets to sign with.", no_args_is_help=True)
-    keys.command("new")(new_key)
-    app.add_typer(keys, name="keys")
 
 
 # -- init ----------------------------------------------------------------------------------------------
@@ -88,7 +85,7 @@ def _with_secret_files(text: str, folder: Path) -> tuple[str, list[str]]:
     return text.replace("./gateway/config/routes.schema.json", "./routes.schema.json"), made
 
 
-# -- schema, keys --------------------------------------------------------------------------------------
+# -- schema --------------------------------------------------------------------------------------
 
 
 def schema() -> None:
@@ -100,27 +97,3 @@ def _schema() -> bytes:
     from gateway.config.shapes import json_schema
 
     return orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-
-def new_key(
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Put it there, mode 600.")
-    ] = None,
-) -> None:
-    """Make a signing secret, whsec_…, of 32 random bytes."""
-    from gateway.config.private import write_private
-    from gateway.core.signing import format_key
-
-    key = format_key(entropy.token_bytes(32))
-    if out is None:
-        print(key)
-    elif out.exists():
-        print(f"gateway: {out} is there already: name another file", file=sys.stderr)
-        raise typer.Exit(FIX)
-    else:
-        write_private(out, f"{key}\n".encode())
-        console().print(
-            f"a new secret is in {out}: refer to it as {{file: {out}}} in a routes file of this folder,"
-            " or by its path from the folder of the file that names it",
-            markup=False,
-        )

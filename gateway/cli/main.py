@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from gateway.cli import check, configure, demo, explain, operate, plan, receive, send, serve
+from gateway.cli import check, configure, demo, explain, keys, operate, plan, receive, send, serve
 from gateway.cli.exits import DONE, FIX, INTERRUPTED, LATER, NO
 from gateway.core.errors import Conflict, GatewayError, NotFound, StoreUnavailable
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (serve, check, configure, explain, plan, send, receive, demo, operate):
+for commands in (serve, check, configure, keys, explain, plan, send, receive, demo, operate):
     commands.register(app)
 
 

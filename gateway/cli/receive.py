@@ -29,7 +29,7 @@ def listen(
     status: Annotated[int, typer.Option(help="What to answer.", min=200, max=599)] = 200,
     secret_file: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A file with a whsec_… secret to verify with."),
+        typer.Option(metavar="FILE", help="A file with a whsec_… or whsk_… secret to verify with."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -37,12 +37,13 @@ def listen(
 
     Knows the signing secrets of the endpoints in the routes file, where there is one.
     """
-    from gateway.core.secret import Key
-    from gateway.core.signing import parse_key
+    from gateway.core.signing import parse_signing_key
 
     try:
         address = host_and_port(at)
-        keys = [Key(parse_key(content_of(path).decode())) for path in secret_file or []]
+        keys: list[Any] = [
+            parse_signing_key(content_of(path).decode()) for path in secret_file or []
+        ]
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     keys += _endpoint_keys(routes, database)

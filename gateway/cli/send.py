@@ -213,9 +213,11 @@ async def _ping(settings: Any, endpoint: Any) -> tuple[Any, Any]:
     from gateway.core.verifying import Inbound, NoVerifier
     from gateway.flows.deliver import request_of
     from gateway.flows.reading import read
+    from gateway.flows.tokens import Tokens
     from gateway.sender.aiohttp import AiohttpSender
 
-    now = SystemClock().now()
+    clock = SystemClock()
+    now = clock.now()
     if endpoint.handler is None:
         body = orjson.dumps({"type": "gateway.ping", "data": {"endpoint": endpoint.name}})
         request = Inbound("POST", {}, frozenset(), body, now)
@@ -229,9 +231,10 @@ async def _ping(settings: Any, endpoint: Any) -> tuple[Any, Any]:
             headers=endpoint.headers,
             body=b"",
             timeout=endpoint.timeout,
+            tls=endpoint.tls,
         )
     sender = AiohttpSender(settings.egress, user_agent="rights-gateway-ping")
     try:
-        return await sender.send(call), call
+        return await Tokens(sender, clock).sender(endpoint).send(call), call
     finally:
         await sender.close()

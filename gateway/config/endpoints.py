@@ -12,13 +12,15 @@ from yarl import URL
 from gateway.config.expressions import Expressions
 from gateway.config.part import Part
 from gateway.config.shapes import AuthShape, EndpointShape, SignShape, UrlReference
+from gateway.config.signatures import build_signature
+from gateway.config.tls import build_tls
 from gateway.core.errors import ExpressionFailed
-from gateway.core.model import BodyForm, Json, basic_authorization
+from gateway.core.model import BodyForm, Json, Tls, basic_authorization
+from gateway.core.oauth2 import ClientCredentials
 from gateway.core.retry import RetryPolicy
 from gateway.core.routing import EndpointConfig, Render
-from gateway.core.secret import Key
 from gateway.core.sendable import UNFIT_FOR_URLS, split, url_fault
-from gateway.core.signing import parse_key
+from gateway.core.signing import HeaderForm, SigningKey
 
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 PRINTABLE = "".join(map(chr, range(0x7F)))
@@ -52,8 +54,12 @@ def build_endpoint(
             "add `sign: {secrets: [{env: NAME}]}`, or spell out `sign: none`",
             key=True,
         )
-    url = part.around.stand_in(name) or _url(shape, part.at("url"))
-    keys = _signing_keys(shape, part)
+    stand_in = part.around.stand_in(name)
+    url = stand_in or _url(shape, part.at("url"))
+    keys, signed_as = _signature(shape, part.at("sign"))
+    secure = bool(stand_in) or url is None or url.startswith("https:")
+    tls = _tls(shape, part.at("tls"), secure=secure)
+    oauth2 = _oauth2(shape, url or "", tls, part.at("auth", "oauth2"))
     headers = {} if shape.auth is None else _auth_headers(shape.auth, part.at("auth"))
     if shape.handler is not None:
         fault = part.around.find_handler(shape.handler, None)
@@ -66,7 +72,10 @@ def build_endpoint(
         name=name,
         url=url,
         keys=keys,
+        signed_as=signed_as,
         headers=headers,
+        oauth2=None if stand_in else oauth2,  # no authority is asked to let us in there
+        tls=tls,
         handler=shape.handler,
         secrets={
             key: part.at("secrets", key).secret(reference) or ""
@@ -82,14 +91,18 @@ def build_endpoint(
     )
 
 
-def _signing_keys(shape: EndpointShape, part: Part) -> tuple[Key, ...]:
-    match shape.sign:
-        case SignShape(secrets=secrets):
-            return part.at("sign", "secrets").keys(secrets, "signing-key", parse_key, "whsec_… key")
-        case "none":
-            return ()
-        case None:
-            return ()
+def _signature(
+    shape: EndpointShape, part: Part
+) -> tuple[tuple[SigningKey, ...], HeaderForm | None]:
+    return build_signature(shape.sign, part) if isinstance(shape.sign, SignShape) else ((), None)
+
+
+def _tls(shape: EndpointShape, part: Part, *, secure: bool) -> Tls | None:
+    if shape.tls is None:
+        return None
+    if not secure:
+        part.fault("tls-forms", "the endpoint's URL is not https", "write it as https://host/path")
+    return build_tls(shape.tls, part)
 
 
 def _auth_headers(shape: AuthShape, part: Part) -> Mapping[str, str]:
@@ -102,6 +115,28 @@ def _auth_headers(shape: AuthShape, part: Part) -> Mapping[str, str]:
         value = part.at("header", "value").secret(shape.header.value)
         return {shape.header.name.lower(): value or ""}
     return {}
+
+
+def _oauth2(
+    shape: EndpointShape, url: str, tls: Tls | None, part: Part
+) -> ClientCredentials | None:
+    if shape.auth is None or shape.auth.oauth2 is None:
+        return None
+    oauth2 = shape.auth.oauth2
+    at = _checked_url(oauth2.token_url, part.at("token_url"))
+    secret = part.at("client_secret").secret(oauth2.client_secret)
+    if at is None or secret is None:
+        return None
+    return ClientCredentials(
+        token_url=at,
+        client_id=oauth2.client_id,
+        client_secret=secret,
+        scope=oauth2.scope,
+        audience=oauth2.audience,
+        style=oauth2.style,
+        # What is said of TLS holds for the endpoint's host, and for no other.
+        tls=tls if urlsplit(at).netloc == urlsplit(url).netloc else None,
+    )
 
 
 # -- URLs ----------------------------------------------------------------------------------------------
@@ -122,6 +157,11 @@ def _url(shape: EndpointShape, part: Part) -> str | None:
         cure = f"write `url: {{env: {variable[1]}}}`" if variable else COMPUTED
         part.fault("url", "nothing is computed in a URL", cure)
         return None
+    return _checked_url(url, part)
+
+
+def _checked_url(url: str, part: Part) -> str | None:
+    """A URL in the form in which it is dialled; None where it cannot be called, which is noted."""
     url = _ascii(url)
     fault = url_fault(url)
     if fault:

@@ -40,6 +40,8 @@ class _Everything(Mapping[str, str]):
 class _MadeUp(SecretBook):
     """Has a secret for every reference; reads and writes nothing."""
 
+    at_hand = False
+
     def look_up(self, reference: SecretReference, base: Path, kind: Kind) -> str:  # noqa: ARG002
         return SOME_KEY if kind == "signing-key" else SOME_TEXT
 

@@ -1,8 +1,9 @@
 """A part of a routes file on its way to a core value: its place, and what is wrong with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
+from typing import TypeVar
 
 from gateway.config.document import Document, Path, Place
 from gateway.config.expressions import ExpressionInvalid, Expressions
@@ -10,9 +11,11 @@ from gateway.config.secrets import Kind, SecretBook, SecretMissing
 from gateway.config.shape import SecretReference
 from gateway.core.egress import EgressPolicy
 from gateway.core.errors import Problem
-from gateway.core.model import Json
+from gateway.core.model import Json, Micros
 from gateway.core.routing import Compute
 from gateway.core.secret import Key
+
+Decoded = TypeVar("Decoded")
 
 
 def _none(_endpoint: str) -> str:
@@ -84,21 +87,30 @@ class Part:
         form: str,
     ) -> tuple[Key, ...]:
         """The keys that a list of references leads to, decoded; what is wrong with one is noted."""
-        keys = []
+        found = self.decoded(references, kind, decode, form)
+        return tuple(Key(material, until) for material, until in found)
+
+    def decoded(
+        self,
+        references: Sequence[SecretReference],
+        kind: Kind,
+        decode: Callable[[str], Decoded],
+        form: str,
+    ) -> Iterator[tuple[Decoded, Micros | None]]:
+        """What each reference of a list leads to, decoded, with its `until`; what is wrong is noted."""
         for i, reference in enumerate(references):
             part = self.at(i)
             text = part.secret(reference, kind)
             if text is None:
                 continue
             try:
-                material = decode(text)
+                found = decode(text)
             except ValueError as error:
                 part.fault(
                     "secret-form", f"the secret is no {form}: {error}", f"replace it by a {form}"
                 )
                 continue
-            keys.append(Key(material, reference.until))
-        return tuple(keys)
+            yield found, reference.until
 
     def condition(self, source: str, expressions: Expressions) -> Compute | None:
         """A compiled `when`; None where it does not compile, which is noted."""

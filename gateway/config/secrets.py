@@ -8,7 +8,7 @@ import secrets as entropy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import orjson
 
@@ -34,6 +34,8 @@ class SecretMissing(Exception):  # becomes a Problem of the file it stands in
 class SecretBook:
     """Looks secrets up."""
 
+    at_hand: ClassVar[bool] = True
+    """Whether files that the routes refer to can be expected to be there."""
     environment: Mapping[str, str]
     development: Path | None = None
     """Where made-up secrets are kept; None: in production none is made up."""
@@ -41,6 +43,8 @@ class SecretBook:
     """Whether to write down there what is made up: not where a file is only checked."""
     made: list[str] = field(default_factory=list)
     """The names of the secrets that came out of that file."""
+    files: set[Path] = field(default_factory=set)
+    """The files that were looked into, whether they are there or not."""
 
     def look_up(self, reference: SecretReference, base: Path, kind: Kind) -> str:
         """The secret's text. Raises SecretMissing, whose message does not hold it."""
@@ -51,6 +55,7 @@ class SecretBook:
         return value or self._made_up(name, kind)
 
     def _from_file(self, path: Path, kind: Kind) -> str:
+        self.files.add(path)
         try:
             text = path.read_text(encoding="utf-8").strip()
         except FileNotFoundError:

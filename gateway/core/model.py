@@ -13,7 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 Json: TypeAlias = Any
 """A decoded JSON value; the one place where a type is left open."""
@@ -275,6 +278,17 @@ class Response:
         return json.loads(self.body)
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How TLS is spoken with an endpoint: who the gateway is there, and whom it believes.
+
+    Two are equal whose `fingerprint` is: that of the files they were read from.
+    """
+
+    fingerprint: str
+    context: "SSLContext" = field(repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One HTTP request on its way to an endpoint."""
@@ -285,6 +299,8 @@ class Call:
     body: bytes
     timeout: Micros
     """For the whole exchange, connecting included."""
+    tls: Tls | None = None
+    """None: as with any public server."""
 
 
 @dataclass(frozen=True, slots=True)

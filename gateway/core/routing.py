@@ -23,12 +23,15 @@ from gateway.core.model import (
     Json,
     Micros,
     Routed,
+    Tls,
     Withheld,
     kind_of,
 )
+from gateway.core.oauth2 import ClientCredentials
 from gateway.core.pattern import Pattern
 from gateway.core.retry import RetryPolicy
 from gateway.core.secret import Key
+from gateway.core.signing import HeaderForm, SigningKey, sign
 from gateway.core.verifying import Verifier
 
 Compute: TypeAlias = Callable[[Mapping[str, Json]], Json]
@@ -120,10 +123,16 @@ class EndpointConfig:
 
     name: str
     url: str
-    keys: tuple[Key, ...] = ()
+    keys: tuple[SigningKey, ...] = ()
     """Signing keys; none where `sign: none` was spelled out."""
+    signed_as: HeaderForm | None = None
+    """The form of another sender's signatures; None: Standard Webhooks. All keys are then `Key`."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Sent with every request: authentication."""
+    oauth2: ClientCredentials | None = None
+    """Authentication by a token, which is fetched with these."""
+    tls: Tls | None = None
+    """How TLS is spoken, where it is not as with any public server."""
     handler: str | None = None
     """`module:function`; None: the event itself is posted."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -136,6 +145,21 @@ class EndpointConfig:
     concurrency: int = 8
     groups: tuple[str, ...] = ()
     owner: str | None = None
+
+    def signature(self, webhook_id: str, now: Micros, body: bytes, method: str) -> dict[str, str]:
+        """The headers that prove *body*, and `webhook-id`; that alone where nothing is signed."""
+        if not self.keys:
+            return {"webhook-id": webhook_id}
+        if self.signed_as is None:
+            return sign(webhook_id, now, body, self.keys)
+        keys = [key for key in self.keys if isinstance(key, Key)]
+        return self.signed_as.sign(webhook_id, now, body, keys, method=method)
+
+    @property
+    def confidential(self) -> frozenset[str]:
+        """The names of headers whose values are not to be shown."""
+        signature = "webhook-signature" if self.signed_as is None else self.signed_as.header
+        return frozenset({signature, *self.headers})
 
 
 class OnError(StrEnum):

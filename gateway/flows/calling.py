@@ -27,7 +27,6 @@ from gateway.core.model import (
     Unreachable,
 )
 from gateway.core.routing import EndpointConfig
-from gateway.core.signing import sign
 from gateway.ports import Clock, Handler, Sender
 
 UNQUOTED = "/?:@!$&'()*+,;=~%-._"
@@ -87,10 +86,15 @@ class BoundEndpoint:
         sent["idempotency-key"] = call_id
         now, began = self._clock.now(), self._clock.monotonic()
         if self._endpoint.keys:
-            sent.update(sign(call_id, now, content, self._endpoint.keys))
+            sent.update(self._endpoint.signature(call_id, now, content, method))
         sent.update({name.lower(): value for name, value in (headers or {}).items()})
         call = Call(
-            method=method, url=url, headers=sent, body=content, timeout=self._endpoint.timeout
+            method=method,
+            url=url,
+            headers=sent,
+            body=content,
+            timeout=self._endpoint.timeout,
+            tls=self._endpoint.tls,
         )
         outcome = await self._sender.send(call)
         self.calls.append(call_record(call, outcome, self._clock.monotonic() - began))

@@ -28,10 +28,10 @@ from gateway.core.model import (
 )
 from gateway.core.retry import Park, decide
 from gateway.core.routing import EndpointConfig
-from gateway.core.signing import sign
 from gateway.flows.calling import BoundEndpoint, call_record, handle
 from gateway.flows.lanes import Lane, Lanes
 from gateway.flows.record import Recorder
+from gateway.flows.tokens import Tokens
 from gateway.ports import Clock, Handler, LeaseStore, Sender
 from gateway.telemetry import Telemetry
 
@@ -56,7 +56,7 @@ class Deliver:
         self._lanes = lanes
         self._leases = leases
         self._recorder = recorder
-        self._sender = sender
+        self._tokens = Tokens(sender, clock)
         self._handler = handler
         self._clock = clock
         self._telemetry = telemetry
@@ -106,6 +106,7 @@ class Deliver:
             await asyncio.wait(self._workers, timeout=grace / SECOND)
         self.abandon()
         await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._tokens.close()
         await self._recorder.flush()
         await asyncio.gather(*self._releases, return_exceptions=True)
 
@@ -190,18 +191,19 @@ class Deliver:
         """One attempt: what it learned, and the calls that a handler made."""
         if endpoint.keys and not any(key.valid(now) for key in endpoint.keys):
             return SECRETS_ENDED, []
+        sender = self._tokens.sender(endpoint)
         if delivery.form is BodyForm.CALL:
-            return await self._call(request_of(endpoint, delivery, now))
+            return await self._call(sender, request_of(endpoint, delivery, now))
         if endpoint.handler is None:
-            return await self._sender.send(request_of(endpoint, delivery, now)), []
-        bound = BoundEndpoint(endpoint, delivery, self._sender, self._clock)
+            return await sender.send(request_of(endpoint, delivery, now)), []
+        bound = BoundEndpoint(endpoint, delivery, sender, self._clock)
         handler = self._handler(endpoint.handler)
         return await handle(handler, delivery, bound, endpoint.timeout / SECOND), bound.calls
 
-    async def _call(self, call: Call) -> tuple[Outcome, list[CallRecord]]:
+    async def _call(self, sender: Sender, call: Call) -> tuple[Outcome, list[CallRecord]]:
         """One request that a route spelled out, and the record of what it was."""
         began = self._clock.monotonic()
-        outcome = await self._sender.send(call)
+        outcome = await sender.send(call)
         return outcome, [call_record(call, outcome, self._clock.monotonic() - began)]
 
     def _release(self, deliveries: list[Delivery]) -> None:
@@ -236,10 +238,15 @@ def request_of(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Cal
         "content-type": content_type,
         "ce-id": event.id,
         "ce-type": event.type,
-        **_identified(endpoint, delivery, body, now),
+        **endpoint.signature(delivery.id, now, body, "POST"),
     }
     return Call(
-        method="POST", url=endpoint.url, headers=headers, body=body, timeout=endpoint.timeout
+        method="POST",
+        url=endpoint.url,
+        headers=headers,
+        body=body,
+        timeout=endpoint.timeout,
+        tls=endpoint.tls,
     )
 
 
@@ -250,7 +257,7 @@ def _spelled_out(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> C
         **prepared.headers,
         **endpoint.headers,
         "idempotency-key": delivery.id,
-        **_identified(endpoint, delivery, prepared.body, now),
+        **endpoint.signature(delivery.id, now, prepared.body, prepared.method),
     }
     return Call(
         method=prepared.method,
@@ -258,16 +265,8 @@ def _spelled_out(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> C
         headers=headers,
         body=prepared.body,
         timeout=endpoint.timeout,
+        tls=endpoint.tls,
     )
-
-
-def _identified(
-    endpoint: EndpointConfig, delivery: Delivery, body: bytes, now: Micros
-) -> dict[str, str]:
-    """The delivery's id, with a signature where the endpoint wants one."""
-    if endpoint.keys:
-        return sign(delivery.id, now, body, endpoint.keys)
-    return {"webhook-id": delivery.id}
 
 
 def described(outcome: Outcome) -> Attempt:

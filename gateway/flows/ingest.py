@@ -53,7 +53,7 @@ class _InForce:
 class Ingest:
     """Takes requests in; the routes that it goes by can be swapped between two of them."""
 
-    def __init__(  # noqa: PLR0913  # the flow that joins the most
+    def __init__(  # noqa: PLR0913  # all that a request meets on its way
         self,
         *,
         routes: Routes,

@@ -7,6 +7,7 @@ one of several candidates. A resolver would not do: aiohttp does not call it for
 
 import asyncio
 import errno
+import re
 import socket
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -100,6 +101,8 @@ class AiohttpSender:
                 data=call.body,
                 allow_redirects=False,
                 timeout=_timeout(call.timeout),
+                # aiohttp keeps connections of different contexts apart.
+                ssl=True if call.tls is None else call.tls.context,
             ) as answer:
                 body = await _start_of_body(answer)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
@@ -197,5 +200,6 @@ def _unreachable(error: Exception) -> Unreachable:
         return Unreachable("connection-refused", str(error))
     for kind, reason in _REASONS:
         if isinstance(error, kind):
-            return Unreachable(reason, str(error) or reason)
+            # aiohttp tells of a TLS context where in memory it is.
+            return Unreachable(reason, re.sub(r" ssl:<[^>]*>", "", str(error)) or reason)
     return Unreachable("failed", f"{type(error).__name__}: {error}")

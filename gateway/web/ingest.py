@@ -27,6 +27,7 @@ from gateway.core.verifying import Inbound
 from gateway.flows.admit import Admit
 from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest, Received
+from gateway.flows.publish import Publish
 from gateway.flows.refusals import Head
 from gateway.web.errors import PROBLEM, Headers, answer
 
@@ -36,6 +37,11 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
+KEY_SET: Headers = [
+    (b"content-type", b"application/jwk-set+json"),
+    (b"cache-control", b"public, max-age=300"),
+]
+"""Five minutes: so long before it signs, a new key has to be published."""
 UNKNOWN = "(unknown)"
 """What stands for the name of a source that there is not, in logs and metrics."""
 NO_REPEATS: frozenset[bytes] = frozenset()
@@ -49,11 +55,18 @@ class PublicApp:
     """Receives webhooks; *ready* says whether the gateway can keep what it is given."""
 
     def __init__(
-        self, ingest: Ingest, handshakes: Handshakes, admit: Admit, ready: Callable[[], bool]
+        self,
+        ingest: Ingest,
+        handshakes: Handshakes,
+        admit: Admit,
+        publish: Publish,
+        *,
+        ready: Callable[[], bool],
     ) -> None:
         self._ingest = ingest
         self._handshakes = handshakes
         self._admit = admit
+        self._publish = publish
         self._ready = ready
         self.draining = False
 
@@ -89,6 +102,10 @@ class PublicApp:
                 [JSON],
                 b'{"status":"ok"}' if ready else b'{"status":"unavailable"}',
             )
+        if path == b"/.well-known/webhook-keys.json":
+            if scope["method"] not in ("GET", "HEAD"):
+                raise MethodNotAllowed("these are public keys", allow="GET, HEAD")
+            return 200, list(KEY_SET), self._publish.key_set()
         raise PathUnknown("there is nothing at this path", cure="post to /in/{source}")
 
     async def _receive(

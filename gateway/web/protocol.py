@@ -54,8 +54,12 @@ class Connection(HttpToolsProtocol):
         """Whether a request of it has begun."""
         self._upgrading = False
         self._unanswered = 0
+        self._size = 0
+        """Of what is being read now."""
         self._head_bytes = 0
-        self._header_bytes = 0
+        """At most so large is what has come of the head."""
+        self._trailers = 0
+        self._trailer_bytes = 0
         self._held = 0
         """Bytes of bodies that it counts for."""
         self._refusal: GatewayError | None = None
@@ -131,7 +135,10 @@ class Connection(HttpToolsProtocol):
             return
         self._now = self.loop.time()
         self._heard = True
+        self._size = len(data)
         was_in_head = self._in_head
+        if was_in_head:
+            self._head_bytes += self._size
         try:
             self._feed(data)
         except httptools.HttpParserCallbackError as error:
@@ -140,7 +147,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(_malformed("it is no HTTP/1.1"))
         else:
             if was_in_head and self._in_head:
-                self._grow_head(len(data))
+                self._check_head()
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -160,10 +167,9 @@ class Connection(HttpToolsProtocol):
         lines = b"".join(b"%b: %b\r\n" % header for header in kept)
         return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, lines)
 
-    def _grow_head(self, size: int) -> None:
-        """Count a part of a head: the parser tells of a header only when it is whole."""
+    def _check_head(self) -> None:
+        """The parser tells of a header only when it is whole: what is not may not grow for ever."""
         limits = self._door.limits
-        self._head_bytes += size
         if self._head_bytes > limits.header_bytes + limits.url_bytes:
             self._refuse(_too_large(limits.headers, limits.header_bytes))
 
@@ -174,7 +180,8 @@ class Connection(HttpToolsProtocol):
         if self._unanswered >= limits.pipelined:
             raise Overloaded("too many requests wait for answers on this connection", cure="wait")
         self._in_head = True
-        self._head_bytes = self._header_bytes = 0
+        self._head_bytes = self._size
+        self._trailers = self._trailer_bytes = 0
         self.deadline = NEVER if self.pipeline else self._now + limits.head_seconds
 
     def on_url(self, url: bytes) -> None:
@@ -186,15 +193,20 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer: that may not become a header (RFC 9110 §6.5.1), and is dropped."""
+        if not self._in_head:
+            self._trailers += 1
+            self._trailer_bytes += len(name) + len(value) + BESIDE_TEXT
+            self._check_size(self._trailers, self._trailer_bytes)
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def _check_size(self, count: int, size: int) -> None:
         limits = self._door.limits
-        self._header_bytes += len(name) + len(value) + BESIDE_TEXT
-        if self._header_bytes > limits.header_bytes or len(self.headers) >= limits.headers:
+        if count > limits.headers or size > limits.header_bytes:
             raise _too_large(limits.headers, limits.header_bytes)
-        if self._in_head:
-            name = name.lower()
-            if name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = True
-            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole: the application begins, or the request queues behind another."""
@@ -203,6 +215,11 @@ class Connection(HttpToolsProtocol):
                 raise _malformed("it is for a proxy")
             self._upgrading = True
             return
+        limits = self._door.limits
+        if len(self.headers) > limits.headers or self._head_bytes > limits.header_bytes:
+            # What was read may hold more than this head, or the URL.
+            size = sum(len(name) + len(value) + BESIDE_TEXT for name, value in self.headers)
+            self._check_size(len(self.headers), size)
         self._check_host()
         super().on_headers_complete()
         self._served = True

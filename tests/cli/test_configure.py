@@ -91,11 +91,3 @@ def test_an_absent_file_says_what_to_do(run):
 
 def test_schema_is_json(run):
     assert json.loads(run("schema").output)["title"] == "routes.yaml, version 1"
-
-
-def test_keys_new_makes_a_key_that_can_be_used(run, tmp_path):
-    assert len(parse_key(run("keys", "new").output)) == 32
-    result = run("keys", "new", "--out", "secrets/cms")
-    assert "{file: secrets/cms}" in result.output
-    assert stat.S_IMODE((tmp_path / "secrets" / "cms").stat().st_mode) == 0o600
-    assert run("keys", "new", "--out", "secrets/cms").exit_code == 2

@@ -436,6 +436,21 @@ def test_a_call_to_an_endpoint_with_a_handler_is_sent_without_it(load):
     assert request["url"] == "https://reviews.example.com/x"
 
 
+def test_a_token_and_signatures_of_other_forms_are_told_and_not_shown(write):
+    cms = "    sign: {secrets: [{env: CMS_SECRET}]}\n    auth: {bearer: {env: CMS_TOKEN}}\n"
+    other = (
+        "    sign: {preset: github, secrets: [{env: CMS_SECRET}]}\n    auth: {oauth2: "
+        '{token_url: "https://login.example.com/", client_id: x, client_secret: {env: CMS_TOKEN}}}\n'
+    )
+    file = write("{name: a, match: {}, to: [cms]}")
+    file.write_text(file.read_text().replace(cms, other))
+    settings = Settings(routes=file, database=file.parent / "gateway.db")
+    (request,) = explanation(check(settings, SECRETS, keep=False).routes)["requests"]
+    assert request["headers"]["x-hub-signature-256"] == "(hidden)"
+    assert request["headers"]["authorization"] == "(hidden)"
+    assert "webhook-signature" not in request["headers"]
+
+
 def test_no_secret_is_shown(load):
     told = explanation(
         load(

@@ -306,6 +306,10 @@ async def test_events_are_taken_while_routes_are_loaded(gateway, routes_file, mo
     await reload
 
 
+async def test_what_is_not_verified_is_told_of(gateway):
+    assert gateway.service.status()["routes"]["unverified"] == ["open", "quiet", "slow"]
+
+
 async def test_a_gateway_does_not_call_itself(routes_file, tmp_path):
     with listen(ANYWHERE, "test") as free:
         port = free.getsockname()[1]
@@ -327,7 +331,3 @@ async def test_a_gateway_does_not_call_itself(routes_file, tmp_path):
         "reason": f"egress-denied: 127.0.0.1 port {port} (own-address)",
     }
     await service.stop()
-
-
-async def test_what_is_not_verified_is_told_of(gateway):
-    assert gateway.service.status()["routes"]["unverified"] == ["open", "quiet", "slow"]
