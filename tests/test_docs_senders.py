@@ -5,6 +5,7 @@ That they are accepted is tested with the other examples, in test_docs_examples.
 
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 
 import orjson
 import pytest
@@ -12,10 +13,12 @@ import yaml
 
 from gateway.config.handshakes import handshake_presets
 from gateway.config.verifiers import presets
+from gateway.core.errors import CannotSign
 from gateway.core.model import Json
 from gateway.core.routing import Source
+from gateway.testing import Gateway
 from tests.test_docs import ROOT, anchors, rows
-from tests.test_docs_examples import accepted, blocks, posted, put_routes
+from tests.test_docs_examples import GIVEN, accepted, blocks, posted, put_routes
 
 PAGE = ROOT / "docs/senders.md"
 ROWS = rows(PAGE, "Sender")
@@ -414,3 +417,60 @@ def test_the_end_of_a_subscription_is_no_event(known):
     body = {"Type": "UnsubscribeConfirmation", "Message": "You have chosen to deactivate …"}
     for name in ("sns", "bynder"):
         assert posted(known[name], orjson.dumps(body)) == []
+
+
+# -- how they sign -------------------------------------------------------------------------------------
+
+SHOWN = {"alerts", "events", "intranet", "okta", "old-gitlab"}
+"""Sources whose secret is shown as it is: what is sent with it is not signed."""
+ONLY_THEY_SIGN = {
+    "bynder",
+    "discord",
+    "discord-interactions",
+    "partner",
+    "register",
+    "sendgrid",
+    "sns",
+}
+BY_URL = {"event-grid", "event-grid-cloudevents", "events-by-url", "graph"}
+NOT_TRIED = {"paypal", "twilio-form"}
+"""PayPal's key is only fetched; Twilio's forms are verified, but not read."""
+
+
+async def test_what_a_sender_signs_is_taken_and_not_once_it_is_changed(tmp_path, monkeypatch):
+    for name, key in GIVEN.items():
+        monkeypatch.setenv(name, key)
+    sources = sources_in(PAGE.read_text(encoding="utf-8"))
+    file = put_routes(tmp_path, yaml.safe_dump({"version": 1, "sources": sources}))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/asana").write_text("brought by the handshake")
+    wrong: dict[str, object] = {}
+    unsigned = set()
+    async with Gateway(file) as gateway:
+        for name in sources.keys() - NOT_TRIED:
+            headers, content, _ = SENT.get(name, ({}, {"type": "asset.updated"}, []))
+            body = orjson.dumps(content)
+            target = f"/in/{name}"
+            if name == "twilio":
+                target += f"?bodySHA256={sha256(body).hexdigest()}"
+            source = gateway.service.routes.sources[name]
+            try:
+                signed = source.verifier.sign(
+                    body,
+                    gateway.clock.now(),
+                    method="POST",
+                    request_id="msg_1",
+                    target=target.encode(),
+                )
+            except CannotSign:
+                unsigned.add(name)
+                continue
+            sent = {"content-type": "application/json", **headers, **signed}
+            path = target.removeprefix("/in/")
+            taken = await gateway.post(path, body, sent)
+            changed = await gateway.post(path, body + b" ", sent)
+            expected = (source.ack, source.ack if name in SHOWN else 401)
+            if (taken["status"], changed["status"]) != expected or "inb_" in str(taken):
+                wrong[name] = taken, changed
+    assert wrong == {}
+    assert unsigned == ONLY_THEY_SIGN | BY_URL
