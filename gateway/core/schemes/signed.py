@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+from gateway.core.errors import CannotSign
 from gateway.core.model import Micros
 from gateway.core.schemes.algorithms import Algorithm, Hmac
 from gateway.core.schemes.certificates import CertificateRule
@@ -150,6 +151,8 @@ class SignatureVerifier:
 
         Raises CannotSign where that is a public one.
         """
+        if not self.keys:
+            raise CannotSign  # its key is fetched
         headers: dict[str, str] = {n.decode(): v.decode("latin-1") for n, v in self.require.items()}
         if self.id_header is not None:
             headers[self.id_header.decode()] = request_id

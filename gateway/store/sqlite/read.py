@@ -287,8 +287,8 @@ def _shown_entry(row: dict[str, Json], vault: Vault) -> dict[str, Json]:
     body = vault.open(data_key, f"inbox.body:{row['id']}", row.pop("body"))
     headers, size = row.pop("headers"), row.pop("body_bytes")
     if refused:
-        row |= {"headers": _opened_headers(row["id"], headers, data_key, vault)}
-        row |= {"sha256": digest.hex()} if digest else {}
+        row["headers"] = _opened_headers(row["id"], headers, data_key, vault)
+        row["sha256"] = (vault.open(data_key, f"inbox.sha256:{row['id']}", digest) or b"").hex()
     else:
         row = {name: row[name] for name in row if name not in {"outcome", "peer", "method"}}
     return {

@@ -24,12 +24,12 @@ def keep_refusals(
 
 
 def _row(refusal: Refusal, vault: Vault) -> tuple[Any, ...]:
-    body = refusal.body
-    digest: bytes | None = refusal.sha256
+    body, digest = refusal.body, refusal.sha256
     written = orjson.dumps(refusal.headers)
     headers = written.decode()
     if vault.current is not None:
-        body, digest = vault.seal(f"inbox.body:{refusal.id}", body), None
+        body = vault.seal(f"inbox.body:{refusal.id}", body)
+        digest = vault.seal(f"inbox.sha256:{refusal.id}", digest)
         headers = b64encode(vault.seal(f"inbox.headers:{refusal.id}", written)).decode("ascii")
     return (
         refusal.id,
