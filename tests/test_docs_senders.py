@@ -462,7 +462,7 @@ async def test_what_a_sender_signs_is_taken_and_not_once_it_is_changed(tmp_path,
         monkeypatch.setenv(name, key)
     sources = sources_in(PAGE.read_text(encoding="utf-8"))
     file = put_routes(tmp_path, yaml.safe_dump({"version": 1, "sources": sources}))
-    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets").mkdir(exist_ok=True)
     (tmp_path / "secrets/asana").write_text("brought by the handshake")
     wrong: dict[str, object] = {}
     unsigned = set()
