@@ -1,7 +1,5 @@
 """`sign` of an endpoint: which keys sign what is sent there, and in which form."""
 
-import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -10,20 +8,24 @@ from importlib.resources import files
 from gateway.config.document import read_document
 from gateway.config.faults import nearest
 from gateway.config.part import Part
+from gateway.config.secret_forms import shared_secret
 from gateway.config.secrets import Kind
-from gateway.config.shapes import SentTimestampShape, SignShape
-from gateway.core.model import Json
-from gateway.core.signing import (
-    PLACEHOLDERS,
-    SECRET_PREFIX,
-    HeaderForm,
-    SigningKey,
-    parse_key,
-    parse_signing_key,
-    pieces_of,
+from gateway.config.shapes import SentTimestampShape, SignedHeaderShape, SignShape
+from gateway.config.verifiers import (
+    check_body_is_signed,
+    check_timestamp_is_signed,
+    label_of,
 )
+from gateway.core.model import Json
+from gateway.core.schemes.algorithms import Hmac
+from gateway.core.schemes.signed import Signature
+from gateway.core.schemes.template import Template, TemplateInvalid
+from gateway.core.schemes.timestamp import Timestamp
+from gateway.core.signing import HeaderForm, SigningKey, parse_signing_key
 
 STANDARD = "standard-webhooks"
+PLACEHOLDERS = frozenset({"{body}", "{timestamp}", "{id}", "{method}", "{body_sha256_hex}"})
+"""What is known of a request that goes out."""
 TAKEN = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "authorization", "content-type",
      "user-agent", "webhook-id", "idempotency-key", "ce-id", "ce-type"}
@@ -68,74 +70,67 @@ def build_signature(
 
 def secret_form(shape: SignShape) -> tuple[Kind, Callable[[str], bytes], str]:
     """How a secret of a form spelled out is written: its kind, how to decode it, and its name."""
-    if shape.secret_encoding == "base64" and shape.secret_prefix == SECRET_PREFIX:
-        return "signing-key", parse_key, "whsec_… key"
-
-    def decode(text: str) -> bytes:
-        text = text.removeprefix(shape.secret_prefix)
-        match shape.secret_encoding:
-            case "utf8":
-                return text.encode()
-            case "hex":
-                return bytes.fromhex(text)
-            case "base64":
-                try:
-                    return base64.b64decode(text, validate=True)
-                except binascii.Error:
-                    raise ValueError("it is not base64") from None
-
-    return "text", decode, f"{shape.secret_encoding} secret"
+    return shared_secret(shape.secret_encoding, shape.secret_prefix)
 
 
 def _header_form(shape: SignShape, part: Part) -> HeaderForm | None:
-    signature, timestamp = shape.signature, shape.timestamp or SentTimestampShape()
+    signature, timestamp = shape.signature, shape.timestamp
     assert signature is not None  # noqa: S101  # the caller saw to it
-    label = {"list": signature.version, "pairs": signature.key, "plain": ""}[signature.style]
-    if label is None:
-        wanted = "version" if signature.style == "list" else "key"
-        what = f"style {signature.style} needs a {wanted}"
-        part.at("signature").fault("missing-key", what, f"add `{wanted}: v1`")
-        return None
-    if shape.timestamp is not None and (
-        (timestamp.header is None) == (timestamp.pair_key is None)
-        or (timestamp.pair_key is not None and signature.style != "pairs")
-    ):
+    label = label_of(signature, part.at("signature"))
+    if timestamp is not None and not _one_place(timestamp, signature):
         cure = "write `header: NAME`; or, with style pairs, `pair_key: t`"
         part.at("timestamp").fault("timestamp-place", "it names no one place", cure)
     for place, named in {"signature": signature, "timestamp": timestamp, "id": shape.id}.items():
         if named is not None and named.header is not None and named.header.lower() in TAKEN:
             what = f"the gateway writes something else into {named.header}"
             part.at(place, "header").fault("sign-header", what, "name a header of its own")
-    signed = pieces_of(shape.signed)
-    _check_signed(shape, signed, part.at("signed"))
+    signed = _template(shape, part.at("signed"))
+    if label is None or signed is None:
+        return None
     return HeaderForm(
-        header=signature.header.lower(),
+        signature=Signature(
+            headers=(_header(signature.header),),
+            encoding=signature.encoding,
+            prefix=signature.prefix.encode(),
+            style=signature.style,
+            separator=signature.sep.encode(),
+            equals=signature.kv.encode(),
+            label=label.encode(),
+        ),
         signed=signed,
-        hash=shape.hash,
-        encoding=signature.encoding,
-        prefix=signature.prefix,
-        style=signature.style,
-        separator=signature.sep,
-        equals=signature.kv,
-        label=label,
-        timestamp_header=None if timestamp.header is None else timestamp.header.lower(),
-        timestamp_pair=timestamp.pair_key,
-        timestamp_format=timestamp.format,
-        id_header=None if shape.id is None else shape.id.header.lower(),
+        algorithm=Hmac(shape.hash),
+        timestamp=None
+        if timestamp is None
+        else Timestamp(
+            header=None if timestamp.header is None else _header(timestamp.header),
+            pair=None if timestamp.pair_key is None else timestamp.pair_key.encode(),
+            format=timestamp.format,
+        ),
+        id_header=None if shape.id is None else _header(shape.id.header),
     )
 
 
-def _check_signed(shape: SignShape, pieces: tuple[str, ...], part: Part) -> None:
-    """What is signed must be known, and must cover the body and a timestamp that is sent."""
-    for piece in pieces:
-        if piece.startswith("{") and piece.endswith("}") and piece not in PLACEHOLDERS:
-            cure = f"use {', '.join(PLACEHOLDERS)}"
-            part.fault("signed-placeholder", f"{piece} stands for nothing", cure)
-    if not {"{body}", "{body_sha256_hex}"} & set(pieces):
-        part.fault("signed-body", "the body is not signed", "add {body}: else anyone can change it")
-    if shape.timestamp is not None and "{timestamp}" not in pieces:
-        cure = "add {timestamp}, or drop `timestamp:`"
-        part.fault("signed-timestamp", "the timestamp is not signed", cure)
-    if shape.timestamp is None and "{timestamp}" in pieces:
-        cure = "add `timestamp: {header: NAME}`"
-        part.fault("signed-timestamp", "no timestamp is sent", cure)
+def _header(name: str) -> bytes:
+    return name.lower().encode()
+
+
+def _one_place(timestamp: SentTimestampShape, signature: SignedHeaderShape) -> bool:
+    if timestamp.pair_key is not None and signature.style != "pairs":
+        return False
+    return (timestamp.header is None) != (timestamp.pair_key is None)
+
+
+def _template(shape: SignShape, part: Part) -> Template | None:
+    """What is signed: it must be known, and must cover the body and a timestamp that is sent."""
+    try:
+        signed = Template(shape.signed)
+        unknown = sorted(signed.placeholders - PLACEHOLDERS)
+    except TemplateInvalid as error:
+        unknown = [str(error)]
+    if unknown:
+        cure = f"use {', '.join(sorted(PLACEHOLDERS))}"
+        part.fault("signed-placeholder", f"{unknown[0]} stands for nothing", cure)
+        return None
+    check_body_is_signed(signed, part)
+    check_timestamp_is_signed(signed, part, stamped=shape.timestamp is not None)
+    return signed

@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from gateway.config.document import Document, read_document
 from gateway.config.faults import nearest
 from gateway.config.part import Part, Surroundings
+from gateway.config.secret_forms import decoded_secret, shared_secret
 from gateway.config.secrets import Kind, SecretBook
 from gateway.config.shape import SecretReference
+from gateway.config.shapes import SignedHeaderShape
 from gateway.config.verify_shapes import (
     SCHEMES,
     AddressAllow,
@@ -59,7 +61,6 @@ from gateway.core.schemes.sns import SnsVerifier
 from gateway.core.schemes.template import PLACEHOLDERS, Template, TemplateInvalid
 from gateway.core.schemes.timestamp import Timestamp, Window
 from gateway.core.secret import Key
-from gateway.core.signing import SECRET_PREFIX, parse_key
 from gateway.core.verifying import AllOf, NoVerifier, Verifier
 
 Described = (
@@ -310,27 +311,8 @@ def _keys(shape: SignedVerify, references: list[SecretReference], part: Part) ->
         return part.keys(
             references, "given", lambda text: _public(text, shape, wanted), f"{wanted} public key"
         )
-    if shape.secret_encoding == "base64" and shape.secret_prefix == SECRET_PREFIX:
-        return part.keys(references, "signing-key", parse_key, "whsec_… key")
-    encoding = shape.secret_encoding or "utf8"
-    return part.keys(
-        references,
-        "text",
-        lambda text: _shared(text.removeprefix(shape.secret_prefix), encoding),
-        f"{encoding} secret",
-    )
-
-
-def _shared(text: str, encoding: str) -> bytes:
-    """A shared secret's bytes. Raises ValueError, without the secret in its message."""
-    if encoding == "utf8":
-        return text.encode()
-    if encoding not in ("base64", "base64url", "hex"):
-        raise ValueError("that is an encoding of public keys")
-    material = decode(text.encode(), cast("Encoding", encoding))
-    if not material:
-        raise ValueError(f"it is not {encoding}")
-    return material
+    kind, decoded, form = shared_secret(shape.secret_encoding or "utf8", shape.secret_prefix)
+    return part.keys(references, kind, decoded, form)
 
 
 def _public(text: str, shape: SignedVerify, wanted: str) -> bytes:
@@ -354,7 +336,7 @@ def _pinned(text: str) -> tuple[str, bytes]:
     if not separator or name not in httpsig.ALGORITHMS:
         raise ValueError("it names none")
     if name == "hmac-sha256":
-        return name, _shared(key.strip(), "base64")
+        return name, decoded_secret(key.strip(), "base64")
     encoded = decode(key.strip().encode(), "base64")
     return name, _of_kind(parse_public_key(key, encoded), KEY_KINDS[name])
 
@@ -397,7 +379,7 @@ def _jws(shape: JwsVerify, part: Part) -> Verifier | None:
 
     def material(text: str) -> bytes:
         if kind is None:
-            return _shared(text, shape.secret_encoding)
+            return decoded_secret(text, shape.secret_encoding)
         return _of_kind(parse_public_key(text, decode(text.encode(), "base64")), kind)
 
     form = f"{shape.secret_encoding} secret" if kind is None else f"{kind} public key"
@@ -442,10 +424,8 @@ def _signature(shape: SignatureShape, part: Part) -> Signature | None:
             "signature-header", "it names no one place", "write `header: NAME`, or `headers: […]`"
         )
         return None
-    label = {"list": shape.version, "pairs": shape.key, "plain": ""}[shape.style]
+    label = label_of(shape, part)
     if label is None:
-        wanted = "version" if shape.style == "list" else "key"
-        part.fault("missing-key", f"style {shape.style} needs a {wanted}", f"add `{wanted}: v1`")
         return None
     return Signature(
         headers=tuple(map(_header, headers)),
@@ -456,6 +436,15 @@ def _signature(shape: SignatureShape, part: Part) -> Signature | None:
         equals=shape.kv.encode(),
         label=label.encode(),
     )
+
+
+def label_of(shape: SignatureShape | SignedHeaderShape, part: Part) -> str | None:
+    """Under what the signatures stand; None where that is not said, which is noted."""
+    label = {"list": shape.version, "pairs": shape.key, "plain": ""}[shape.style]
+    if label is None:
+        wanted = "version" if shape.style == "list" else "key"
+        part.fault("missing-key", f"style {shape.style} needs a {wanted}", f"add `{wanted}: v1`")
+    return label
 
 
 def _timestamp(shape: TimestampShape | None, part: Part) -> Timestamp | None:
@@ -490,18 +479,27 @@ def _template(shape: SignedVerify, part: Part) -> Template | None:
             cure = f"add `params: {{{placeholder[7:-1]}: …}}`"
         part.fault("signed-placeholder", f"{placeholder} stands for nothing", cure)
         return None
-    names = signed.placeholders
-    if not signed.covers_body and shape.body_hash_query is None:
-        part.fault("signed-body", "the body is not signed", "add {body}: else anyone can change it")
-    listed = signed.lists_headers is not None
-    if shape.timestamp is not None and not listed and "{timestamp}" not in names:
-        part.fault(
-            "signed-timestamp",
-            "the timestamp is not signed",
-            "add {timestamp}, or drop `timestamp:`",
-        )
-    if "{timestamp}" in names and shape.timestamp is None:
-        part.fault("signed-timestamp", "no timestamp is read", "add `timestamp: {header: NAME}`")
-    if "{id}" in names and shape.id is None:
+    if shape.body_hash_query is None:
+        check_body_is_signed(signed, part)
+    if signed.lists_headers is None:
+        check_timestamp_is_signed(signed, part, stamped=shape.timestamp is not None)
+    if "{id}" in signed.placeholders and shape.id is None:
         part.fault("signed-id", "no id is read", "add `id: {header: NAME}`")
     return signed
+
+
+def check_body_is_signed(signed: Template, part: Part) -> None:
+    """Note it where anyone could change the body."""
+    if not signed.covers_body:
+        part.fault("signed-body", "the body is not signed", "add {body}: else anyone can change it")
+
+
+def check_timestamp_is_signed(signed: Template, part: Part, *, stamped: bool) -> None:
+    """Note it where a timestamp is not signed, or one is signed that there is not."""
+    named = "{timestamp}" in signed.placeholders
+    if stamped and not named:
+        cure = "add {timestamp}, or drop `timestamp:`"
+        part.fault("signed-timestamp", "the timestamp is not signed", cure)
+    if named and not stamped:
+        cure = "add `timestamp: {header: NAME}`"
+        part.fault("signed-timestamp", "there is no timestamp", cure)

@@ -12,17 +12,19 @@ says which headers, over what. `webhook-id` goes with it, unsigned, to tell repe
 
 import base64
 import binascii
-import hashlib
 import hmac
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from gateway.core.ed25519 import PRIVATE_PREFIX, PrivateKey, parse_seed
 from gateway.core.model import SECOND, Micros
+from gateway.core.schemes.algorithms import Hmac
+from gateway.core.schemes.signed import Signature
+from gateway.core.schemes.template import Facts, Template
+from gateway.core.schemes.timestamp import Timestamp, write_moment
 from gateway.core.secret import Key
+from gateway.core.verifying import Inbound
 
 SECRET_PREFIX = "whsec_"  # the public prefix, not a secret
 SHORTEST_KEY_BYTES, LONGEST_KEY_BYTES = 24, 64
@@ -49,35 +51,15 @@ def sign(webhook_id: str, now: Micros, body: bytes, keys: Sequence[SigningKey]) 
     }
 
 
-PLACEHOLDERS = ("{body}", "{timestamp}", "{id}", "{method}", "{body_sha256_hex}")
-"""What the signed content of a `HeaderForm` is made of, beside literal text."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderForm:
-    """How another sender's signatures are written: an HMAC over a template, and its headers.
+    """How another sender signs: the description by which its own requests would be verified."""
 
-    Header names are lower-case.
-    """
-
-    header: str
-    """Where the signature stands."""
-    signed: tuple[str, ...] = ("{body}",)
-    """The signed content, in pieces: literal text and PLACEHOLDERS."""
-    hash: str = "sha256"
-    encoding: Literal["hex", "base64"] = "hex"
-    prefix: str = ""
-    style: Literal["plain", "list", "pairs"] = "plain"
-    """One value; a list of `version equals value`; or pairs `key equals value`."""
-    separator: str = ","
-    equals: str = "="
-    label: str = ""
-    """The version, or the key, under which the signatures stand."""
-    timestamp_header: str | None = None
-    timestamp_pair: str | None = None
-    """The key of the pair that holds the timestamp in the signature's header, instead of a header."""
-    timestamp_format: Literal["unix", "unix_ms", "rfc3339"] = "unix"
-    id_header: str | None = None
+    signature: Signature
+    signed: Template = field(default_factory=lambda: Template("{body}"))
+    algorithm: Hmac = field(default_factory=Hmac)
+    timestamp: Timestamp | None = None
+    id_header: bytes | None = None
     """A header that has the delivery's id, beside `webhook-id`."""
 
     def sign(
@@ -87,63 +69,26 @@ class HeaderForm:
 
         Every key still valid signs where the header can hold several signatures; else the first does.
         """
-        timestamp = self._timestamp(now)
-        content = self._content(webhook_id, timestamp, body, method)
-        valid = [key for key in keys if key.valid(now)]
-        signing = valid[:1] if self.style == "plain" else valid
-        macs = [hmac.digest(key.material, content, self.hash) for key in signing]
-        headers = {"webhook-id": webhook_id, self.header: self._signature(macs, timestamp)}
-        if self.timestamp_header is not None:
-            headers[self.timestamp_header] = timestamp
+        shape = self.timestamp
+        written = "" if shape is None else write_moment(now, shape.format)
+        facts = Facts(webhook_id.encode(), written.encode())
+        content = self.signed.fill(Inbound(method, {}, frozenset(), body, now), facts)
+        proofs = [self.algorithm.sign(content, key.material) for key in keys if key.valid(now)]
+        headers = {"webhook-id": webhook_id}
+        stamp = None
+        if shape is not None and shape.pair is not None:
+            stamp = (shape.pair, written)
+        elif shape is not None and shape.header is not None:
+            headers[shape.header.decode()] = written
+        headers[self.header] = self.signature.write(proofs, stamp)
         if self.id_header is not None:
-            headers[self.id_header] = webhook_id
+            headers[self.id_header.decode()] = webhook_id
         return headers
 
-    def _timestamp(self, now: Micros) -> str:
-        match self.timestamp_format:
-            case "unix":
-                return str(now // SECOND)
-            case "unix_ms":
-                return str(now // 1000)
-            case _:
-                moment = datetime.fromtimestamp(now // SECOND, tz=UTC)
-                return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    def _content(self, webhook_id: str, timestamp: str, body: bytes, method: str) -> bytes:
-        pieces = []
-        for piece in self.signed:
-            match piece:
-                case "{body}":
-                    pieces.append(body)
-                case "{timestamp}":
-                    pieces.append(timestamp.encode())
-                case "{id}":
-                    pieces.append(webhook_id.encode())
-                case "{method}":
-                    pieces.append(method.encode())
-                case "{body_sha256_hex}":
-                    pieces.append(hashlib.sha256(body).hexdigest().encode())
-                case literal:
-                    pieces.append(literal.encode())
-        return b"".join(pieces)
-
-    def _signature(self, macs: Sequence[bytes], timestamp: str) -> str:
-        texts = [
-            self.prefix
-            + (mac.hex() if self.encoding == "hex" else base64.b64encode(mac).decode("ascii"))
-            for mac in macs
-        ]
-        if self.style == "plain":
-            return "".join(texts)
-        entries = [f"{self.label}{self.equals}{text}" for text in texts]
-        if self.timestamp_pair is not None:
-            entries.insert(0, f"{self.timestamp_pair}{self.equals}{timestamp}")
-        return self.separator.join(entries)
-
-
-def pieces_of(template: str) -> tuple[str, ...]:
-    """A template of signed content in pieces: literal text, and what looks like a placeholder."""
-    return tuple(piece for piece in re.split(r"(\{[^{}]*\})", template) if piece)
+    @property
+    def header(self) -> str:
+        """The header that holds the signatures, in lower case."""
+        return self.signature.headers[0].decode()
 
 
 def parse_signing_key(text: str) -> SigningKey:

@@ -6,6 +6,7 @@ import pytest
 from gateway.core.ed25519 import PrivateKey
 from gateway.core.model import SECOND
 from gateway.core.routing import EndpointConfig
+from gateway.core.schemes.signed import Signature
 from gateway.core.secret import Key
 from gateway.core.signing import HeaderForm, sign
 from gateway.receiver import Arrived, Receiver, keys_of
@@ -58,7 +59,7 @@ async def test_a_timestamp_that_is_none_is_wrong(verdict):
 
 
 def test_secrets_of_other_forms_are_no_keys_of_standard_webhooks():
-    form = HeaderForm(header="x-signature")
+    form = HeaderForm(signature=Signature((b"x-signature",)))
     plain = EndpointConfig(name="a", url="https://a/", keys=(PAIR, HMAC))
     other = EndpointConfig(name="b", url="https://b/", keys=(Key(b"text"),), signed_as=form)
     assert keys_of([plain, other]) == [PAIR, HMAC]

@@ -48,16 +48,19 @@ class Signature:
         entries = (entry.strip().partition(self.equals) for entry in value.split(self.separator))
         return [(key, text) for key, found, text in entries if found]
 
-    def write(self, proof: bytes, stamp: tuple[bytes, str] | None) -> str:
-        """The header's value for *proof*; *stamp* is the pair with the timestamp, if it has one."""
-        text = self.prefix.decode() + encode(proof, self.encoding)
-        equals, label = self.equals.decode(), self.label.decode()
+    def write(self, proofs: Sequence[bytes], stamp: tuple[bytes, str] | None) -> str:
+        """The header's value for *proofs*; *stamp* is the pair with the timestamp, if it has one.
+
+        A plain header has room for the first alone.
+        """
+        texts = [self.prefix.decode() + encode(proof, self.encoding) for proof in proofs]
         if self.style == "plain":
-            return text
-        signed = f"{label}{equals}{text}"
-        if stamp is None:
-            return signed
-        return f"{stamp[0].decode()}{equals}{stamp[1]}{self.separator.decode()}{signed}"
+            return "".join(texts[:1])
+        equals, label = self.equals.decode(), self.label.decode()
+        entries = [f"{label}{equals}{text}" for text in texts]
+        if stamp is not None:
+            entries.insert(0, f"{stamp[0].decode()}{equals}{stamp[1]}")
+        return self.separator.decode().join(entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,7 @@ class SignatureVerifier:
         content, *_ = self._contents(request, request_id.encode("latin-1"), written.encode())
         proof = self.algorithm.sign(content, self.keys[0].material)
         stamp = (shape.pair, written) if shape is not None and shape.pair is not None else None
-        headers[self.signature.headers[0].decode()] = self.signature.write(proof, stamp)
+        headers[self.signature.headers[0].decode()] = self.signature.write([proof], stamp)
         return headers
 
     def _judge_required(self, headers: Mapping[bytes, bytes]) -> str:
