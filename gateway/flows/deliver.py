@@ -187,7 +187,10 @@ class Deliver:
         attempt.started_at = started_at
         attempt.duration = self._clock.monotonic() - began
         attempt.calls = calls
-        self._redaction.clean(attempt, endpoint.sent_secrets())
+        sent = endpoint.sent_secrets()
+        if endpoint.oauth2 is not None:
+            sent += self._tokens.sent_to(endpoint)
+        self._redaction.clean(attempt, sent)
         self._recorder.record(delivery, attempt, decision)
 
     async def _make(

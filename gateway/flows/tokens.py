@@ -10,6 +10,7 @@ TOKEN_FAILED, and is made again by the schedule.
 """
 
 import asyncio
+from collections import deque
 from dataclasses import replace
 
 from gateway.core.model import SECOND, Call, Micros, Outcome, Refused, Unreachable
@@ -42,6 +43,11 @@ class Tokens:
             )
         return kept
 
+    def sent_to(self, endpoint: EndpointConfig) -> list[str]:
+        """The latest tokens that *endpoint* got: what an answer of its could give away."""
+        kept = self._kept.get(endpoint.name)
+        return [] if kept is None else list(kept.sent)
+
     async def close(self) -> None:
         """Break off what is being fetched."""
         for task in self._fetching:
@@ -69,6 +75,8 @@ class _Kept:
         self._fetched_at: Micros = 0
         self._taken = False
         """Whether the endpoint has taken the token at least once."""
+        self.sent: deque[str] = deque(maxlen=2)
+        """This token, and the one before: an answer may come late."""
 
     async def send(self, call: Call) -> Outcome:
         """What came of *call*, with a token; waiting for one counts towards the call's time."""
@@ -105,6 +113,7 @@ class _Kept:
             if isinstance(token, Token):
                 self._token, self._taken = token, False
                 self._fetched_at = self._clock.monotonic()
+                self.sent.append(token.value)
             return token
         finally:
             self._fetching = None

@@ -28,7 +28,7 @@ SECURITY_HEADERS = (
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class Door:
+class AdminGuard:
     """An ASGI application before another: Host, origin, and the headers of every answer."""
 
     def __init__(self, app: Any, hosts: Iterable[str]) -> None:

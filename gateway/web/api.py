@@ -23,7 +23,7 @@ from gateway.core.model import SECOND, EventId, Json, parse_delivery_id
 from gateway.core.state import State
 from gateway.flows.operate import Operate
 from gateway.ports import LookUpStore
-from gateway.web.access import Door, authorised
+from gateway.web.access import AdminGuard, authorised
 from gateway.web.errors import answer
 
 Do: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
@@ -54,7 +54,7 @@ class Surroundings:
     """Names and addresses that the listener answers to, besides those of loopback."""
 
 
-def admin_app(around: Surroundings) -> Door:
+def admin_app(around: Surroundings) -> AdminGuard:
     """The ASGI application of the admin listener."""
     api = _Api(around)
     paths: list[tuple[Scope, str, str, Do]] = [
@@ -87,7 +87,7 @@ def admin_app(around: Surroundings) -> Door:
         ],
         exception_handlers={404: _not_found, 405: _not_allowed},
     )
-    return Door(app, around.hosts)
+    return AdminGuard(app, around.hosts)
 
 
 class _Api:

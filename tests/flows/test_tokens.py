@@ -37,6 +37,9 @@ class Authority:
     def __init__(self) -> None:
         self.asked = 0
         self.expires_in = 3600
+        self.prefix = "t"
+        self.echoes = False
+        """Whether the endpoint answers with what it was sent."""
         self.refusal: Outcome | None = None
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -46,13 +49,15 @@ class Authority:
     async def send(self, call: Call) -> Outcome:
         if call.url != TOKEN_URL:
             self.calls.append(call)
-            response = Response(status=self.statuses.popleft() if self.statuses else 200)
+            status = self.statuses.popleft() if self.statuses else 200
+            body = call.headers["authorization"].encode() if self.echoes else b""
+            response = Response(status=status, body=body)
             return Accepted(response) if response.ok else Refused(response)
         self.asked += 1
         number = self.asked
         await self.may_answer.wait()
         answer = {
-            "access_token": f"t{number}",
+            "access_token": f"{self.prefix}{number}",
             "token_type": "Bearer",
             "expires_in": self.expires_in,
         }
@@ -297,3 +302,12 @@ async def test_no_report_holds_a_secret_or_a_token(make_flows, authority):
     told = repr(flows.reports)
     assert SECRET not in told
     assert "Bearer" not in told
+
+
+async def test_a_token_that_an_endpoint_echoes_is_not_kept(make_flows, authority):
+    authority.prefix, authority.echoes = "access-token-", True
+    flows = make_flows(some_routes(({}, "cms"), cms=an_endpoint()), sender=authority)
+    await flows.store.append([an_arrival()])
+    await flows.claim.refresh()
+    (report,) = await flows.seen("attempt.recorded")
+    assert report["attempt"].excerpt == "Bearer <secret>"

@@ -11,7 +11,7 @@ from gateway.config.tokens import add_token
 from gateway.core.access import Scope
 from gateway.service import Service
 from gateway.testing import ScriptedServer
-from gateway.web.access import Door
+from gateway.web.access import AdminGuard
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -62,7 +62,7 @@ async def test_another_name_is_not_answered(call, host):
 
 @pytest.mark.parametrize("admin", ["0.0.0.0", "::"])
 def test_the_address_that_means_all_of_them_is_no_name_to_call_by(admin):
-    assert Door(None, [admin, "Gateway"])._hosts == {"gateway"}
+    assert AdminGuard(None, [admin, "Gateway"])._hosts == {"gateway"}
 
 
 async def test_no_name_or_two_are_not_answered(gateway):
