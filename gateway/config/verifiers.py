@@ -149,7 +149,7 @@ class VerifierBuilder:
         """The verifier that a shape describes, without keys."""
         signature = _signature(shape.signature, part.at("signature"))
         signed = _template(shape, part.at("signed"))
-        if {"{url}", "{path_query}"} & (signed.placeholders if signed else frozenset()):
+        if signed is not None and signed.speaks_of_url:
             self._check_public_url(part)
         if signature is None or signed is None:
             return None

@@ -216,6 +216,8 @@ class SignatureVerifier:
 
     def _contents(self, request: Inbound, request_id: bytes, timestamp: bytes) -> list[bytes]:
         """What may have been signed: one content for each form that the URL may have had."""
+        if not self.signed.speaks_of_url:
+            return [self.signed.fill(request, Facts(request_id, timestamp))]
         query = request.query
         return [
             self.signed.fill(

@@ -72,12 +72,13 @@ class Template:
     *params* are what the operator gives to the sender's description, such as PayPal's webhook id.
     """
 
-    __slots__ = ("_pieces", "placeholders", "text")
+    __slots__ = ("_pieces", "placeholders", "speaks_of_url", "text")
 
     def __init__(self, text: str, params: Mapping[str, str] | None = None) -> None:
         self.text = text
         parts = [part for part in re.split(r"(\{[^{}]*\})", text) if part]
         self.placeholders = frozenset(part for part in parts if part.startswith("{"))
+        self.speaks_of_url = not self.placeholders.isdisjoint({"{url}", "{path_query}"})
         self._pieces: tuple[Piece, ...] = tuple(_piece(part, params or {}) for part in parts)
 
     def fill(self, request: Inbound, facts: Facts) -> bytes:
