@@ -142,6 +142,8 @@ def _of_decision(decision: Decision) -> tuple[int, str]:
 
 LEVELS: dict[str, tuple[int, str]] = {
     "event.unreadable": (logging.WARNING, "a verified request is unreadable: see `gateway inbox`"),
+    "source.handshake": (logging.INFO, "a sender made sure that it is expected"),
+    "source.confirmed": (logging.INFO, "a subscription was confirmed"),
     "refusals.lost": (logging.DEBUG, "refused requests could not be kept"),
     "store.unavailable": (
         logging.ERROR,

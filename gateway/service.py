@@ -172,12 +172,13 @@ class Service:
         self._refusals = Refusals(
             store=store, clock=clock, telemetry=telemetry, first_serial=secrets.randbits(48)
         )
+        self._verify = Verify(self._sender, clock, telemetry)
         self._ingest = Ingest(
             routes=self.routes,
             store=store,
             lanes=lanes,
             deliver=self._deliver,
-            verify=Verify(self._sender, clock, telemetry),
+            verify=self._verify,
             clock=clock,
             telemetry=telemetry,
             refusals=self._refusals,
@@ -290,6 +291,7 @@ class Service:
             await loop.stop()
         await self._refusals.close()
         self._watchdog.stop()
+        await self._verify.close()
         await self._sender.close()
         await self._store.close()
 
@@ -322,12 +324,20 @@ class Service:
         """Put a secret that came by a handshake where the source looks for it, if it has none yet."""
         path = Path(source.secret_file or "")
         async with self._keeping:
-            present = await asyncio.to_thread(_text_of, path)
-            if present is not None or not secret:
-                return present == secret != ""
-            await asyncio.to_thread(write_private, path, f"{secret}\n".encode())
-        await self.reload()
-        return True
+            try:
+                if await asyncio.to_thread(path.exists):
+                    held = await asyncio.to_thread(path.read_text, encoding="utf-8")
+                    return held.strip() == secret != ""
+                if not secret.isascii() or not secret.isprintable() or not secret.strip():
+                    return False
+                await asyncio.to_thread(write_private, path, f"{secret}\n".encode())
+            except (OSError, UnicodeDecodeError):
+                return False
+            checked = await self.reload()
+            if checked.routes is None:  # the source cannot use it: it must not keep the file faulty
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+                await self.reload()
+        return checked.routes is not None
 
     # -- routes ------------------------------------------------------------------------------------
 
@@ -460,15 +470,3 @@ def _log_progress(what: str, done: int, total: int) -> None:
     """Say how far a reload of very many routes has come."""
     if total >= MANY_ROUTES and done % (total // 5) < 500:
         logging.getLogger("gateway").info(what, extra={"done": done, "total": total})
-
-
-def _text_of(path: Path) -> str | None:
-    """What a file of one line holds; None where it is not there."""
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
-
-
-def _absolute(path: Path | None) -> str | None:
-    return None if path is None else str(path.absolute())

@@ -139,8 +139,9 @@ def verify(
         raise ConfigError(problems)
     base, _, query = url.partition("?")
     verifier = VerifierBuilder(base or NOWHERE).build(shape.verify, part)
-    if verifier is None:
-        raise ConfigError(part.problems)
+    faults = [problem for problem in part.problems if problem.severity == "error"]
+    if verifier is None or faults:
+        raise ConfigError(faults)
     pairs = [(name.lower().encode(), _header_bytes(value)) for name, value in headers.items()]
     names = [name for name, _ in pairs]
     request = Inbound(

@@ -11,6 +11,7 @@ from yarl import URL
 
 from gateway.config.expressions import Expressions
 from gateway.config.part import Part
+from gateway.config.shape import SecretReference
 from gateway.config.shapes import AuthShape, EndpointShape, SignShape, UrlReference
 from gateway.config.signatures import build_signature
 from gateway.config.tls import build_tls
@@ -20,7 +21,7 @@ from gateway.core.oauth2 import ClientCredentials
 from gateway.core.retry import RetryPolicy
 from gateway.core.routing import EndpointConfig, Render
 from gateway.core.secret import Secret
-from gateway.core.sendable import UNFIT_FOR_URLS, split, url_fault
+from gateway.core.sendable import UNFIT_FOR_URLS, split, url_fault, value_fault
 from gateway.core.signing import HeaderForm, SigningKey
 
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
@@ -111,11 +112,19 @@ def _auth_headers(shape: AuthShape, part: Part) -> Mapping[str, str]:
         password = part.at("basic", "password").secret(shape.basic.password)
         return {"authorization": basic_authorization(shape.basic.user, password or "")}
     if shape.bearer is not None:
-        return {"authorization": f"Bearer {part.at('bearer').secret(shape.bearer)}"}
+        return {"authorization": f"Bearer {_value(shape.bearer, part.at('bearer'))}"}
     if shape.header is not None:
-        value = part.at("header", "value").secret(shape.header.value)
-        return {shape.header.name.lower(): value or ""}
+        return {shape.header.name.lower(): _value(shape.header.value, part.at("header", "value"))}
     return {}
+
+
+def _value(reference: SecretReference, part: Part) -> str:
+    """A secret that stands in a header as it is; one that cannot is noted."""
+    value = part.secret(reference) or ""
+    if fault := value_fault(value):
+        cure = "put the secret alone into its place, on one line"
+        part.fault("secret-form", f"the secret cannot stand in a header: it has {fault}", cure)
+    return value
 
 
 def _oauth2(

@@ -105,6 +105,8 @@ class Part:
                 continue
             try:
                 found = decode(text)
+                if not found:
+                    raise ValueError("it is empty")  # noqa: TRY301  # as what cannot be decoded
             except ValueError as error:
                 part.fault(
                     "secret-form", f"the secret is no {form}: {error}", f"replace it by a {form}"

@@ -56,7 +56,7 @@ from gateway.core.schemes.credentials import (
 from gateway.core.schemes.encodings import Encoding, decode
 from gateway.core.schemes.httpsig import MessageSignatureVerifier, PinnedKey
 from gateway.core.schemes.jws import DetachedJwsVerifier
-from gateway.core.schemes.signed import BodyHashInQuery, Signature, SignatureVerifier
+from gateway.core.schemes.signed import AS_CONFIGURED, BodyHashInQuery, Signature, SignatureVerifier
 from gateway.core.schemes.sns import SnsVerifier
 from gateway.core.schemes.template import PLACEHOLDERS, Template, TemplateInvalid
 from gateway.core.schemes.timestamp import Timestamp, Window
@@ -163,7 +163,7 @@ class VerifierBuilder:
             id_header=None if shape.id is None else _header(shape.id.header),
             require={_header(name): value.encode() for name, value in shape.require.items()},
             public_url=self.public_url,
-            any_port=len(shape.url_variants or ()) > 1,
+            url_forms=tuple(shape.url_variants or (AS_CONFIGURED,)),
             body_hash=None if hashed is None else BodyHashInQuery(hashed.param, hashed.hash),
             certificate=None if shape.certificate is None else _certificate(shape.certificate),
         )
@@ -479,7 +479,7 @@ def _template(shape: SignedVerify, part: Part) -> Template | None:
             cure = f"add `params: {{{placeholder[7:-1]}: …}}`"
         part.fault("signed-placeholder", f"{placeholder} stands for nothing", cure)
         return None
-    if shape.body_hash_query is None:
+    if shape.body_hash_query is None or not signed.speaks_of_url:
         check_body_is_signed(signed, part)
     if signed.lists_headers is None:
         check_timestamp_is_signed(signed, part, stamped=shape.timestamp is not None)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.config.quantities import Duration
@@ -10,6 +10,14 @@ from gateway.config.shape import HeaderName, Secrets, Shape
 from gateway.core.model import SECOND
 
 SecretEncoding = Literal["utf8", "base64", "base64url", "hex", "spki_base64", "pem"]
+
+
+def _does_nothing(key: str, why: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "does-nothing",
+        "{key} does nothing here: {why}",
+        {"key": f"`{key}`", "why": why, "cure": "remove one or the other"},
+    )
 
 
 class PresetVerify(Shape):
@@ -131,13 +139,22 @@ class SignedVerify(Shape):
     url_variants: list[Literal["as_configured", "with_default_port", "without_port"]] | None = (
         Field(None, examples=[["as_configured", "with_default_port", "without_port"]])
     )
-    """Forms of the URL that the sender may have signed; all three, or none: as configured."""
+    """Forms of the URL that the sender may have signed; default: as configured."""
     body_hash_query: BodyHashShape | None = Field(None, examples=[{"param": "bodySHA256"}])
     """Where the body is signed only by a hash of it in the URL."""
     certificate: CertificateShape | None = Field(
         None, examples=[{"header": "PAYPAL-CERT-URL", "hosts": ["api.paypal.com"]}]
     )
     """Where the request names the sender's key; not needed where `secrets` has it."""
+
+    @model_validator(mode="after")
+    def _hash_of_hashes(self) -> "SignedVerify":
+        if "hash" in self.model_fields_set and self.scheme not in ("hmac", "digest"):
+            raise _does_nothing(
+                "hash",
+                f"{self.scheme} is SHA-256" if "-" in self.scheme else f"{self.scheme} has its own",
+            )
+        return self
 
 
 class MessageSignatureVerify(Shape):
@@ -204,6 +221,12 @@ class TokenVerify(Shape):
     """The word before it; default: `Bearer ` in Authorization, else nothing."""
     query: str | None = Field(None, min_length=1, examples=["access_token"])
     """The query's parameter that holds it, instead of a header: a secret URL."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "TokenVerify":
+        if self.query is not None and self.model_fields_set & {"header", "prefix"}:
+            raise _does_nothing("header", "the token stands in the query")
+        return self
 
 
 class BasicVerify(Shape):

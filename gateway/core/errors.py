@@ -87,9 +87,13 @@ class ConfigError(GatewayError):
 
 
 class RequestRefused(GatewayError):
-    """The request cannot be accepted as it is; sending the same again changes nothing."""
+    """The request cannot be accepted as it is; sending the same again changes nothing.
+
+    `outcome` says exactly why it is not verified, where that is the reason: for logs and metrics.
+    """
 
     code = "refused"
+    outcome: str | None = None
     body: bytes = b""
     """What came with it, as far as it was read."""
 

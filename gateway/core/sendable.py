@@ -36,9 +36,15 @@ def request_fault(method: str, url: str, headers: Mapping[str, str]) -> str:
     # All at once, and by the quickest question that has no false yes: this is asked before each call.
     if not "".join(headers.values()).isprintable():
         for name, value in headers.items():
-            if _NO_FIELD_VALUE.search(value):
-                return f"the value of the header {name!r} has a line break or another control character"
+            if fault := value_fault(value):
+                return f"the value of the header {name!r} has {fault}"
     return _form_fault(method, tuple(headers))
+
+
+def value_fault(value: str) -> str:
+    """What a text has in it that no header's value may have; empty where it is fit."""
+    found = _NO_FIELD_VALUE.search(value)
+    return "a line break or another control character" if found else ""
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,7 @@ Rules that hold for every scheme:
 - The caller learns one of OUTCOMES; the sender only hears that verification failed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,10 @@ MOST_SECRETS = 8
 """What a source may have at once: with the candidates, it bounds what a forged request costs."""
 
 
+def _nowhere(_url: str) -> None:
+    """No certificate has been fetched."""
+
+
 @dataclass(slots=True)
 class Inbound:
     """A request as it came in. Header names are lower-case; values are the bytes received."""
@@ -57,8 +61,8 @@ class Inbound:
     """The address that it came from, as far as trusted proxies vouch for it."""
     proxied: bool = False
     """Whether a trusted proxy handed it on: what such a proxy says in headers can be believed."""
-    certificates: Mapping[str, bytes] | None = None
-    """By URL, the certificates (PEM) that have been fetched so far; empty bytes: there is none."""
+    certificate: Callable[[str], bytes | None] = _nowhere
+    """The certificate (PEM) that a URL leads to, where it has been fetched."""
 
     @property
     def query(self) -> bytes:

@@ -13,6 +13,8 @@ from gateway.core.verifying import Inbound
 from gateway.telemetry import Telemetry
 
 MOST_PARAMETERS = 100
+LONGEST_BODY = 16 * 1024
+"""Bytes of a body that is looked into before it is proven: challenges are shorter."""
 
 KeepSecret = Callable[[Source, str], Awaitable[bool]]
 """Keep a source's new secret, unless it has one already: whether it is the one that is kept now."""
@@ -30,9 +32,10 @@ class Handshakes:
 
         Raises VerificationFailed or HandshakeFailed.
         """
-        scope = _scope(request)
-        for handshake in source.handshakes:
-            if handshake.method == request.method and handshake.concerns(scope):
+        fitting = [each for each in source.handshakes if each.method == request.method]
+        scope = _scope(request) if fitting else Scope()
+        for handshake in fitting:
+            if handshake.concerns(scope):
                 verdict = handshake.verifier.verify(request)
                 if not verdict.ok:
                     raise VerificationFailed(verdict.outcome)
@@ -48,8 +51,8 @@ class Handshakes:
         secret = request.headers.get(handshake.keeps or b"", b"").decode("latin-1")
         if not await self._keep_secret(source, secret):
             raise HandshakeFailed(
-                "this source has its secret already",
-                cure="remove the file of its secret to let a new one in",
+                "this source has its secret already, or cannot use this one",
+                cure="to let a new one in, remove the file of its secret",
             )
 
 
@@ -57,7 +60,7 @@ def _scope(request: Inbound) -> Scope:
     return Scope(
         headers={n.decode("latin-1"): v.decode("latin-1") for n, v in request.headers.items()},
         query=_parameters(request),
-        body=_decoded(request.body),
+        body=_decoded(request.body) if len(request.body) <= LONGEST_BODY else None,
     )
 
 

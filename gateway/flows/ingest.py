@@ -6,11 +6,12 @@ from gateway.core.compression import inflate
 from gateway.core.errors import (
     BodyEmpty,
     BodyMalformed,
+    CertificateUnavailable,
+    ConfirmationFailed,
     ExpressionFailed,
     GatewayError,
     RateLimited,
     RequestRefused,
-    VerificationFailed,
 )
 from gateway.core.model import (
     SECOND,
@@ -181,7 +182,11 @@ class Ingest:
         """Report that a request to *source* was refused; with its *head*, it is kept to be looked at."""
         if head is not None and isinstance(error, RequestRefused):
             self._refusals.note(source, error, head)
-        fields = {"outcome": error.outcome} if isinstance(error, VerificationFailed) else {}
+        fields = {}
+        if isinstance(error, RequestRefused) and error.outcome is not None:
+            fields["outcome"] = error.outcome
+        if isinstance(error, (CertificateUnavailable, ConfirmationFailed)):
+            fields["detail"] = str(error)  # the sender is not told which
         self._telemetry.emit("event.refused", source=source, code=error.code, **fields)
 
     def _new_id(self) -> EventId:

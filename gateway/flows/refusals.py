@@ -16,7 +16,6 @@ from gateway.core.errors import (
     RequestRefused,
     StoreUnavailable,
     UnknownSource,
-    VerificationFailed,
 )
 from gateway.core.kept_headers import redacted
 from gateway.core.model import SECOND, Micros, Refusal, event_id
@@ -69,7 +68,7 @@ class Refusals:
             return
         self._serial += 1
         now = self._clock.now()
-        outcome = error.outcome if isinstance(error, VerificationFailed) else None
+        outcome = error.outcome
         types = (value for name, value in head.headers if name == b"content-type")
         self._waiting.append(
             Refusal(

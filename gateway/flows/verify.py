@@ -1,7 +1,7 @@
 """Who sent this? What a scheme cannot tell from the request alone, the sender's own service is asked."""
 
 from gateway.core.errors import ConfirmationFailed, VerificationFailed
-from gateway.core.model import SECOND, Accepted, Call, Micros
+from gateway.core.model import SECOND, Accepted, Call, Micros, Unreachable
 from gateway.core.routing import Source
 from gateway.core.verifying import Inbound, Verdict
 from gateway.flows.certificates import Certificates
@@ -21,13 +21,18 @@ class Verify:
 
     async def prove(self, source: Source, request: Inbound) -> Verdict:
         """The verdict on a request that is proven. Raises VerificationFailed, CertificateUnavailable."""
+        request.certificate = self._certificates.known
         verdict = source.verifier.verify(request)
         if verdict.wants is not None:
-            request.certificates = {verdict.wants: await self._certificates.get(verdict.wants)}
+            await self._certificates.get(source.name, verdict.wants)
             verdict = source.verifier.verify(request)
         if not verdict.ok:
             raise VerificationFailed(verdict.outcome)
         return verdict
+
+    async def close(self) -> None:
+        """Ask nobody anything any more."""
+        await self._certificates.close()
 
     async def confirm(self, source: Source, request: Inbound) -> bool:
         """Confirm the subscription that a proven request announces; False: it announces none.
@@ -40,7 +45,9 @@ class Verify:
         call = Call(method="GET", url=url, headers={}, body=b"", timeout=CONFIRM_TIMEOUT)
         outcome = await self._sender.send(call)
         if not isinstance(outcome, Accepted):
-            reason = getattr(outcome, "reason", "") or "the answer was not 2xx"
-            raise ConfirmationFailed(f"the subscription could not be confirmed: {reason}")
+            why = "the answer was not 2xx"
+            if isinstance(outcome, Unreachable):
+                why = f"{outcome.reason} {outcome.detail}".strip()
+            raise ConfirmationFailed(f"the subscription could not be confirmed: {why}")
         self._telemetry.emit("source.confirmed", source=source.name)
         return True

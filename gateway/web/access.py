@@ -16,6 +16,7 @@ from starlette.requests import Request
 from gateway.core.access import Access, Caller, Scope
 from gateway.core.errors import CrossOrigin, Misdirected, ScopeMissing, Unauthorised
 from gateway.web.errors import answer
+from gateway.web.hosts import name_in
 
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -62,7 +63,7 @@ class AdminGuard:
             await self._app(scope, receive, send_safely)
 
     def _check_host(self, scope: Any, host: str | None) -> None:
-        name = None if host is None else _name(host)
+        name = None if host is None else name_in(host)
         own = scope.get("server") or ("",)
         if name is None or not (name in self._hosts or name == own[0] or is_loopback(name)):
             raise Misdirected(
@@ -95,18 +96,6 @@ def _host(scope: Any) -> str | None:
     """The one Host that the request names; None where it names none or several."""
     found = _headers(scope, b"host")
     return found[0].lower() if len(found) == 1 else None
-
-
-def _name(host: str) -> str | None:
-    """A Host without its port; None where it is none."""
-    if host.startswith("["):
-        name, closed, port = host[1:].partition("]")
-        port = port.removeprefix(":") if port.startswith(":") or not port else "x"
-        if not closed:
-            return None
-    else:
-        name, _, port = host.partition(":")
-    return name if name and (not port or port.isdigit()) else None
 
 
 def _check_origin(scope: Any, host: str | None) -> None:

@@ -62,7 +62,6 @@ STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
     (RequestTooSlow, 408, "Request too slow"),
     (HeadersTooLarge, 431, "Headers too large"),
     (UrlTooLong, 414, "URL too long"),
-    (Misdirected, 421, "Misdirected"),
     (ParameterInvalid, 400, "Parameter invalid"),
     (NotFound, 404, "Not found"),
     (Conflict, 409, "Conflict"),

@@ -28,6 +28,7 @@ from gateway.core.errors import (
 )
 from gateway.web.door import NEVER, Door
 from gateway.web.errors import PROBLEM, answer
+from gateway.web.hosts import name_in
 
 HEALTH_CHECKS = (b"/livez", b"/readyz")
 """May be asked under any name: load balancers ask by address."""
@@ -243,7 +244,7 @@ class Connection(HttpToolsProtocol):
             host = named[0] if named else b""
             if not self.url.startswith(b"/"):  # the absolute form says it itself (§3.2.2)
                 host = httptools.parse_url(self.url).host or b""
-            if _without_port(host.decode("latin-1")) not in hosts:
+            if name_in(host.decode("latin-1")) not in hosts:
                 raise Misdirected("this host is not served here", cure="use the gateway's own URL")
 
     def _await_body(self) -> None:
@@ -401,11 +402,6 @@ def _too_large(count: int, size: int) -> HeadersTooLarge:
     return HeadersTooLarge(
         f"the headers are more than {count}, or larger than {size} bytes", cure="send fewer"
     )
-
-
-def _without_port(host: str) -> str:
-    name, _, port = host.rpartition(":")
-    return (name if name and port.isdigit() else host).lower().strip("[]").removesuffix(".")
 
 
 def _written(error: GatewayError) -> bytes:

@@ -1,6 +1,7 @@
 """Many patterns at once: exactly those that match, whatever they have in common, and at a bounded cost."""
 
 import random
+import time
 import timeit
 
 import pytest
@@ -230,19 +231,18 @@ def test_keys_with_dots_are_read_only_where_patterns_look():
 ELEMENTS = 2_000
 
 
-def seconds(do):
-    """The least of three runs."""
-    return min(timeit.repeat(do, number=1, repeat=3))
-
-
 def growth(adversity):
     """How much longer an event takes that is twice as large, among twice as many patterns."""
-    times = []
+    times = {}
     for n in (ELEMENTS // 2, ELEMENTS):
         patterns, event = adversity(n)
         built = Index(compiled(*patterns))
-        times.append(seconds(lambda built=built, event=event: built.match(event)))
-    return times[1] / times[0]
+        times[n] = (lambda built=built, event=event: built.match(event)), []
+    for _ in range(7):  # by turns: what disturbs one disturbs the other
+        for do, taken in times.values():
+            taken.append(timeit.timeit(do, number=1, timer=time.thread_time))
+    half, whole = (min(taken) for _, taken in times.values())
+    return whole / half
 
 
 ADVERSITIES = {

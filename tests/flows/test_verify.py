@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.core.errors import CertificateUnavailable, ConfirmationFailed, VerificationFailed
-from gateway.core.model import SECOND, Accepted, Response, Unreachable
+from gateway.core.model import SECOND, Accepted, Refused, Response, Unreachable
 from gateway.core.routing import Source
 from gateway.core.schemes.sns import SnsVerifier, subscribe_url
 from gateway.flows.certificates import MOST_AT_ONCE, MOST_KEPT, Certificates
@@ -55,7 +55,9 @@ async def test_those_who_wait_for_the_same_certificate_share_one_request(clock):
     web = Web()
     web.may_answer.clear()
     certificates = Certificates(web, clock)
-    waiting = [asyncio.create_task(certificates.get(CERTIFICATE_URL)) for _ in range(20)]
+    waiting = [asyncio.create_task(certificates.get("sns", CERTIFICATE_URL)) for _ in range(20)]
+    while not web.asked:
+        await asyncio.wait(waiting, timeout=0.01)
     waiting[0].cancel()  # its sender went away: the others are served all the same
     web.may_answer.set()
     found = await asyncio.gather(*waiting[1:])
@@ -68,11 +70,11 @@ async def test_a_certificate_that_cannot_be_had_is_not_asked_for_at_once_again(c
     certificates = Certificates(web, clock)
     for _ in range(3):
         with pytest.raises(CertificateUnavailable):
-            await certificates.get(CERTIFICATE_URL)
+            await certificates.get("sns", CERTIFICATE_URL)
     assert len(web.asked) == 1
     clock.advance(31)
     with pytest.raises(CertificateUnavailable):
-        await certificates.get(CERTIFICATE_URL)
+        await certificates.get("sns", CERTIFICATE_URL)
     assert len(web.asked) == 2
 
 
@@ -80,7 +82,7 @@ async def test_strangers_cannot_have_many_certificates_fetched_at_once(clock):
     web = Web()
     web.may_answer.clear()
     certificates = Certificates(web, clock)
-    tasks = [asyncio.create_task(certificates.get(f"https://a/{i}.pem")) for i in range(20)]
+    tasks = [asyncio.create_task(certificates.get("sns", f"https://a/{i}.pem")) for i in range(20)]
     done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     assert len(waiting) == MOST_AT_ONCE
     assert all(isinstance(each.exception(), CertificateUnavailable) for each in done)
@@ -92,8 +94,57 @@ async def test_no_more_certificates_are_kept_than_senders_have(clock):
     web = Web()
     certificates = Certificates(web, clock)
     for i in range(MOST_KEPT + 10):
-        await certificates.get(f"https://a/{i}.pem")
+        await certificates.get("sns", f"https://a/{i}.pem")
     assert len(certificates._kept) == MOST_KEPT
+
+
+async def test_urls_that_strangers_make_up_push_out_nothing(clock):
+    web = Web()
+    certificates = Certificates(web, clock)
+    await certificates.get("sns", CERTIFICATE_URL)
+    web.outcome = Refused(Response(status=404))
+    for i in range(3 * MOST_KEPT):
+        with pytest.raises(CertificateUnavailable, match="answers 404"):
+            await certificates.get("sns", f"https://a/{i}.pem")
+    assert certificates.known(CERTIFICATE_URL) == certificate()
+
+
+async def test_one_source_does_not_take_the_slots_of_another(clock):
+    web = Web()
+    web.may_answer.clear()
+    certificates = Certificates(web, clock)
+    tasks = [asyncio.create_task(certificates.get("a", f"https://a/{i}.pem")) for i in range(9)]
+    other = asyncio.create_task(certificates.get("b", CERTIFICATE_URL))
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    web.may_answer.set()
+    assert await other == certificate()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_closing_breaks_off_what_is_fetched(clock):
+    web = Web()
+    web.may_answer.clear()
+    certificates = Certificates(web, clock)
+    waiting = asyncio.create_task(certificates.get("sns", CERTIFICATE_URL))
+    while not web.asked:
+        await asyncio.wait([waiting], timeout=0.01)
+    await certificates.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_a_cached_certificate_is_found_at_the_first_look(clock):
+    verify, looks = Verify(Web(), clock, Telemetry()), []
+
+    class Counting:
+        def verify(self, request):
+            looks.append(request)
+            return SOURCE.verifier.verify(request)
+
+    source = Source(name="sns", verifier=Counting())
+    for _ in range(3):
+        await verify.prove(source, inbound({}, message()))
+    assert len(looks) == 4
 
 
 async def test_a_forged_message_with_a_real_certificate_is_refused(clock):

@@ -59,6 +59,8 @@ def inbound(
     """A request with these headers."""
     raw = {n.lower().encode(): v.encode("latin-1", "replace") for n, v in headers.items()}
     repeated = fields.pop("repeated", frozenset())
+    if "certificates" in fields:
+        fields["certificate"] = (fields.pop("certificates") or {}).get
     return Inbound(
         method,
         raw,

@@ -10,7 +10,7 @@ import pytest
 from gateway.config.handshakes import handshake_presets
 from gateway.config.verifiers import presets
 from gateway.testing import Gateway
-from tests.core.schemes.test_sns import TOPIC, message
+from tests.core.schemes.test_sns import CERTIFICATE_URL, TOPIC, message
 from tests.kit.senders import codes, signed, verifier
 
 SECRETS = {
@@ -38,6 +38,11 @@ sources:
     verify: {{preset: asana, secrets: [{{file: secrets/asana}}]}}
     handshake: {{preset: asana}}
     event: {{type: asana.event, id: "${{body.id}}"}}
+  hex:
+    verify:
+      {{scheme: hmac, secret_encoding: hex, signature: {{header: X-S}}, secrets: [{{file: secrets/hex}}]}}
+    handshake: {{preset: asana}}
+    event: {{type: t, id: "${{body.id}}"}}
   near: {{verify: none, also: [{{scheme: ip_allow, cidrs: [127.0.0.0/8]}}], event: {{type: t}}}}
   far: {{verify: none, also: [{{scheme: ip_allow, cidrs: [192.0.2.0/24]}}], event: {{type: t}}}}
   sns: {{verify: {{preset: aws-sns, topics: ["{TOPIC}"]}}, event: {{type: t}}}}
@@ -175,10 +180,34 @@ async def test_a_secret_comes_with_a_handshake_once(started, ask, tmp_path):
     assert (tmp_path / "secrets" / "asana").read_text() == "s3cret\n"
 
 
-async def test_a_source_takes_nothing_from_other_addresses(ask):
+async def test_a_secret_that_its_source_cannot_use_is_not_kept(started, ask, tmp_path):
+    for secret in ("zz no hex", "ab\xe9"):
+        assert (await ask("POST", "/in/hex", X_Hook_Secret=secret))[0] == 400
+    assert not (tmp_path / "secrets" / "hex").exists()
+    assert started.service.status()["routes"]["rejected"] == []
+    assert (await ask("POST", "/in/hex", X_Hook_Secret="6b" * 8))[0] == 200
+
+
+async def test_where_a_secret_cannot_be_kept_the_handshake_fails(ask, tmp_path):
+    (tmp_path / "secrets" / "asana").mkdir(parents=True)
+    assert (await ask("POST", "/in/asana", X_Hook_Secret="s3cret"))[0] == 400
+
+
+async def test_a_long_body_is_not_looked_into_before_it_is_proven(started, ask):
+    long = {"type": "url_verification", "challenge": "c", "more": "x" * 20_000}
+    body = json.dumps(long).encode()
+    status, _, answer = await ask("POST", "/in/slack", body, **by_slack(started, body))
+    assert (status, b"evt_" in answer) == (202, True)
+
+
+async def test_a_source_takes_nothing_from_other_addresses(started, ask):
     assert (await ask("POST", "/in/near", b"{}"))[0] == 202
+    told = []
+    started.service.telemetry.listen(lambda name, fields: told.append((name, fields)))
     status, _, answer = await ask("POST", "/in/far", b"{}")
     assert (status, json.loads(answer)["code"]) == (403, "ip-not-allowed")
+    refused = {"source": "far", "code": "ip-not-allowed", "outcome": "ip_not_allowed"}
+    assert ("event.refused", refused) in told
 
 
 async def test_amazon_calls_its_json_plain_text(started):
@@ -187,11 +216,15 @@ async def test_amazon_calls_its_json_plain_text(started):
 
 async def test_what_cannot_be_told_now_is_to_be_sent_again(started, ask):
     """The certificate's host is Amazon's, and no address of this machine."""
+    told = []
+    started.service.telemetry.listen(lambda name, fields: told.append(fields))
     stamp = {"Timestamp": "2026-11-25T00:00:00.000Z"}
     started.clock.advance(1_795_564_800 - now(started))
     status, headers, answer = await ask("POST", "/in/sns", message(**stamp))
     assert (status, json.loads(answer)["code"]) == (503, "certificate-unavailable")
     assert headers["retry-after"]
+    assert CERTIFICATE_URL in told[-1]["detail"]
+    assert CERTIFICATE_URL.encode() not in answer
     evil = message(**stamp, SigningCertURL="https://127.0.0.1/a.pem")
     assert (await ask("POST", "/in/sns", evil))[0] == 401
 

@@ -25,8 +25,6 @@ from cryptography.hazmat.primitives.serialization import (
 
 from gateway.core.errors import CannotSign
 
-HASHES = ("sha1", "sha256", "sha384", "sha512")
-
 PublicKey: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey
 
 
@@ -93,9 +91,10 @@ class _PublicKeyAlgorithm:
         """Whether a candidate is a signature of a content."""
         found = False
         for key in keys:
+            parsed = public_key(key)
             for content in contents:
                 for candidate in candidates:
-                    found |= self._holds(candidate, content, public_key(key))
+                    found |= self._holds(candidate, content, parsed)
         return found
 
     def _holds(self, signature: bytes, content: bytes, key: PublicKey) -> bool:
@@ -212,22 +211,30 @@ def parse_public_key(text: str, encoded: bytes | None) -> bytes:
         raise ValueError("it is not PEM, and not written as the encoding says")
     try:
         if "-----BEGIN CERTIFICATE-----" in text:
-            der = _written(x509.load_pem_x509_certificate(text.encode()).public_key())
-        elif "-----BEGIN" in text or encoded is None:
-            der = _written(load_pem_public_key(text.encode()))
-        elif len(encoded) == 32:
-            der = _written(Ed25519PublicKey.from_public_bytes(encoded))
-        else:
-            der = encoded
-        parsed = public_key(der)
-    except (UnsupportedAlgorithm, ValueError, TypeError) as error:
+            return key_of_certificate(x509.load_pem_x509_certificate(text.encode()))
+        if "-----BEGIN" in text or encoded is None:
+            return _checked(load_pem_public_key(text.encode()))
+        if len(encoded) == 32:
+            return _checked(Ed25519PublicKey.from_public_bytes(encoded))
+        return _checked(load_der_public_key(encoded))
+    except UNREADABLE as error:
         raise ValueError(f"it is no public key: {str(error).partition(chr(10))[0][:100]}") from None
-    if isinstance(parsed, RSAPublicKey) and parsed.key_size < SHORTEST_RSA_BITS:
-        raise ValueError(f"an RSA key of {parsed.key_size} bits is too short")
-    return der
 
 
-def _written(key: PublicKeyTypes) -> bytes:
+def key_of_certificate(certificate: x509.Certificate) -> bytes:
+    """A certificate's key, likewise. Raises one of UNREADABLE."""
+    return _checked(certificate.public_key())
+
+
+UNREADABLE = (UnsupportedAlgorithm, x509.InvalidVersion, ValueError, TypeError)
+"""What the library raises for keys and certificates that are none, or none that it knows."""
+
+
+def _checked(key: PublicKeyTypes) -> bytes:
+    if isinstance(key, RSAPublicKey) and key.key_size < SHORTEST_RSA_BITS:
+        raise ValueError(f"an RSA key of {key.key_size} bits is too short")
+    if not isinstance(key, (Ed25519PublicKey, EllipticCurvePublicKey, RSAPublicKey)):
+        raise ValueError("it is a public key of another kind")  # noqa: TRY004
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 

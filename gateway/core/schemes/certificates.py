@@ -12,10 +12,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from gateway.core.model import SECOND, Micros
+from gateway.core.schemes.algorithms import UNREADABLE, key_of_certificate
 from gateway.core.verifying import Inbound
 
 LONGEST_URL = 1024
@@ -58,7 +58,7 @@ class CertificateRule:
         """The key of the certificate at *url*, as far as it has been fetched, and holds now."""
         if not self.allows(url):
             return Found()
-        pem = (request.certificates or {}).get(url)
+        pem = request.certificate(url)
         if pem is None:
             return Found(wants=url)
         certificate = _parsed(pem)
@@ -88,9 +88,9 @@ def _parsed(pem: bytes) -> _Certificate | None:
     """The first certificate in *pem*."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)
-        key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        key = key_of_certificate(certificate)
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    except ValueError:
+    except UNREADABLE:
         return None
     return _Certificate(
         key,

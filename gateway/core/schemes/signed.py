@@ -2,10 +2,10 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from gateway.core.errors import CannotSign
 from gateway.core.model import Micros
@@ -16,6 +16,33 @@ from gateway.core.schemes.template import Facts, Template, listed
 from gateway.core.schemes.timestamp import Timestamp, read_moment, write_moment
 from gateway.core.secret import Key
 from gateway.core.verifying import MOST_CANDIDATES, Inbound, Verdict, valid_keys
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+AS_CONFIGURED = "as_configured"
+
+
+def _with_default_port(url: str) -> str:
+    parts = urlsplit(url)
+    port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    return urlunsplit(parts._replace(netloc=f"{_host(parts)}:{port}"))
+
+
+def _without_port(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=_host(parts)))
+
+
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+URL_FORMS: Mapping[str, Callable[[str], str]] = {
+    AS_CONFIGURED: lambda url: url,
+    "with_default_port": _with_default_port,
+    "without_port": _without_port,
+}
+"""The forms in which senders sign the URL that they were given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +118,8 @@ class SignatureVerifier:
     """Headers that must have exactly these values."""
     public_url: str = ""
     """The URL that the sender was given, without a query: never what its Host header says."""
-    any_port: bool = False
-    """Whether the sender may have signed that URL with its default port spelled out, or without."""
+    url_forms: tuple[str, ...] = (AS_CONFIGURED,)
+    """Forms of that URL that the sender may have signed: keys of URL_FORMS."""
     body_hash: BodyHashInQuery | None = None
     certificate: tuple[bytes, CertificateRule] | None = None
     """The header that names the key's certificate, and which are believed; without `keys` it counts."""
@@ -108,7 +135,7 @@ class SignatureVerifier:
             names.append(self.timestamp.header)
         single = frozenset(name for name in names if name is not None)
         object.__setattr__(self, "_single", single)
-        urls = url_forms(self.public_url) if self.any_port else (self.public_url,)
+        urls = dict.fromkeys(URL_FORMS[form](self.public_url) for form in self.url_forms)
         object.__setattr__(self, "_urls", tuple(url.encode() for url in urls))
         object.__setattr__(self, "_lists", self.signed.lists_headers)
 
@@ -225,15 +252,3 @@ class SignatureVerifier:
             )
             for url in self._urls
         ]
-
-
-_DEFAULT_PORTS = {"https": 443, "http": 80}
-
-
-def url_forms(url: str) -> tuple[str, ...]:
-    """A URL as it is, with its scheme's default port spelled out, and without a port."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    forms = [parts.netloc, f"{host}:{port}", host]
-    return tuple(dict.fromkeys(urlunsplit(parts._replace(netloc=form)) for form in forms))

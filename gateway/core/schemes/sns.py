@@ -32,6 +32,7 @@ SIGNED: Mapping[str, tuple[str, ...]] = {
 ALGORITHMS: Mapping[str, Algorithm] = {"1": Rsa("sha1"), "2": Rsa("sha256")}
 """By SignatureVersion."""
 RAW = b"x-amz-sns-rawdelivery"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class SnsVerifier:
             return Verdict("bad_signature")
         keys, wants = self._keys(fields, request)
         content = "".join(f"{name}\n{fields[name]}\n" for name in signed if name in fields)
-        if not algorithm.proven([signature], [content.encode("utf-8", "replace")], keys):
+        if not algorithm.proven([signature], [content.encode()], keys):
             return Verdict("bad_signature", wants=wants)
         return Verdict("ok", fields["MessageId"])
 
@@ -100,7 +101,12 @@ def decoded_message(body: bytes) -> dict[str, str] | None:
         return None
     if not isinstance(fields, dict):
         return None
-    return {name: value for name, value in fields.items() if isinstance(value, str)}
+    return {name: value for name, value in fields.items() if _is_text(value)}
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is text that can be written: JSON may spell half of a character."""
+    return isinstance(value, str) and (value.isascii() or not _SURROGATE.search(value))
 
 
 def subscribe_url(body: bytes) -> str | None:

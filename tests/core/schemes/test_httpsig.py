@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -193,3 +194,34 @@ def test_whether_the_body_is_covered_has_to_be_spelled_out():
 def test_no_header_whatever_it_holds_is_more_than_an_outcome(given_input, given_signature):
     headers = {"signature-input": given_input, "signature": given_signature}
     assert verifier(COVERED, SHARED).verify(inbound(headers)).outcome in set(OUTCOMES) - {"ok"}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "a=" + ":" * 20_000 + '"',
+        "a=(" + " " * 20_000 + '"',
+        "a=" + '"x"' * 5_000 + "'",
+        'a=("x"' + ' "y"' * 5_000,
+        "a=()" + ";b=1" * 5_000 + ";",
+        "a=1," * 5_000,
+    ],
+)
+def test_no_header_takes_longer_than_it_is_long(header):
+    """With a pattern that tries things in two ways, each of these would take from seconds to years."""
+    scheme = verifier(COVERED, SHARED)
+    request = inbound({"signature-input": header, "signature": header})
+    began = time.process_time()
+    scheme.verify(request)
+    assert time.process_time() - began < 1
+
+
+def test_spaces_within_a_header_take_no_time_either():
+    scheme = verifier({**COVERED, "covers": ["content-digest", "x-long"]}, SHARED)
+    headers = {
+        "signature-input": f'a=("x-long" "content-digest");created={NOW}',
+        "signature": "a=:AAAA:",
+    }
+    began = time.process_time()
+    scheme.verify(inbound({**headers, "x-long": "a" + " " * 30_000 + "b", "content-digest": "x"}))
+    assert time.process_time() - began < 1

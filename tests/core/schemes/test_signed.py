@@ -14,7 +14,7 @@ from standardwebhooks.webhooks import Webhook
 from gateway.config.verifiers import presets
 from gateway.core.errors import CannotSign
 from gateway.core.model import SECOND
-from gateway.core.schemes.signed import url_forms
+from gateway.core.schemes.signed import URL_FORMS
 from gateway.core.schemes.template import Template, TemplateInvalid
 from gateway.core.secret import Key
 from gateway.core.verifying import OUTCOMES
@@ -230,7 +230,7 @@ def test_a_sender_of_urls_needs_to_have_been_given_one():
     ],
 )
 def test_twilio_signs_urls_with_and_without_the_default_port(url, forms):
-    assert set(url_forms(url)) == forms
+    assert {form(url) for form in URL_FORMS.values()} == forms
 
 
 def test_a_form_is_signed_sorted_each_pair_once():
@@ -379,3 +379,46 @@ def test_a_source_that_cannot_tell_a_repetition_is_warned_of():
 
 def test_paypal_wants_the_webhook_id():
     assert codes({"verify": {"preset": "paypal"}}) == {"signed-placeholder"}
+
+
+def test_only_the_forms_of_the_url_that_are_named_are_tried():
+    described = {
+        "scheme": "hmac", "signature": {"header": "X-S"}, "signed": "{url}{body}",
+        "url_variants": ["without_port"],
+    }  # fmt: skip
+    scheme = verifier(described, "key", public_url="https://hooks.example.com:8443")
+    content = b"https://hooks.example.com/in/test{}"
+    headers = {"X-S": hmac.digest(b"key", content, "sha256").hex()}
+    assert scheme.verify(inbound(headers)).ok
+    configured = hmac.digest(b"key", b"https://hooks.example.com:8443/in/test{}", "sha256").hex()
+    assert scheme.verify(inbound({"X-S": configured})).outcome == "bad_signature"
+
+
+@pytest.mark.parametrize(
+    ("verify", "secret", "code"),
+    [
+        ({"scheme": "hmac", "signature": {"header": "X"}, "signed": "{timestamp}",
+          "timestamp": {"header": "T"}, "body_hash_query": {"param": "h"}}, "k", "signed-body"),
+        ({"scheme": "hmac", "signature": {"header": "X"}, "secret_prefix": "x_"}, "x_", "secret-form"),
+        ({"scheme": "rsa-pkcs1-sha256", "hash": "sha512", "signature": {"header": "X"}}, "k", "does-nothing"),
+        ({"scheme": "token", "query": "t", "header": "X"}, "k", "does-nothing"),
+    ],
+)  # fmt: skip
+def test_what_would_protect_nothing_is_an_error_of_the_file(verify, secret, code):
+    assert code in codes({"verify": verify}, secret)
+
+
+def test_a_signed_header_that_comes_twice_is_not_taken():
+    contentful = verifier({"preset": "contentful"}, "a" * 64)
+    headers = signed(contentful)
+    repeated = frozenset({b"x-contentful-idempotency-key"})
+    assert contentful.verify(inbound(headers, repeated=repeated)).outcome == "duplicate_header"
+    listed = headers["x-contentful-signed-headers"] + ",x-tenant"
+    request = inbound({**headers, "x-contentful-signed-headers": listed, "x-tenant": "a"}, repeated=frozenset({b"x-tenant"}))  # fmt: skip
+    assert contentful.verify(request).outcome == "malformed_header"
+
+
+def test_the_age_of_a_timestamp_is_counted_in_whole_seconds():
+    request = inbound(signed(STANDARD, now=NOW - 300))
+    request.received_at += SECOND - 1
+    assert STANDARD.verify(request).ok

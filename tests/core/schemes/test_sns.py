@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
@@ -28,7 +29,8 @@ def certificate(name: str = "sns.amazonaws.com", days: int = 1, key=KEY) -> byte
         x509.CertificateBuilder()
         .subject_name(subject).issuer_name(subject).public_key(key.public_key())
         .serial_number(1).not_valid_before(MOMENT - timedelta(days=2))
-        .not_valid_after(MOMENT + timedelta(days=days)).sign(key, hashes.SHA256())
+        .not_valid_after(MOMENT + timedelta(days=days))
+        .sign(key, None if isinstance(key, Ed25519PrivateKey) else hashes.SHA256())
     )  # fmt: skip
     return made.public_bytes(Encoding.PEM)
 
@@ -105,6 +107,8 @@ def test_a_certificate_from_elsewhere_is_not_even_asked_for(url):
         ({"Signature": ""}, "malformed_signature"),
         ({"Timestamp": "now"}, "malformed_timestamp"),
         ({"Message": 1}, "missing_header"),
+        ({"Timestamp": "\ud800"}, "missing_header"),
+        ({"Signature": "\ud800"}, "malformed_signature"),
     ],
 )
 def test_a_message_that_was_changed_is_refused(change, outcome):
@@ -126,7 +130,13 @@ def test_an_old_message_is_a_replay():
     assert verdict(message(), now=NOW + 3601).outcome == "stale_timestamp"
 
 
-@pytest.mark.parametrize("pem", [b"", b"nonsense", certificate(days=-1)])
+WEAK = rsa.generate_private_key(65537, 1024)
+ANOTHER = Ed25519PrivateKey.generate()
+
+
+@pytest.mark.parametrize(
+    "pem", [b"", b"nonsense", certificate(days=-1), certificate(key=WEAK), certificate(key=ANOTHER)]
+)
 def test_a_certificate_that_does_not_hold_proves_nothing(pem):
     found = verdict(message(), certificates={CERTIFICATE_URL: pem})
     assert (found.outcome, found.wants) == ("bad_signature", None)

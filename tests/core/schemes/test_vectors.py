@@ -66,3 +66,15 @@ def test_a_header_that_comes_twice_in_other_case_is_repeated():
 def test_a_faulty_description_is_told_as_such():
     with pytest.raises(ConfigError, match="stripe"):
         verify({"preset": "strype"}, secrets=["k"], headers={}, body=b"", now=0)
+
+
+@pytest.mark.parametrize(
+    ("described", "secrets"),
+    [
+        ({"scheme": "hmac", "signature": {"header": "X"}, "signed": "{timestamp}"}, ["k"]),
+        ({"preset": "adyen-payload"}, ["44782D", "no hex"]),
+    ],
+)
+def test_a_description_with_a_fault_in_it_is_not_tried(described, secrets):
+    with pytest.raises(ConfigError):
+        verify(described, secrets=secrets, headers={}, body=b"", now=0)
