@@ -67,6 +67,7 @@ def check(
         egress=settings.egress,
         find_handler=handlers.find,
         public_url=settings.public_url or "",
+        trusts_proxies=bool(settings.trusted_proxy),
     )
     if stand_in is not None:
         around = replace(around, stand_in=stand_in)

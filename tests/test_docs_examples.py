@@ -46,7 +46,7 @@ EXAMPLES = sorted((ROOT / "docs/examples").rglob("*.yaml"))
 WHOLE = sorted((ROOT / "docs/examples").glob("*.yaml"))
 KEY = "whsec_" + "a" * 43 + "="
 NOW = 1_795_000_000_000_000
-EXPECTED = {"unverified"}
+EXPECTED = {"unverified", "no-trusted-proxy"}
 """Warnings of what an example is meant to show; others are named in a comment of the example."""
 SOURCES = "sources: {contracts: {verify: none}}\n"
 ENDPOINTS = {

@@ -45,7 +45,8 @@ CODES = frozenset(
      "route-shadowed", "route-scans", "endpoint-unused", "source-unmatched", "list-unused",
      "operator-misspelt", "attribute-unknown", "literal-wildcard", "literal-expression",
      "allow-unknown", "anything-but-array", "number-as-text", "truth-as-text", "unverified", "egress",
-     "include", "no-idempotency-key", "secret-awaited", "tls-unverified"}
+     "include", "no-idempotency-key", "no-trusted-proxy", "secret-awaited",
+     "tls-unverified"}
 )  # fmt: skip
 """All warnings, those that are given elsewhere too: what a comment may silence."""
 MOST_PAIRS = 200_000

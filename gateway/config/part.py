@@ -37,6 +37,8 @@ class Surroundings:
     arguments too, why it cannot be called with them."""
     public_url: str = ""
     """Under which senders reach the gateway; empty: not known."""
+    trusts_proxies: bool = False
+    """Whether there are proxies whose word on a request's sender is taken."""
     stand_in: Callable[[str], str] = _none
     """Given an endpoint's name: the URL to use instead of its own, or nothing."""
     progress: Callable[[str, int, int], None] = _untold

@@ -156,7 +156,9 @@ def _verifier(
     if shape.verify == "none" and not others:
         part.at("verify").warning(
             "unverified",
-            "anyone who reaches the gateway can post to this source",
+            "anyone at these addresses can post to this source"
+            if allowed
+            else "anyone who reaches the gateway can post to this source",
             "verify it unless something before the gateway does",
         )
     _check_covers(shape, part.at("verify"))

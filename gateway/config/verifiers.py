@@ -34,7 +34,7 @@ from gateway.config.verify_shapes import (
     TokenVerify,
 )
 from gateway.core.egress import EgressPolicy, Network
-from gateway.core.model import Json, Micros
+from gateway.core.model import SECOND, Json, Micros
 from gateway.core.schemes import httpsig, jws
 from gateway.core.schemes.algorithms import (
     Algorithm,
@@ -123,6 +123,11 @@ class VerifierBuilder:
                 keys = part.at("secrets").keys(shape.secrets, "basic", _user_and_password, "pair")
                 return BasicVerifier(keys) if keys else None
             case ProxyHeaderVerify():
+                if not part.around.trusts_proxies:
+                    what = "no proxy is trusted, so that this header never counts"
+                    part.warning(
+                        "no-trusted-proxy", what, "set --trusted-proxy to the proxy's address"
+                    )
                 values = shape.value if isinstance(shape.value, list) else [shape.value]
                 return ProxyHeaderVerifier(_header(shape.header), tuple(map(str.encode, values)))
 
@@ -188,7 +193,7 @@ class VerifierBuilder:
         return MessageSignatureVerifier(
             keys=tuple(pinned),
             covers=tuple(shape.covers or ()),
-            window=Window(shape.tolerance, shape.future),
+            window=_window(shape.tolerance, shape.future),
             public_url=self.public_url,
         )
 
@@ -286,7 +291,8 @@ def _with_tolerance(
         return described
     match described:
         case SignedVerify(timestamp=TimestampShape() as timestamp):
-            update = {"tolerance": tolerance, "future": min(tolerance, timestamp.future)}
+            future = tolerance if timestamp.future is None else min(tolerance, timestamp.future)
+            update = {"tolerance": tolerance, "future": future}
             stamp = timestamp.model_copy(update=update)
             return described.model_copy(update={"timestamp": stamp})
         case MessageSignatureVerify() | SnsVerify():
@@ -403,7 +409,7 @@ def _sns(shape: SnsVerify, part: Part) -> Verifier | None:
         )
         if not keys:
             return None
-    return SnsVerifier(tuple(shape.topics), keys, Window(shape.tolerance, shape.future))
+    return SnsVerifier(tuple(shape.topics), keys, _window(shape.tolerance, shape.future))
 
 
 def _algorithm(shape: SignedVerify) -> Algorithm:
@@ -459,8 +465,15 @@ def _timestamp(shape: TimestampShape | None, part: Part) -> Timestamp | None:
         header=None if shape.header is None else _header(shape.header),
         pair=None if shape.pair_key is None else shape.pair_key.encode(),
         format=shape.format,
-        window=Window(shape.tolerance, shape.future),
+        window=_window(shape.tolerance, shape.future),
     )
+
+
+MOST_AHEAD: Micros = 300 * SECOND
+
+
+def _window(past: Micros, future: Micros | None) -> Window:
+    return Window(past, min(past, MOST_AHEAD) if future is None else future)
 
 
 def _certificate(shape: CertificateShape) -> tuple[bytes, CertificateRule]:

@@ -77,8 +77,8 @@ class TimestampShape(Shape):
     """How it is written."""
     tolerance: Duration = 300 * SECOND
     """How old it may be."""
-    future: Duration = 300 * SECOND
-    """How far ahead it may be."""
+    future: Duration | None = Field(None, examples=["60s"])
+    """How far ahead it may be; default: as old as it may be, five minutes at most."""
 
 
 class IdShape(Shape):
@@ -168,8 +168,8 @@ class MessageSignatureVerify(Shape):
     """Components that a signature has to cover; without `content-digest` the body is not proven."""
     tolerance: Duration = 300 * SECOND
     """How long ago `created` may be."""
-    future: Duration = 300 * SECOND
-    """How far ahead it may be."""
+    future: Duration | None = Field(None, examples=["60s"])
+    """How far ahead it may be; default: as old as it may be, five minutes at most."""
 
 
 class JwsVerify(Shape):
@@ -204,8 +204,8 @@ class SnsVerify(Shape):
     """Certificates or public keys in PEM, instead of those that are fetched from Amazon."""
     tolerance: Duration = 3600 * SECOND
     """How old a message may be: SNS sends the same one again for up to an hour."""
-    future: Duration = 300 * SECOND
-    """How far ahead its timestamp may be."""
+    future: Duration | None = Field(None, examples=["60s"])
+    """How far ahead its timestamp may be; default: five minutes."""
 
 
 class TokenVerify(Shape):

@@ -131,7 +131,8 @@ class VerificationFailed(RequestRefused):
     def __init__(self, outcome: str) -> None:
         super().__init__(
             "the request could not be verified",
-            cure="sign it with this source's secret; the gateway's log has the exact reason",
+            cure="sign it with this source's secret; whoever runs the gateway finds the exact reason with"
+            " `gateway inbox --refused`",
         )
         self.outcome = outcome
 

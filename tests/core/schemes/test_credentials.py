@@ -108,3 +108,7 @@ def test_an_address_alone_proves_nobody():
 def test_no_verification_takes_everything_and_is_told_of():
     assert NoVerifier().verify(inbound({}, now=NOW)).ok
     assert codes({"verify": "none"}) == {"unverified"}
+
+
+def test_a_proxys_word_that_can_never_count_is_warned_of():
+    assert codes({"verify": MTLS}) == {"no-trusted-proxy"}

@@ -422,3 +422,22 @@ def test_the_age_of_a_timestamp_is_counted_in_whole_seconds():
     request = inbound(signed(STANDARD, now=NOW - 300))
     request.received_at += SECOND - 1
     assert STANDARD.verify(request).ok
+
+
+@pytest.mark.parametrize(
+    ("more", "ahead", "expected"),
+    [
+        ({"tolerance": "2m"}, 120, "ok"),
+        ({"tolerance": "2m"}, 121, "future_timestamp"),
+        ({"tolerance": "1h"}, 300, "ok"),
+        ({"tolerance": "1h"}, 301, "future_timestamp"),
+        ({"tolerance": "2m", "future": "10m"}, 600, "ok"),
+    ],
+)
+def test_a_tolerance_holds_ahead_too_unless_it_is_said_otherwise(more, ahead, expected):
+    described = {
+        "scheme": "hmac", "signature": {"header": "X"}, "signed": "{timestamp}{body}",
+        "timestamp": {"header": "T", **more},
+    }  # fmt: skip
+    scheme = verifier(described, "key")
+    assert scheme.verify(inbound(signed(scheme, now=NOW + ahead))).outcome == expected
