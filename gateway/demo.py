@@ -26,6 +26,7 @@ from gateway.clock import SystemClock
 from gateway.config.settings import Settings
 from gateway.core.model import Attempt, Delivery, Json, rfc3339
 from gateway.core.retry import Decision, Finish, GiveUp, RetryAt
+from gateway.core.verifying import Sending
 from gateway.receiver import Arrived, Receiver, keys_of
 from gateway.samples import sample
 from gateway.service import Service
@@ -209,7 +210,7 @@ class Demo:
         body = orjson.dumps(event)
         source = service.routes.sources["getty"]
         headers = source.verifier.sign(
-            body, SystemClock().now(), method="POST", request_id=f"msg_{secrets.token_hex(8)}"
+            Sending(body, SystemClock().now(), request_id=f"msg_{secrets.token_hex(8)}")
         )
         headers["content-type"] = "application/cloudevents+json"
         self.scene.sent += 1

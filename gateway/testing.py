@@ -51,7 +51,7 @@ from gateway.core.grammar import (
 from gateway.core.index import Index
 from gateway.core.model import SECOND, Json, Micros
 from gateway.core.retry import Finish, GiveUp
-from gateway.core.verifying import Inbound
+from gateway.core.verifying import Inbound, Sending
 from gateway.service import Service
 from gateway.web.server import listen
 
@@ -420,11 +420,12 @@ class Gateway:
             "application/cloudevents+json" if b'"specversion"' in body else "application/json"
         )
         headers = found.verifier.sign(
-            body,
-            self.clock.now(),
-            method="POST",
-            request_id=f"msg_{secrets.token_hex(8)}",
-            target=f"/in/{source}".encode(),
+            Sending(
+                body,
+                self.clock.now(),
+                request_id=f"msg_{secrets.token_hex(8)}",
+                target=f"/in/{source}".encode(),
+            )
         )
         return await self.post(source, body, {**headers, "content-type": content_type})
 

@@ -16,6 +16,7 @@ from gateway.config.verifiers import presets
 from gateway.core.errors import CannotSign
 from gateway.core.model import Json
 from gateway.core.routing import Source
+from gateway.core.verifying import Sending
 from gateway.testing import Gateway
 from tests.test_docs import ROOT, anchors, rows
 from tests.test_docs_examples import GIVEN, accepted, blocks, posted, put_routes
@@ -476,11 +477,7 @@ async def test_what_a_sender_signs_is_taken_and_not_once_it_is_changed(tmp_path,
             source = gateway.service.routes.sources[name]
             try:
                 signed = source.verifier.sign(
-                    body,
-                    gateway.clock.now(),
-                    method="POST",
-                    request_id="msg_1",
-                    target=target.encode(),
+                    Sending(body, gateway.clock.now(), request_id="msg_1", target=target.encode())
                 )
             except CannotSign:
                 unsigned.add(name)

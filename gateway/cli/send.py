@@ -107,13 +107,14 @@ def _routes(routes: Path | None, database: Path | None) -> Any:
 
 def _post_as(source: Any, place: str, body: bytes, more: dict[str, str]) -> dict[str, Json]:
     """Post *body* as its source would, and what the gateway answered."""
+    from gateway.core.verifying import Sending
     from gateway.explaining import looks_like_cloudevent
 
     cloudevent = looks_like_cloudevent(body)
     path = f"/in/{segment(source.name)}"
     request_id = f"msg_{entropy.token_hex(12)}"
     headers = source.verifier.sign(
-        body, SystemClock().now(), method="POST", request_id=request_id, target=path.encode()
+        Sending(body, SystemClock().now(), request_id=request_id, target=path.encode())
     )
     headers["content-type"] = "application/cloudevents+json" if cloudevent else "application/json"
     headers.update(more)

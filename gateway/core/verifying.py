@@ -86,16 +86,26 @@ class Verdict:
         return self.outcome == "ok"
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A request that is to be sent as a source's sender would."""
+
+    body: bytes
+    now: Micros
+    method: str = "POST"
+    request_id: str = ""
+    target: bytes = b""
+    """The path, and the query if there is one."""
+
+
 class Verifier(Protocol):
     """Tells whether a request comes from who it should, and signs as that sender would."""
 
     def verify(self, request: Inbound) -> Verdict:
         """The verdict on *request*, at the moment it was received."""
 
-    def sign(
-        self, body: bytes, now: Micros, *, method: str, request_id: str, target: bytes = b""
-    ) -> dict[str, str]:
-        """The headers with which the sender would send *body*: for `gateway send`, and tests.
+    def sign(self, sending: Sending) -> dict[str, str]:
+        """The headers with which the sender would send it: for `gateway send`, and tests.
 
         Raises CannotSign.
         """
@@ -109,15 +119,7 @@ class NoVerifier:
         """Always ok."""
         return Verdict("ok")
 
-    def sign(
-        self,
-        body: bytes,  # noqa: ARG002
-        now: Micros,  # noqa: ARG002
-        *,
-        method: str,  # noqa: ARG002
-        request_id: str,  # noqa: ARG002
-        target: bytes = b"",  # noqa: ARG002
-    ) -> dict[str, str]:
+    def sign(self, sending: Sending) -> dict[str, str]:  # noqa: ARG002
         """No headers."""
         return {}
 
@@ -133,13 +135,11 @@ class AllOf:
         verdicts = [each.verify(request) for each in self.verifiers]
         return next((verdict for verdict in verdicts if not verdict.ok), verdicts[0])
 
-    def sign(
-        self, body: bytes, now: Micros, *, method: str, request_id: str, target: bytes = b""
-    ) -> dict[str, str]:
+    def sign(self, sending: Sending) -> dict[str, str]:
         """The headers of each."""
         headers: dict[str, str] = {}
         for each in self.verifiers:
-            headers |= each.sign(body, now, method=method, request_id=request_id, target=target)
+            headers |= each.sign(sending)
         return headers
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.config.settings import Settings
 from gateway.core.model import event_id
-from gateway.core.verifying import Inbound
+from gateway.core.verifying import Inbound, Sending
 from gateway.explaining import explained
 from gateway.flows.reading import read
 from gateway.loading import check
@@ -63,10 +63,7 @@ def test_loosened_terms_disturb_nobody(routes):
 def test_the_dam_is_read_by_its_mapping(routes):
     body = orjson.dumps({"asset": {"id": "847116840"}, "changed_at": "2026-11-20T09:14:03Z"})
     source = routes.sources["dam"]
-    headers = {
-        n.encode(): v.encode()
-        for n, v in source.verifier.sign(body, NOW, method="POST", request_id="").items()
-    }
+    headers = {n.encode(): v.encode() for n, v in source.verifier.sign(Sending(body, NOW)).items()}
     request = Inbound("POST", {**headers, b"x-dam-delivery": b"d-1"}, frozenset(), body, NOW)
     assert source.verifier.verify(
         Inbound("POST", {k.lower(): v for k, v in request.headers.items()}, frozenset(), body, NOW)

@@ -12,7 +12,7 @@ from gateway.core.egress import EgressPolicy
 from gateway.core.errors import Problem
 from gateway.core.model import SECOND
 from gateway.core.routing import Source
-from gateway.core.verifying import Inbound, Verifier
+from gateway.core.verifying import Inbound, Sending, Verifier
 
 NOW = 1_795_000_000
 BASE = "https://hooks.example.com/in/test"
@@ -75,6 +75,5 @@ def inbound(
 def signed(scheme: Verifier, body: bytes = b"{}", now: int = NOW, **more: str) -> dict[str, str]:
     """The headers with which the sender would send *body*."""
     request_id, target = more.get("request_id", "msg_1"), more.get("target", "/in/test")
-    return scheme.sign(
-        body, now * SECOND, method="POST", request_id=request_id, target=target.encode()
-    )
+    sending = Sending(body, now * SECOND, request_id=request_id, target=target.encode())
+    return scheme.sign(sending)

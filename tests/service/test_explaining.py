@@ -11,7 +11,7 @@ from gateway.core.errors import NotFound
 from gateway.core.grammar import compile_pattern
 from gateway.core.model import Event, EventId
 from gateway.core.routing import EndpointConfig, Route, Source, Target, indexed
-from gateway.core.verifying import Inbound, NoVerifier
+from gateway.core.verifying import Inbound, NoVerifier, Sending
 from gateway.explaining import explained, explained_again, rebuilt
 from gateway.flows.reading import read
 from gateway.loading import check
@@ -343,7 +343,7 @@ async def test_what_makes_no_event_ends_where_production_puts_it(
         routes = gateway.service.routes
         result = explained(routes, source, body, headers, NOW)
         signed = routes.sources[source].verifier.sign(
-            body, gateway.clock.now(), method="POST", request_id="m"
+            Sending(body, gateway.clock.now(), request_id="m")
         )
         answer = await gateway.post(
             source, body, {"content-type": "application/json", **headers, **signed}

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.config.secrets import read_development_secrets
+from gateway.core.verifying import Sending
 from gateway.testing import Gateway
 from tests.flows.test_deliver import Broken
 
@@ -342,7 +343,7 @@ async def test_an_unreadable_body_is_refused_where_its_source_wants_that(varied)
 
 async def send_packed(gateway, body: bytes, encoding: str = "gzip", source: str = "packed"):
     verifier = gateway.service.routes.sources[source].verifier
-    headers = verifier.sign(body, gateway.clock.now(), method="POST", request_id="msg_1")
+    headers = verifier.sign(Sending(body, gateway.clock.now(), request_id="msg_1"))
     return await gateway.post(source, body, {**headers, **JSON, "content-encoding": encoding})
 
 

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.core.errors import CannotSign
-from gateway.core.model import Micros
 from gateway.core.schemes.algorithms import any_equal
 from gateway.core.schemes.encodings import decode, encode, form_fields
 from gateway.core.secret import Key
-from gateway.core.verifying import Inbound, Verdict, valid_keys
+from gateway.core.verifying import Inbound, Sending, Verdict, valid_keys
 
 AUTHORIZATION = b"authorization"
 MOST_PARAMETERS = 100
@@ -37,15 +36,7 @@ class TokenVerifier:
             return Verdict("malformed_header")
         return _judged(value[len(self.prefix) :].strip(b" \t"), self.keys, request)
 
-    def sign(
-        self,
-        body: bytes,  # noqa: ARG002
-        now: Micros,  # noqa: ARG002
-        *,
-        method: str,  # noqa: ARG002
-        request_id: str,  # noqa: ARG002
-        target: bytes = b"",  # noqa: ARG002
-    ) -> dict[str, str]:
+    def sign(self, sending: Sending) -> dict[str, str]:  # noqa: ARG002
         """The header with the first token."""
         return {self.header.decode(): (self.prefix + self.keys[0].material).decode("latin-1")}
 
@@ -72,15 +63,7 @@ class QueryTokenVerifier:
             return Verdict("duplicate_header" if values else "missing_header")
         return _judged(values[0], self.keys, request)
 
-    def sign(
-        self,
-        body: bytes,  # noqa: ARG002
-        now: Micros,  # noqa: ARG002
-        *,
-        method: str,  # noqa: ARG002
-        request_id: str,  # noqa: ARG002
-        target: bytes = b"",  # noqa: ARG002
-    ) -> dict[str, str]:
+    def sign(self, sending: Sending) -> dict[str, str]:  # noqa: ARG002
         """It stands in the URL, not in a header."""
         raise CannotSign
 
@@ -104,15 +87,7 @@ class BasicVerifier:
             return Verdict("malformed_header")
         return _judged(given, self.keys, request)
 
-    def sign(
-        self,
-        body: bytes,  # noqa: ARG002
-        now: Micros,  # noqa: ARG002
-        *,
-        method: str,  # noqa: ARG002
-        request_id: str,  # noqa: ARG002
-        target: bytes = b"",  # noqa: ARG002
-    ) -> dict[str, str]:
+    def sign(self, sending: Sending) -> dict[str, str]:  # noqa: ARG002
         """The header with the first pair."""
         return {"authorization": f"Basic {encode(self.keys[0].material, 'base64')}"}
 
@@ -136,15 +111,7 @@ class ProxyHeaderVerifier:
             return Verdict("duplicate_header")
         return Verdict("ok" if any_equal([value], self.values) else "bad_signature")
 
-    def sign(
-        self,
-        body: bytes,  # noqa: ARG002
-        now: Micros,  # noqa: ARG002
-        *,
-        method: str,  # noqa: ARG002
-        request_id: str,  # noqa: ARG002
-        target: bytes = b"",  # noqa: ARG002
-    ) -> dict[str, str]:
+    def sign(self, sending: Sending) -> dict[str, str]:  # noqa: ARG002
         """The header, as the proxy would set it."""
         return {self.header.decode(): self.values[0].decode("latin-1")}
 

@@ -20,7 +20,7 @@ from gateway.core.schemes.algorithms import Algorithm, Ecdsa, Ed25519, Hmac, Rsa
 from gateway.core.schemes.encodings import decode, encode
 from gateway.core.schemes.timestamp import Window
 from gateway.core.secret import Key
-from gateway.core.verifying import MOST_CANDIDATES, Inbound, Verdict
+from gateway.core.verifying import MOST_CANDIDATES, Inbound, Sending, Verdict
 
 ALGORITHMS: Mapping[str, Algorithm] = {
     "hmac-sha256": Hmac("sha256"),
@@ -158,24 +158,28 @@ class MessageSignatureVerifier:
                 return _query_parameter(query, parameter)
         return None
 
-    def sign(
-        self, body: bytes, now: Micros, *, method: str, request_id: str, target: bytes = b""
-    ) -> dict[str, str]:
+    def sign(self, sending: Sending) -> dict[str, str]:
         """A signature over method, URL and digest, with the first key, if that is a shared one.
 
         Raises CannotSign where it is not.
         """
-        del request_id
         name, key = self.keys[0]
         algorithm = ALGORITHMS[name]
         if not isinstance(algorithm, Hmac):
             raise CannotSign
-        digest = f"sha-256=:{encode(hashlib.sha256(body).digest(), 'base64')}:"
+        digest = f"sha-256=:{encode(hashlib.sha256(sending.body).digest(), 'base64')}:"
         covered = dict.fromkeys(["@method", "@target-uri", "content-digest", *self.covers])
         written = " ".join(f'"{each}"' for each in covered)
-        parsed = _parse_input(f'({written});created={now // SECOND};alg="{name}"'.encode())
+        parsed = _parse_input(f'({written});created={sending.now // SECOND};alg="{name}"'.encode())
         assert parsed is not None  # noqa: S101  # it is our own
-        request = Inbound(method, {DIGEST: digest.encode()}, frozenset(), body, now, target)
+        request = Inbound(
+            sending.method,
+            {DIGEST: digest.encode()},
+            frozenset(),
+            sending.body,
+            sending.now,
+            sending.target,
+        )
         base, outcome = self._base(request, parsed)
         if outcome != "ok":
             raise CannotSign

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.errors import CannotSign
-from gateway.core.model import Micros
 from gateway.core.schemes.algorithms import Algorithm, Ecdsa, Ed25519, Hmac, Rsa
 from gateway.core.schemes.encodings import decode, encode
 from gateway.core.secret import Key
-from gateway.core.verifying import Inbound, Verdict, valid_keys
+from gateway.core.verifying import Inbound, Sending, Verdict, valid_keys
 
 ALGORITHMS: Mapping[str, Algorithm] = {
     "HS256": Hmac("sha256"),
@@ -61,15 +60,7 @@ class DetachedJwsVerifier:
         proven = ALGORITHMS[name].proven([signature], [content], keys)
         return Verdict("ok" if proven else "bad_signature")
 
-    def sign(
-        self,
-        body: bytes,
-        now: Micros,  # noqa: ARG002
-        *,
-        method: str,  # noqa: ARG002
-        request_id: str,  # noqa: ARG002
-        target: bytes = b"",  # noqa: ARG002
-    ) -> dict[str, str]:
+    def sign(self, sending: Sending) -> dict[str, str]:
         """The header, signed with the first key, if that is a shared one. Raises CannotSign."""
         name = self.algorithms[0]
         algorithm = ALGORITHMS[name]
@@ -77,7 +68,7 @@ class DetachedJwsVerifier:
             raise CannotSign
         fields = {"alg": name, "b64": False, "crit": ["b64"]}
         protected = encode(json.dumps(fields, separators=(",", ":")).encode(), "base64url").encode()
-        proof = algorithm.sign(_content(protected, fields, body), self.keys[0].material)
+        proof = algorithm.sign(_content(protected, fields, sending.body), self.keys[0].material)
         return {self.header.decode(): f"{protected.decode()}..{encode(proof, 'base64url')}"}
 
 

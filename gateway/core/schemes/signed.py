@@ -8,14 +8,13 @@ from typing import Literal
 from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from gateway.core.errors import CannotSign
-from gateway.core.model import Micros
 from gateway.core.schemes.algorithms import Algorithm, Hmac
 from gateway.core.schemes.certificates import CertificateRule
 from gateway.core.schemes.encodings import Encoding, decode, encode
 from gateway.core.schemes.template import Facts, Template, listed
 from gateway.core.schemes.timestamp import Timestamp, read_moment, write_moment
 from gateway.core.secret import Key
-from gateway.core.verifying import MOST_CANDIDATES, Inbound, Verdict, valid_keys
+from gateway.core.verifying import MOST_CANDIDATES, Inbound, Sending, Verdict, valid_keys
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 AS_CONFIGURED = "as_configured"
@@ -174,10 +173,8 @@ class SignatureVerifier:
             return Verdict("bad_signature")
         return Verdict("ok", request_id.decode("latin-1") or None)
 
-    def sign(
-        self, body: bytes, now: Micros, *, method: str, request_id: str, target: bytes = b""
-    ) -> dict[str, str]:
-        """The headers with which the sender would send *body*, signed with the first key.
+    def sign(self, sending: Sending) -> dict[str, str]:
+        """The headers with which the sender would send it, signed with the first key.
 
         Raises CannotSign where that is a public one.
         """
@@ -185,17 +182,21 @@ class SignatureVerifier:
             raise CannotSign  # its key is fetched
         headers: dict[str, str] = {n.decode(): v.decode("latin-1") for n, v in self.require.items()}
         if self.id_header is not None:
-            headers[self.id_header.decode()] = request_id
+            headers[self.id_header.decode()] = sending.request_id
         shape, written = self.timestamp, ""
         if shape is not None:
-            written = write_moment(now, shape.format)
+            written = write_moment(sending.now, shape.format)
             if shape.header is not None:
                 headers[shape.header.decode()] = written
         if self._lists is not None:
             headers[self._lists.decode()] = ",".join(sorted([*headers, self._lists.decode()]))
         raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
-        request = Inbound(method, raw, frozenset(), body, now, target)
-        content, *_ = self._contents(request, request_id.encode("latin-1"), written.encode())
+        request = Inbound(
+            sending.method, raw, frozenset(), sending.body, sending.now, sending.target
+        )
+        content, *_ = self._contents(
+            request, sending.request_id.encode("latin-1"), written.encode()
+        )
         proof = self.algorithm.sign(content, self.keys[0].material)
         stamp = (shape.pair, written) if shape is not None and shape.pair is not None else None
         headers[self.signature.headers[0].decode()] = self.signature.write([proof], stamp)

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.core.errors import CannotSign
-from gateway.core.model import SECOND, Micros
+from gateway.core.model import SECOND
 from gateway.core.schemes.algorithms import Algorithm, Rsa
 from gateway.core.schemes.certificates import CertificateRule
 from gateway.core.schemes.encodings import decode
 from gateway.core.schemes.timestamp import Window, read_moment
 from gateway.core.secret import Key
-from gateway.core.verifying import Inbound, Verdict, valid_keys
+from gateway.core.verifying import Inbound, Sending, Verdict, valid_keys
 
 HOST = re.compile(r"sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?")
 """As AWS's own validators have it. No port: a host with one is another service's."""
@@ -80,15 +80,7 @@ class SnsVerifier:
         found = CERTIFICATES.find(fields.get("SigningCertURL", ""), request)
         return [] if found.key is None else [found.key], found.wants
 
-    def sign(
-        self,
-        body: bytes,  # noqa: ARG002
-        now: Micros,  # noqa: ARG002
-        *,
-        method: str,  # noqa: ARG002
-        request_id: str,  # noqa: ARG002
-        target: bytes = b"",  # noqa: ARG002
-    ) -> dict[str, str]:
+    def sign(self, sending: Sending) -> dict[str, str]:  # noqa: ARG002
         """Only Amazon can."""
         raise CannotSign
 
