@@ -48,6 +48,7 @@ def check(  # flags
     file: RoutesFile = None,
     routes: Routes = None,
     database: Database = None,
+    public_url: Annotated[str | None, setting("public_url", "URL")] = None,
     production: Annotated[bool | None, setting("production")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
     egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
@@ -63,8 +64,9 @@ def check(  # flags
     if file is not None and routes is not None:
         raise typer.BadParameter(f"{file} and --routes {routes} are two routes files")
     flags = {
-        "routes": file or routes, "database": database, "production": production,
-        "egress_allow": egress_allow or None, "egress_port": egress_port or None,
+        "routes": file or routes, "database": database, "public_url": public_url,
+        "production": production, "egress_allow": egress_allow or None,
+        "egress_port": egress_port or None,
     }  # fmt: skip
     settings = read_settings(flags)
     checked = _checked(settings)

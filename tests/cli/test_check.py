@@ -43,6 +43,13 @@ def run(tmp_path, monkeypatch):
     return run
 
 
+def test_the_public_url_can_be_given(run):
+    text = ROUTES.replace("{scheme: token, ", "{preset: square, ")
+    assert "public-url-missing" in run(text).output
+    result = run(text, "--public-url", "https://hooks.example.com")
+    assert (result.exit_code, "public-url-missing" in result.output) == (0, False)
+
+
 # -- warnings --------------------------------------------------------------------------------------------
 
 
