@@ -208,6 +208,7 @@ def ping(
 
 async def _ping(settings: Any, endpoint: Any) -> tuple[Any, Any]:
     """One attempt with a test event; for a handler's endpoint a GET, which changes nothing."""
+    from gateway.cli.own import own_addresses
     from gateway.core.model import Call, Delivery, event_id
     from gateway.core.routing import Source
     from gateway.core.verifying import Inbound, NoVerifier
@@ -234,6 +235,7 @@ async def _ping(settings: Any, endpoint: Any) -> tuple[Any, Any]:
             tls=endpoint.tls,
         )
     sender = AiohttpSender(settings.egress, user_agent="rights-gateway-ping")
+    sender.own = own_addresses(settings)
     try:
         return await Tokens(sender, clock).sender(endpoint).send(call), call
     finally:
