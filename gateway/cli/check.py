@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from gateway.cli.encrypted import key_from_settings
 from gateway.cli.exits import FIX, NO
 from gateway.cli.options import Database, Routes, read_settings, setting
 from gateway.cli.output import (
@@ -118,15 +119,20 @@ async def _recorded(settings: "Settings") -> "Evidence":
     """What the newest recorded events hold; nothing where there is no database that can be read."""
     from gateway.config.encryption import read_keys
     from gateway.config.evidence import Evidence
-    from gateway.core.errors import GatewayError
+    from gateway.core.errors import ConfigError, GatewayError
     from gateway.store.sqlite.read import reading
 
     evidence = Evidence()
     if not settings.database.is_file():
         return evidence
     try:
-        async with reading(settings.database, read_keys(settings.encryption_key)) as reader:
-            await _look_at_newest(reader, evidence)
+        with key_from_settings():
+            async with reading(settings.database, read_keys(settings.encryption_key)) as reader:
+                await _look_at_newest(reader, evidence)
+    except ConfigError as error:
+        for problem in error.problems:
+            told = f"recorded events are left aside: {problem.what}; {problem.cure}"
+            console(to_stderr=True).print(told, style="yellow", markup=False, soft_wrap=True)
     except GatewayError:  # it is of another version, or busy: evidence is a help, and no more
         pass
     return evidence
