@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from gateway.cli.encrypted import key_from_settings
 from gateway.cli.exits import FIX, NO
 from gateway.cli.options import Database, Routes, read_settings, setting
 from gateway.cli.output import (
@@ -48,6 +49,7 @@ def check(  # flags
     file: RoutesFile = None,
     routes: Routes = None,
     database: Database = None,
+    public_url: Annotated[str | None, setting("public_url", "URL")] = None,
     production: Annotated[bool | None, setting("production")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
     egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
@@ -63,8 +65,9 @@ def check(  # flags
     if file is not None and routes is not None:
         raise typer.BadParameter(f"{file} and --routes {routes} are two routes files")
     flags = {
-        "routes": file or routes, "database": database, "production": production,
-        "egress_allow": egress_allow or None, "egress_port": egress_port or None,
+        "routes": file or routes, "database": database, "public_url": public_url,
+        "production": production, "egress_allow": egress_allow or None,
+        "egress_port": egress_port or None,
     }  # fmt: skip
     settings = read_settings(flags)
     checked = _checked(settings)
@@ -116,15 +119,20 @@ async def _recorded(settings: "Settings") -> "Evidence":
     """What the newest recorded events hold; nothing where there is no database that can be read."""
     from gateway.config.encryption import read_keys
     from gateway.config.evidence import Evidence
-    from gateway.core.errors import GatewayError
+    from gateway.core.errors import ConfigError, GatewayError
     from gateway.store.sqlite.read import reading
 
     evidence = Evidence()
     if not settings.database.is_file():
         return evidence
     try:
-        async with reading(settings.database, read_keys(settings.encryption_key)) as reader:
-            await _look_at_newest(reader, evidence)
+        with key_from_settings():
+            async with reading(settings.database, read_keys(settings.encryption_key)) as reader:
+                await _look_at_newest(reader, evidence)
+    except ConfigError as error:
+        for problem in error.problems:
+            told = f"recorded events are left aside: {problem.what}; {problem.cure}"
+            console(to_stderr=True).print(told, style="yellow", markup=False, soft_wrap=True)
     except GatewayError:  # it is of another version, or busy: evidence is a help, and no more
         pass
     return evidence

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.client import At, NotRunning, Refused, TokenFile, connect, segment
+from gateway.cli.encrypted import key_from_settings
 from gateway.cli.exits import NO
 from gateway.cli.options import (
     Database,
@@ -169,8 +170,9 @@ async def _read_event(settings: Settings, name: EventId) -> Event:
     from gateway.store.sqlite.read import reading
 
     path = settings.database
-    async with reading(path, read_keys(settings.encryption_key)) as reader:
-        row = await reader.event_row(name)
+    with key_from_settings():
+        async with reading(path, read_keys(settings.encryption_key)) as reader:
+            row = await reader.event_row(name)
     if row is None:
         raise NotFound(f"there is no event {name} in {path}", cure="see `gateway events`")
     event = event_of(row)

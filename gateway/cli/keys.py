@@ -3,6 +3,8 @@
 import os
 import secrets as entropy
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +19,7 @@ from gateway.core.model import SECOND, Json
 
 if TYPE_CHECKING:
     from gateway.config.part import Part
-    from gateway.config.shape import SecretReference
+    from gateway.config.settings import Settings
     from gateway.config.shapes import SignShape
 
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Put it there, mode 600.")]
@@ -64,7 +66,11 @@ def encryption(
     from gateway.config.encryption import fresh_key
 
     _write_new(out, fresh_key())
-    _say(f"a new key is in {out}: keep a copy elsewhere, and add --encryption-key {out}")
+    _say(
+        f"a new key is in {out}: keep a copy elsewhere, and add --encryption-key {out};"
+        " where there is a key already, name the old one after it: --encryption-key"
+        f" {out} --encryption-key OLD"
+    )
 
 
 def public(
@@ -90,7 +96,7 @@ def _write_new(path: Path, key: str) -> None:
     from gateway.config.private import write_private
 
     if path.exists():
-        print(f"gateway: {path} is there already: name another file", file=sys.stderr)
+        print(f"gateway: {path} is there already: name another with --out FILE", file=sys.stderr)
         raise typer.Exit(FIX)
     write_private(path, f"{key}\n".encode())
 
@@ -113,12 +119,21 @@ def rotate(
             metavar="FILE", help="The new secret's file; default: beside the present one."
         ),
     ] = None,
+    ed25519: Annotated[
+        bool | None,
+        typer.Option(
+            "--ed25519/--hmac",
+            help="A key pair, whsk_…, or a shared secret, whsec_…; default: as the present one.",
+            show_default=False,
+        ),
+    ] = None,
     routes: Routes = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an endpoint's next signing secret, and tell what to write into the routes file.
 
-    The routes file is not changed. The present secrets go on signing beside the new one for a while.
+    The routes file is not changed. The present secrets go on signing beside the new one for a while,
+    where the form of the signature has room for several.
     """
     from gateway.config.quantities import parse_duration
 
@@ -127,9 +142,10 @@ def rotate(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     now = datetime.now(UTC)  # noqa: TID251  # when it was asked for
-    part, shape = _signed(endpoint, read_settings({"routes": routes}).routes)
+    settings = read_settings({"routes": routes})
+    part, shape = _signed(endpoint, settings.routes)
     path = out or _beside(part, shape, f"{endpoint}-{now:%Y-%m-%d}")
-    key, public_key = _next_secret(part, shape)
+    key, public_key = _next_secret(shape, lambda: _is_pair(part, shape, settings), pair=ed25519)
     _write_new(path, key)
     moment = round(now.timestamp()) * SECOND
     reference = str(path) if path.is_absolute() else os.path.relpath(path, part.base)
@@ -137,7 +153,9 @@ def rotate(
     if as_json:
         _print_as_json(endpoint, path, part, lines, public_key)
     else:
-        _print_steps(endpoint, path, part, lines, public_key)
+        _say(f"a new secret for {endpoint} is in {path}, mode 600")
+        procedure = _procedure(together=lasts > 0, several=_has_room(shape))
+        _print_steps(procedure, endpoint, part, lines, public_key or f"cat {path}")
 
 
 def _signed(endpoint: str, file: Path) -> "tuple[Part, SignShape]":
@@ -175,15 +193,19 @@ def _beside(part: "Part", shape: "SignShape", name: str) -> Path:
     return folder / name
 
 
-def _next_secret(part: "Part", shape: "SignShape") -> tuple[str, str | None]:
-    """A new secret of the same kind as the present one, and its public key if it has one."""
+def _next_secret(
+    shape: "SignShape", present_is_pair: Callable[[], bool], *, pair: bool | None
+) -> tuple[str, str | None]:
+    """A new secret of the kind asked for or of the present one's, and its public key if it has one."""
     from gateway.config.signatures import spelled_out
-    from gateway.core.ed25519 import PRIVATE_PREFIX, PrivateKey, format_private, format_public
+    from gateway.core.ed25519 import PrivateKey, format_private, format_public
     from gateway.core.signing import format_key
 
     whole = spelled_out(shape)
     material = entropy.token_bytes(32)
     if whole is not None and whole.signature is not None:
+        if pair:
+            raise typer.BadParameter("the form under `sign:` has no key pairs: leave --ed25519 out")
         match whole.secret_encoding:
             case "hex":
                 return whole.secret_prefix + material.hex(), None
@@ -191,19 +213,46 @@ def _next_secret(part: "Part", shape: "SignShape") -> tuple[str, str | None]:
                 return whole.secret_prefix + format_key(material).removeprefix("whsec_"), None
             case _:
                 return whole.secret_prefix + entropy.token_urlsafe(32), None
-    if _present(part, shape.secrets[0]).startswith(PRIVATE_PREFIX):
+    if present_is_pair() if pair is None else pair:
         return format_private(material), format_public(PrivateKey(material).public)
     return format_key(material), None
 
 
-def _present(part: "Part", reference: "SecretReference") -> str:
-    """The secret as it is now; nothing where it is not at hand."""
-    if reference.env is not None:
-        return os.environ.get(reference.env, "").strip()
+def _is_pair(part: "Part", shape: "SignShape", settings: "Settings") -> bool:
+    """Whether the present secret is a key pair. Raises Conflict where it is not at hand."""
+    from gateway.config.secrets import SecretBook, SecretMissing
+    from gateway.core.ed25519 import PRIVATE_PREFIX
+
+    book = SecretBook(os.environ, None)
+    if settings.development_secrets is not None:
+        book = SecretBook(_with_made_up(settings.development_secrets), None)
     try:
-        return (part.base / (reference.file or "")).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
+        present = book.look_up(shape.secrets[0], part.base, "signing-key")
+    except SecretMissing as missing:
+        raise Conflict(
+            f"the present secret is not at hand, so its kind is not known: {missing}",
+            cure="say of which kind the next one is to be: --hmac (whsec_…) or --ed25519 (whsk_…)",
+        ) from None
+    return present.startswith(PRIVATE_PREFIX)
+
+
+def _with_made_up(development: Path) -> dict[str, str]:
+    """The environment, with the secrets that a gateway in development made up where they are missing."""
+    from gateway.config.secrets import read_development_secrets
+
+    try:
+        made = read_development_secrets(development)
+    except (OSError, ValueError):
+        made = {}
+    return made | {name: value for name, value in os.environ.items() if value.strip()}
+
+
+def _has_room(shape: "SignShape") -> bool:
+    """Whether a request can hold a signature by each of several secrets."""
+    from gateway.config.signatures import spelled_out
+
+    whole = spelled_out(shape)
+    return whole is None or whole.signature is None or whole.signature.style != "plain"
 
 
 def _sign_lines(shape: "SignShape", reference: str, now: int, until: int) -> list[str]:
@@ -214,7 +263,7 @@ def _sign_lines(shape: "SignShape", reference: str, now: int, until: int) -> lis
     others = shape.model_dump(exclude_unset=True, exclude={"secrets"})
     lines = ["sign:", *(f"  {key}: {flow(value)}" for key, value in others.items()), "  secrets:"]
     lines.append(f"    - {flow({'file': reference})}")
-    for old in shape.secrets:
+    for old in shape.secrets if until > now else ():
         if old.until is not None and old.until <= now:
             continue
         place = {"env": old.env} if old.env is not None else {"file": old.file}
@@ -227,23 +276,52 @@ def _moment(moment: int) -> str:
     return datetime.fromtimestamp(moment // SECOND, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@dataclass(frozen=True, slots=True)
+class _Procedure:
+    """What is done with the new secret: before the routes file is changed, and at the end."""
+
+    first: str
+    last: str
+
+
+def _procedure(*, together: bool, several: bool) -> _Procedure:
+    """What keeps anything from being refused.
+
+    It depends on whether old and new secrets sign *together* for a while, and on whether a request
+    has room for *several* signatures.
+    """
+    if not together:
+        return _Procedure(
+            "and let it take effect there before step 2, from which on nothing else signs",
+            "The old secret signs no more: remove its file; so does the receiver.",
+        )
+    if not several:
+        return _Procedure(
+            "who has to accept both before step 2: this form has room for one signature, and from"
+            " then on that is the new secret's",
+            "When no request signed before step 2 is under way any more, remove the old secret's line"
+            " and its file; so does the receiver.",
+        )
+    return _Procedure(
+        "who takes it beside the present one",
+        "When the old secret has ended, remove its line and its file; so does the receiver.",
+    )
+
+
 def _print_steps(
-    endpoint: str, path: Path, part: "Part", lines: list[str], public_key: str | None
+    procedure: _Procedure, endpoint: str, part: "Part", lines: list[str], given: str
 ) -> None:
+    """*given* is what the receiver gets: a public key, or the command that shows the secret."""
     place = f"{part.document.name}:{part.document.place(part.path, key=True).line}"
-    _say(f"a new secret for {endpoint} is in {path}, mode 600")
-    if public_key is None:
-        _say(
-            f"1. Give it to the receiver, who takes it beside the present one:\n\n     cat {path}\n"
-        )
+    if given.startswith("whpk_"):
+        what = "its public key"
+        where = " (after step 2 it is also at /.well-known/webhook-keys.json)"
     else:
-        _say(
-            "1. Give its public key to the receiver, who takes it beside the present one (after step 2"
-            f" it is also at /.well-known/webhook-keys.json):\n\n     {public_key}\n"
-        )
+        what, where = "it", ""
+    _say(f"1. Give {what} to the receiver, {procedure.first}{where}:\n\n     {given}\n")
     _say(f"2. Write this under {endpoint}, {place}; a running gateway takes it over by itself:\n")
     _say("\n".join(f"     {line}" for line in lines))
-    _say("\n3. When the old secret has ended, remove its line and its file; so does the receiver.")
+    _say(f"\n3. {procedure.last}")
 
 
 def _print_as_json(

@@ -9,8 +9,10 @@ from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.exits import NO
 from gateway.cli.options import Database
 from gateway.cli.output import AsJson, ago, console, counted, print_json, print_table, printable
+from gateway.config.faults import nearest
 from gateway.core.model import Json
 from gateway.core.routing import ALL_ROUTES
+from gateway.core.verifying import OUTCOMES
 
 Since = Annotated[str | None, typer.Option(metavar="TIME", help="Not before (RFC 3339).")]
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
@@ -319,6 +321,9 @@ def inbox(
         found = client.get(f"/api/v1/inbox/{segment(entry)}")
         print_json(found) if as_json else _print_entry(found)
         return
+    if outcome is not None and outcome not in OUTCOMES:
+        cure = nearest(outcome, OUTCOMES)
+        raise typer.BadParameter(f'verification has no outcome "{outcome}"; {cure}')
     query = {
         "source": source,
         "code": code,
@@ -331,13 +336,14 @@ def inbox(
     if as_json:
         print_json(page)
         return
+    filtered = any(value is not None for name, value in query.items() if name != "limit")
     print_table(
         ("id", "source", "code", "received", "detail"),
         (
             (e["id"], e["source"], e["code"], ago(e["received_at"]), e["detail"])
             for e in page["items"]
         ),
-        empty="the inbox is empty",
+        empty="no entry fits" if filtered else "the inbox is empty",
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from gateway import __version__
 from gateway.cli.client import Client, NotRunning, Refused, connect
+from gateway.cli.encrypted import key_from_settings
 from gateway.cli.options import read_settings
 from gateway.config.encryption import read_keys
 from gateway.config.lenient import Progress, load_given, load_leniently
@@ -122,7 +123,8 @@ class OfFile:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._had_log = log_path(settings.database).exists()
-        vault = Vault(read_keys(settings.encryption_key))
+        with key_from_settings():
+            vault = Vault(read_keys(settings.encryption_key))
         self._reader = Reader(settings.database, vault)
         self._runner = asyncio.Runner()
 
@@ -154,7 +156,8 @@ class OfFile:
 
     def _run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         try:
-            return self._runner.run(work)
+            with key_from_settings():
+                return self._runner.run(work)
         except (
             asyncio.CancelledError
         ):  # by Ctrl-C, which the runner does not always turn back into it

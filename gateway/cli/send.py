@@ -5,7 +5,8 @@ import os
 import secrets as entropy
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import orjson
 import typer
@@ -21,7 +22,14 @@ from gateway.core.errors import ConfigError, NotFound
 from gateway.core.model import Json
 from gateway.samples import sample, samples
 
+if TYPE_CHECKING:
+    from gateway.config.settings import Settings
+
 WAIT_SECONDS = 10
+ALLOWED_BY = (
+    "That flag is one of `gateway serve`. A gateway that runs with it makes this call; ping does once it"
+    " is in gateway.toml or in GATEWAY_EGRESS_ALLOW or GATEWAY_EGRESS_PORT, which both of them read."
+)
 FINAL = frozenset({"delivered", "dead", "cancelled", "superseded"})
 
 
@@ -63,7 +71,9 @@ def send(
 ) -> None:
     """Post events to the gateway, signed as their source would sign them."""
     place = url or running(database)["public"]
-    sender = _source(routes, database, source)
+    settings = read_settings({"routes": routes, "database": database})
+    sender = _source(settings, source)
+    headers = {**({} if url else _host(settings)), **parsed_headers(header)}
     now = SystemClock().now()
     if bodies:
         texts = [content_of(body) for body in bodies]
@@ -71,12 +81,12 @@ def send(
         texts = [orjson.dumps(sample(sample_type, now))]
     accepted = True
     for text in texts:
-        answer = _post_as(sender, place, text, parsed_headers(header))
+        answer = _post_as(sender, place, text, headers)
         accepted = accepted and answer["status"] < 300
         if as_json and not wait:
             print_json(answer)
         elif not as_json:
-            _print_answer(answer, hint=not wait)
+            _print_answer(answer, sender.name, hint=not wait)
         for one in _kept(answer) if wait else ():
             if _is_event(one):
                 event = _settled(connect(at, token_file, database), one["id"])
@@ -85,9 +95,16 @@ def send(
         raise typer.Exit(NO)
 
 
-def _source(routes: Path | None, database: Path | None, name: str | None) -> Any:
+def _host(settings: "Settings") -> dict[str, str]:
+    """The Host by which senders know the gateway that runs here, for one that takes no other."""
+    if settings.public_url is not None:
+        return {"host": urlsplit(settings.public_url).netloc}
+    return {"host": settings.allowed_host[0]} if settings.allowed_host else {}
+
+
+def _source(settings: "Settings", name: str | None) -> Any:
     """The source to send as."""
-    known = _routes(routes, database).sources
+    known = _routes(settings).sources
     if not known:
         raise NotFound("the routes file has no sources", cure="add one under `sources:`")
     found = known.get(name or next(iter(known)))
@@ -96,10 +113,10 @@ def _source(routes: Path | None, database: Path | None, name: str | None) -> Any
     return found
 
 
-def _routes(routes: Path | None, database: Path | None) -> Any:
+def _routes(settings: "Settings") -> Any:
     from gateway.loading import check
 
-    checked = check(read_settings({"routes": routes, "database": database}), os.environ, keep=False)
+    checked = check(settings, os.environ, keep=False)
     if checked.routes is None:
         raise ConfigError(checked.problems)
     return checked.routes
@@ -126,12 +143,15 @@ def _post_as(source: Any, place: str, body: bytes, more: dict[str, str]) -> dict
     return {"status": status, **fields, **({} if status >= 300 else {"source": source.name})}
 
 
-def _print_answer(answer: dict[str, Json], *, hint: bool) -> None:
+def _print_answer(answer: dict[str, Json], source: str, *, hint: bool) -> None:
     if answer["status"] >= 300:
         text = f"{answer['status']} {answer.get('title', '')}: {answer.get('detail', '')}"
         console().print(Text(text, style="bold red"))
         return
     status = (f"{answer['status']} ", "green")
+    if answer.get("ignored"):
+        why = f"ignored: the `event:` of {source} says so, and nothing is kept"
+        console().print(Text.assemble(status, why))
     for one in _kept(answer):
         if not _is_event(one):
             console().print(Text.assemble(status, f"kept in the inbox as {one['id']}: no event"))
@@ -177,11 +197,15 @@ def ping(
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send an endpoint a signed test event, now, past the queue. Exit 1 when it is not taken."""
+    """Send an endpoint a signed test event, now, past the queue.
+
+    Exit 1 when it is refused: answered, but not with 2xx. Exit 75 when no answer comes.
+    """
     from gateway.core.model import Accepted, Refused
+    from gateway.core.retry import EGRESS_DENIED
 
     settings = read_settings({"routes": routes, "database": database})
-    known = _routes(routes, database).endpoints
+    known = _routes(settings).endpoints
     if endpoint not in known:
         raise NotFound(f"there is no endpoint {endpoint}", cure=f"known: {', '.join(known)}")
     outcome, call = asyncio.run(_ping(settings, known[endpoint]))
@@ -203,12 +227,15 @@ def ping(
         said = result.get("status") or f"{result['reason']}: {result['detail']}"
         console().print(Text(f"--> {call.method} {call.url}", style="bold"))
         console().print(Text(f"<-- {said}", style="green" if taken else "bold red"))
+        if result.get("reason") == EGRESS_DENIED and "; allow it with " in result["detail"]:
+            console().print(ALLOWED_BY, markup=False, soft_wrap=True)
     if not taken:
         raise typer.Exit(NO if "status" in result else LATER)
 
 
-async def _ping(settings: Any, endpoint: Any) -> tuple[Any, Any]:
+async def _ping(settings: "Settings", endpoint: Any) -> tuple[Any, Any]:
     """One attempt with a test event; for a handler's endpoint a GET, which changes nothing."""
+    from gateway.cli.own import own_addresses
     from gateway.core.model import Call, Delivery, event_id
     from gateway.core.routing import Source
     from gateway.core.verifying import Inbound, NoVerifier
@@ -235,6 +262,7 @@ async def _ping(settings: Any, endpoint: Any) -> tuple[Any, Any]:
             tls=endpoint.tls,
         )
     sender = AiohttpSender(settings.egress, user_agent="rights-gateway-ping")
+    sender.own = own_addresses(settings)
     try:
         return await Tokens(sender, clock).sender(endpoint).send(call), call
     finally:

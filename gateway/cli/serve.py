@@ -7,6 +7,7 @@ import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from rich.table import Table
@@ -17,6 +18,7 @@ from gateway.cli.exits import BAD_CONFIGURATION
 from gateway.cli.options import Database, Routes, setting
 from gateway.cli.output import console, contents, loading_progress, own_command
 from gateway.config.settings import Settings, read_settings
+from gateway.core.egress import canonical
 from gateway.core.errors import ConfigError, Problem, SchemaTooNew
 from gateway.core.redaction import Redaction
 
@@ -156,17 +158,21 @@ def _print_start(service: Any, receiver: str | None) -> None:
 
 def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     settings, routes = service.settings, service.routes
+    public_url = settings.public_url or service.public_url
     facts = [
-        ("webhooks" if i == 0 else "", f"{service.public_url}/in/{name}{_open(source)}")
+        ("webhooks" if i == 0 else "", f"{public_url}/in/{name}{_open(source)}")
         for i, (name, source) in enumerate(routes.sources.items())
     ]
-    facts.append(("admin", service.admin_url))
+    facts += _reached(settings, service.public_url)
+    everywhere = " and at all other addresses" if _at_all_addresses(settings.admin) else ""
+    facts.append(("admin", f"{service.admin_url}{everywhere}"))
     if service.new_token:
         facts.append(("token", service.new_token))
         facts.append(
             ("", f"for the admin API; shown this once: {settings.admin_token_file} has its digest")
         )
-    facts.append(("database", str(settings.database)))
+    sealed = " (what comes is encrypted)" if settings.encryption_key else ""
+    facts.append(("database", f"{settings.database}{sealed}"))
     facts.append(("routes", f"{settings.routes} ({contents(routes)})"))
     if service.made_secrets:
         facts.append(
@@ -180,6 +186,28 @@ def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     if receiver is not None:
         facts.append(("receiver", f"{receiver} shows what the endpoints are sent"))
     return facts
+
+
+def _reached(settings: Settings, local_url: str) -> list[tuple[str, str]]:
+    """How senders reach it, where that is not plain from the URLs of the sources."""
+    facts = []
+    if _at_all_addresses(settings.listen):
+        facts.append(
+            ("listens", f"at all addresses of this machine, port {urlsplit(local_url).port}")
+        )
+    elif settings.public_url is not None:
+        facts.append(("listens", local_url))
+    if settings.hosts:
+        facts.append(("hosts", f"{', '.join(sorted(settings.hosts))}: requests name no other"))
+    if settings.trusted_proxy:
+        proxies = ", ".join(map(str, settings.trusted_proxy))
+        facts.append(("proxies", f"{proxies}: their X-Forwarded-For is believed"))
+    return facts
+
+
+def _at_all_addresses(place: tuple[str, int]) -> bool:
+    address = canonical(place[0])
+    return address is not None and address.is_unspecified
 
 
 def _open(source: Any) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from gateway.cli.options import read_settings
 from gateway.cli.output import AsJson, console, print_json, print_table
-from gateway.core.access import check_name, parse_scopes
+from gateway.core.access import Scope, check_name, parse_scopes
 from gateway.core.errors import ConfigError, NotFound, Problem
 
 File = Annotated[
@@ -49,6 +49,11 @@ def new(
     print(add_token(path, name, scopes))
     text = f"{path} has its digest; the token is shown this once; {TAKEN_OVER}"
     console(to_stderr=True).print(text, markup=False)
+    if not scopes & {Scope.READ, Scope.ADMIN}:
+        text = (
+            f"it shows no lists and no states: these need the scope read too, --scope read,{scope}"
+        )
+        console(to_stderr=True).print(text, markup=False)
 
 
 def list_(file: File = None, as_json: AsJson = False) -> None:

@@ -1,4 +1,4 @@
-"""A routes file read for its routing alone, where its secrets, variables and handlers are not at hand.
+"""A routes file read for its routing alone: its secrets, variables, handlers and settings are not at hand.
 
 Everything else about it is checked as always: what is found is wrong wherever it is read.
 """
@@ -51,6 +51,7 @@ def _anywhere(progress: Progress | None) -> Surroundings:
         secrets=_MadeUp(_Everything()),
         egress=EgressPolicy(),
         find_handler=lambda _name, _arguments: "",
+        public_url=SOME_URL.rstrip("/"),
     )
     return around if progress is None else replace(around, progress=progress)
 

@@ -43,6 +43,28 @@ def run(tmp_path, monkeypatch):
     return run
 
 
+def test_the_public_url_can_be_given(run):
+    text = ROUTES.replace("{scheme: token, ", "{preset: square, ")
+    assert "public-url-missing" in run(text).output
+    result = run(text, "--public-url", "https://hooks.example.com")
+    assert (result.exit_code, "public-url-missing" in result.output) == (0, False)
+
+
+def test_an_encrypted_database_without_its_key_is_left_aside_and_said_to_be(run, tmp_path):
+    async def record() -> None:
+        (tmp_path / "data").mkdir()
+        store = await SqliteStore.open(tmp_path / "data" / "gateway.db", [bytes(32)])
+        await store.append([an_arrival(an_event())])
+        await store.close()
+
+    asyncio.run(record())
+    result = run(ROUTES)
+    assert result.exit_code == 0
+    assert "the database is encrypted, and no key is given; set GATEWAY_ENCRYPTION_KEY" in (
+        result.stderr
+    )
+
+
 # -- warnings --------------------------------------------------------------------------------------------
 
 

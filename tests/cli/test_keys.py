@@ -39,13 +39,15 @@ TEAM = "version: 1\nendpoints: {team: {url: 'https://x.example.com/', sign: {sec
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Run a command in a folder with these routes, whose secrets are not there."""
+    """Run a command in a folder with these routes, most of whose secrets are not there."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     (tmp_path / "routes.yaml").write_text(ROUTES)
     (tmp_path / "teams").mkdir()
     (tmp_path / "teams" / "team.yaml").write_text(TEAM)
     (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "cms").write_text(format_key(b"s" * 32))
+    monkeypatch.setenv("TEAM", format_key(b"s" * 32))
     return lambda *arguments, **more: CliRunner().invoke(app, list(arguments), **more)
 
 
@@ -202,3 +204,60 @@ def test_rotate_overwrites_nothing(run, rotated, tmp_path):
 def test_an_overlap_that_is_none_is_an_error(run):
     code, told = failed(run, "keys", "rotate", "cms", "--overlap", "soon")
     assert (code, "no duration" in told) == (2, True)
+
+
+def test_where_the_present_secret_is_not_at_hand_its_kind_has_to_be_said(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("TEAM")
+    code, told = failed(run, "keys", "rotate", "team")
+    assert (code, "TEAM is not set" in told, "--hmac" in told, "--ed25519" in told) == (
+        1, True, True, True,
+    )  # fmt: skip
+    assert not (tmp_path / "teams" / "secrets").exists()
+    (tmp_path / "secrets" / "cms").unlink()
+    assert failed(run, "keys", "rotate", "cms")[0] == 1
+    assert not list((tmp_path / "secrets").iterdir())
+
+
+def test_the_kind_that_is_asked_for_is_made(rotated, tmp_path, monkeypatch):
+    monkeypatch.delenv("TEAM")
+    told = rotated("team", "--ed25519")
+    key = PrivateKey(parse_seed((tmp_path / told["file"]).read_text()))
+    assert told["public_key"] == format_public(key.public)
+    other = rotated("team", "--hmac", "--out", "teams/secrets/other")
+    assert len(parse_key((tmp_path / other["file"]).read_text())) == 32
+
+
+def test_a_secret_that_was_made_up_in_development_is_the_present_one(
+    rotated, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("TEAM")
+    (tmp_path / "data").mkdir()
+    made = json.dumps({"TEAM": format_private(b"s" * 32)})
+    (tmp_path / "data" / "development-secrets.json").write_text(made)
+    assert "public_key" in rotated("team")
+
+
+def test_a_form_without_key_pairs_gets_none(run):
+    code, told = failed(run, "keys", "rotate", "chat", "--ed25519")
+    assert (code, "no key pairs" in told) == (2, True)
+
+
+@pytest.mark.parametrize("endpoint", ["chat", "own"])
+def test_where_there_is_room_for_one_signature_the_receiver_comes_first(run, endpoint):
+    output = run("keys", "rotate", endpoint).output
+    assert "has to accept both before step 2" in output
+    assert "until: 20" in output
+
+
+def test_without_overlap_the_receiver_comes_first_and_no_old_secret_is_told(run):
+    output = run("keys", "rotate", "cms", "--overlap", "0s").output
+    assert "let it take effect there before step 2" in output
+    assert "until" not in output
+    assert "3. The old secret signs no more" in output
+
+
+def test_a_file_in_the_way_is_got_around_by_a_flag(run):
+    run("keys", "rotate", "cms")
+    assert "name another with --out FILE" in run("keys", "rotate", "cms").output

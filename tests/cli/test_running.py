@@ -19,7 +19,26 @@ def test_the_first_lines_say_where_it_is_and_what_to_type_next(running):
     assert f"http://{running.public}/in/getty" in text
     assert f"http://{running.admin}" in text
     assert "made up for development, kept in data/development-secrets.json (mode 600)" in text
+    assert not re.search("  (listens|hosts|proxies) ", text)
+    assert "encrypted" not in text
     assert re.search(r"Now send it an event.*\n\n  .*gateway send", text)
+
+
+def test_the_first_lines_have_the_settings_that_are_there_for_senders(tmp_path):
+    (tmp_path / "routes.yaml").write_text("version: 1\nsources: {open: {verify: none}}\n")
+    gateway = GatewayProcess(
+        tmp_path, "--public-url", "https://hooks.example.com", "--allowed-host", "other.example.com",
+        "--trusted-proxy", "10.0.0.0/8", "--encryption-key", "key", "--listen", "0.0.0.0:0",
+    )  # fmt: skip
+    assert gateway.run("keys", "encryption", "--out", "key").returncode == 0
+    gateway.start()
+    text = "\n".join(gateway.lines)
+    gateway.stop()
+    assert re.search(r"webhooks +https://hooks\.example\.com/in/open", text)
+    assert re.search(r"listens +at all addresses of this machine, port [1-9]", text)
+    assert re.search(r"hosts +hooks\.example\.com, other\.example\.com: requests", text)
+    assert re.search(r"proxies +10\.0\.0\.0/8: their X-Forwarded-For", text)
+    assert re.search(r"database +data/gateway\.db \(what comes is encrypted\)", text)
 
 
 def test_a_sent_event_is_seen_arriving_verified(running):
@@ -177,6 +196,12 @@ def test_the_inbox_says_why_a_webhook_was_refused_and_strangers_need_no_attentio
     assert '"data": "\N{REPLACEMENT CHARACTER}[31m[red]"' in shown
     assert entry["id"] not in running.run("inbox", "--not-refused").stdout
     assert json.loads(running.run("status", "--json").stdout)["attention"] == before
+
+
+def test_a_filter_that_nothing_fits_does_not_say_that_the_inbox_is_empty(running):
+    assert running.run("inbox", "--code", "no-such-code").stdout == "no entry fits\n"
+    refused = running.run("inbox", "--outcome", "bad_sigature")
+    assert (refused.returncode, 'did you mean "bad_signature"?' in refused.stderr) == (2, True)
 
 
 def test_ping_reaches_an_endpoint_past_the_queue(running):

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway.cli.main import app
 from tests.kit.process import GatewayProcess
 
 
@@ -55,6 +57,17 @@ def test_tokens_are_listed_and_removed_and_never_shown_again(guarded):
     assert (again.returncode, "no token ci" in again.stderr) == (1, True)
     assert '"name":"admin"' in guarded.run("tokens", "list", "--file", "tokens", "--json").stdout
     assert token not in (guarded.folder / "tokens").read_text() + listed
+
+
+@pytest.mark.parametrize(
+    ("scope", "hinted"),
+    [("payload", True), ("operate,payload", True), ("read,operate", False), ("admin", False)],
+)
+def test_a_token_that_sees_no_lists_is_said_to(tmp_path, monkeypatch, scope, hinted):
+    monkeypatch.chdir(tmp_path)
+    made = CliRunner().invoke(app, ["tokens", "new", "x", "--scope", scope, "--file", "tokens"])
+    assert made.exit_code == 0
+    assert (f"--scope read,{scope}" in made.stderr) is hinted
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ sources:
   c: {verify: {scheme: hmac, secret_encoding: hex, secrets: [{env: X}], signature: {header: S}}}
   d: {verify: {scheme: hmac, secret_encoding: base64, secrets: [{env: X}], signature: {header: S}}}
   e: {verify: {scheme: token, secrets: [{file: gone}]}}
+  f: {verify: {preset: square, secrets: [{env: X}]}}
 endpoints:
   cms:
     url: {env: CMS_URL}
@@ -23,12 +24,12 @@ routes:
 """
 
 
-def test_secrets_variables_handlers_and_addresses_are_not_asked_for(tmp_path):
+def test_secrets_variables_handlers_addresses_and_the_public_url_are_not_asked_for(tmp_path):
     path = tmp_path / "routes.yaml"
     path.write_text(ELSEWHERE)
     loaded = load_leniently(path)
     assert loaded.errors == []
-    assert set(loaded.routes.sources) == set("abcde")
+    assert set(loaded.routes.sources) == set("abcdef")
     assert [target.endpoint for target in loaded.routes.routes[0].to] == ["cms", "far"]
     assert [each.name for each in tmp_path.iterdir()] == ["routes.yaml"]
 
