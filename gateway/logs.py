@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import structlog
 
+from gateway.core.errors import Overloaded
 from gateway.core.model import Arrival, Attempt, Delivery, Receipt
 from gateway.core.rate import TokenBucket
 from gateway.core.retry import Decision, Finish, GiveUp, Park, RetryAt
@@ -119,11 +120,15 @@ class LogListener:
                 )
 
     def _refused(self, fields: dict[str, Any]) -> None:
-        self._capped(fields["source"], "a request was refused", fields)
+        text, source = "a request was refused", fields["source"]
+        if fields["code"] == Overloaded.code:  # of each connection beyond the limit: a flood of them
+            self._capped(f"{source} {Overloaded.code}", text, fields, most=1)
+        else:
+            self._capped(source, text, fields)
 
-    def _capped(self, who: str, text: str, fields: dict[str, Any]) -> None:
-        """Warn, but not more than a few times a second of the same one."""
-        bucket = self._buckets.setdefault(who, TokenBucket(5))
+    def _capped(self, who: str, text: str, fields: dict[str, Any], most: int = 5) -> None:
+        """Warn, but not more than *most* times a second of the same one."""
+        bucket = self._buckets.setdefault(who, TokenBucket(most))
         if bucket.take(self._monotonic()) == 0:
             self._log.warning(text, extra=fields)
 
