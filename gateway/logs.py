@@ -85,6 +85,8 @@ class LogListener:
             self._kept(fields["arrivals"], fields["receipts"])
         elif name == "event.refused":
             self._refused(fields)
+        elif name == "caller.unknown":
+            self._capped(name, "a call to the admin API had no token that is known", fields)
         elif name in LEVELS:
             level, text = LEVELS[name]
             self._log.log(level, text, extra=fields)
@@ -121,7 +123,7 @@ class LogListener:
 
     def _refused(self, fields: dict[str, Any]) -> None:
         text, source = "a request was refused", fields["source"]
-        if fields["code"] == Overloaded.code:  # of each connection beyond the limit: a flood of them
+        if fields["code"] == Overloaded.code:  # as many as there are connections beyond the limit
             self._capped(f"{source} {Overloaded.code}", text, fields, most=1)
         else:
             self._capped(source, text, fields)

@@ -358,6 +358,7 @@ class Service:
                     problems=[str(problem) for problem in checked.problems],
                     in_force=self.routes.fingerprint,
                 )
+                await self._operate.note("reload", str(self.settings.routes), ConfigError.code)
                 return checked
             await self._operate.note("reload", checked.routes.fingerprint)
             await self._put_in_force(checked, checked.routes)
@@ -372,6 +373,7 @@ class Service:
             changed = self._access.use(read_tokens(self.settings.admin_token_file))
         except ConfigError as error:
             self.telemetry.emit("tokens.rejected", problem=str(error))
+            await self._operate.note("tokens", str(self.settings.admin_token_file), error.code)
         else:
             if changed:
                 self.telemetry.emit("tokens.reloaded")

@@ -4,7 +4,8 @@ import aiohttp
 import pytest
 
 from gateway.core.access import Caller
-from gateway.core.errors import NotFound, StoreUnavailable
+from gateway.core.errors import NotFound, ScopeMissing, StoreUnavailable
+from gateway.flows.audit import REFUSED
 from gateway.flows.operate import Operate
 
 
@@ -65,6 +66,20 @@ async def test_every_change_is_kept_with_who_when_and_from_where(gateway, api):
 async def test_what_was_refused_is_kept_too_and_says_so(api, path, entry):
     assert (await api("POST", path))[0] == 404
     assert await told(api) == [entry]
+
+
+async def test_who_may_not_is_not_written_down_without_end(gateway, api):
+    operate: Operate = gateway.service._operate
+    reader = Caller("reader", frozenset(), "10.0.0.1")
+    for _ in range(REFUSED[0] + 5):
+        await operate.refused("pause", "cms", reader, ScopeMissing("x", cure="y"))
+    assert await told(api, "?limit=500") == [("pause", "cms", "scope-missing")] * REFUSED[0]
+
+
+async def test_a_reload_of_a_faulty_file_is_kept_as_that(gateway, api, routes_file):
+    routes_file.write_text("version: 2\n")
+    assert (await gateway.service.reload()).routes is None
+    assert await told(api) == [("reload", str(routes_file), "config-invalid")]
 
 
 async def test_what_is_done_already_is_kept_as_a_conflict(gateway, api):
