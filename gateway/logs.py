@@ -14,7 +14,7 @@ from typing import Any, Literal
 import structlog
 
 from gateway.core.errors import Overloaded
-from gateway.core.model import Arrival, Attempt, Delivery, Receipt
+from gateway.core.model import Arrival, Attempt, Delivery, Receipt, rfc3339
 from gateway.core.rate import TokenBucket
 from gateway.core.retry import Decision, Finish, GiveUp, Park, RetryAt
 
@@ -89,7 +89,7 @@ class LogListener:
             self._capped(name, "a call to the admin API had no token that is known", fields)
         elif name in LEVELS:
             level, text = LEVELS[name]
-            self._log.log(level, text, extra=fields)
+            self._log.log(level, text, extra=_of_entry(fields) if "at" in fields else fields)
 
     def _attempt(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> None:
         level, text = _of_decision(decision)
@@ -133,6 +133,13 @@ class LogListener:
         bucket = self._buckets.setdefault(who, TokenBucket(most))
         if bucket.take(self._monotonic()) == 0:
             self._log.warning(text, extra=fields)
+
+
+def _of_entry(fields: dict[str, Any]) -> dict[str, Any]:
+    """An entry of the audit log as a reader sees it: its moment as a date, and nothing that is empty."""
+    return {name: value for name, value in fields.items() if value != ""} | {
+        "at": rfc3339(fields["at"])
+    }
 
 
 def _of_decision(decision: Decision) -> tuple[int, str]:

@@ -107,6 +107,14 @@ async def test_each_change_is_one_line_of_the_log(gateway, api, caplog):
         await api("POST", "/api/v1/endpoints/cms/pause")
     (line,) = [each for each in caplog.records if hasattr(each, "action")]
     assert (line.who, line.action, line.object, line.outcome) == ("local", "pause", "cms", "done")
+    assert (line.at[:2], line.at[-1], line.address) == ("20", "Z", "127.0.0.1")
+
+
+async def test_a_line_of_the_log_has_no_address_where_there_is_none(gateway, caplog):
+    with caplog.at_level("INFO"):
+        await gateway.service.reload()
+    (line,) = [each for each in caplog.records if hasattr(each, "action")]
+    assert not hasattr(line, "address")
 
 
 async def test_an_entry_that_cannot_be_written_stands_in_the_log(gateway, caplog):
