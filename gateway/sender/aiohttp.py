@@ -147,12 +147,13 @@ class AiohttpSender:
 
     def _denial(self, host: str, port: int, *, secure: bool) -> str:
         """Why an address is not dialled, and what would allow it; empty where it is."""
-        reason = self._policy.refusal(host, port, secure=secure)
-        cure = self._policy.cure(host, port, secure=secure) if reason else ""
-        if not reason and self.own.hold(host, port):
-            reason = OWN_ADDRESS
-        detail = f"{host} port {port} ({reason})" if reason else ""
-        return f"{detail}; allow it with {cure}" if cure else detail
+        if self.own.hold(host, port):  # first: no flag allows it, whatever range it is in
+            reason, flag = OWN_ADDRESS, ""
+        else:
+            reason = self._policy.refusal(host, port, secure=secure)
+            flag = self._policy.cure(host, port, secure=secure) if reason else ""
+        cure = f"allow it with {flag}" if flag else "no flag allows this address"
+        return f"{host} port {port} ({reason}); {cure}" if reason else ""
 
 
 @cache
