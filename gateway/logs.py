@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import structlog
 
-from gateway.core.model import Arrival, Attempt, Delivery, Receipt
+from gateway.core.errors import Overloaded
+from gateway.core.model import Arrival, Attempt, Delivery, Receipt, rfc3339
 from gateway.core.rate import TokenBucket
 from gateway.core.retry import Decision, Finish, GiveUp, Park, RetryAt
 
@@ -84,9 +85,11 @@ class LogListener:
             self._kept(fields["arrivals"], fields["receipts"])
         elif name == "event.refused":
             self._refused(fields)
+        elif name == "caller.unknown":
+            self._capped(name, "a call to the admin API had no token that is known", fields)
         elif name in LEVELS:
             level, text = LEVELS[name]
-            self._log.log(level, text, extra=fields)
+            self._log.log(level, text, extra=_of_entry(fields) if "at" in fields else fields)
 
     def _attempt(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> None:
         level, text = _of_decision(decision)
@@ -119,13 +122,24 @@ class LogListener:
                 )
 
     def _refused(self, fields: dict[str, Any]) -> None:
-        self._capped(fields["source"], "a request was refused", fields)
+        text, source = "a request was refused", fields["source"]
+        if fields["code"] == Overloaded.code:  # as many as there are connections beyond the limit
+            self._capped(f"{source} {Overloaded.code}", text, fields, most=1)
+        else:
+            self._capped(source, text, fields)
 
-    def _capped(self, who: str, text: str, fields: dict[str, Any]) -> None:
-        """Warn, but not more than a few times a second of the same one."""
-        bucket = self._buckets.setdefault(who, TokenBucket(5))
+    def _capped(self, who: str, text: str, fields: dict[str, Any], most: int = 5) -> None:
+        """Warn, but not more than *most* times a second of the same one."""
+        bucket = self._buckets.setdefault(who, TokenBucket(most))
         if bucket.take(self._monotonic()) == 0:
             self._log.warning(text, extra=fields)
+
+
+def _of_entry(fields: dict[str, Any]) -> dict[str, Any]:
+    """An entry of the audit log as a reader sees it: its moment as a date, and nothing that is empty."""
+    return {name: value for name, value in fields.items() if value != ""} | {
+        "at": rfc3339(fields["at"])
+    }
 
 
 def _of_decision(decision: Decision) -> tuple[int, str]:

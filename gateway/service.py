@@ -198,7 +198,8 @@ class Service:
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)
         self._watchdog = Watchdog(telemetry, self._handler_places)
-        self._watcher = Watcher(self._watched_files, self._handler_packages, self.reload)
+        self._watcher = Watcher(self._watched_files, self._handler_packages, self.reload_routes)
+        self._token_watcher: Watcher | None = None
         handshakes = Handshakes(self._keep_secret, telemetry)
         admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
         self._public = PublicApp(self._ingest, handshakes, admit, self._publish, ready=self._ready)
@@ -248,6 +249,8 @@ class Service:
             await server.listening.wait()
         self.public_url, self.admin_url = map(url, sockets)
         self._watcher.start()
+        if self._token_watcher is not None:
+            self._token_watcher.start()
         self._watchdog.start()
         self._store.lock.note(
             public=self.public_url,
@@ -269,6 +272,8 @@ class Service:
         self.telemetry.emit("gateway.draining", grace_seconds=self.settings.grace / SECOND)
         self._public.draining = True
         await self._watcher.stop()
+        if self._token_watcher is not None:
+            await self._token_watcher.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(moment / SECOND):
                 await self._hurried.wait()
@@ -316,6 +321,7 @@ class Service:
             return None
         if not path.exists():
             self.new_token = make_tokens(path)
+        self._token_watcher = Watcher(lambda: [path.absolute()], tuple, self._reload_tokens)
         local_token = secrets.token_urlsafe(32)
         self._access = Access(read_tokens(path), local_token)
         return local_token
@@ -333,21 +339,25 @@ class Service:
                 await asyncio.to_thread(write_private, path, f"{secret}\n".encode())
             except (OSError, UnicodeDecodeError):
                 return False
-            checked = await self.reload()
+            checked = await self.reload_routes()
             if checked.routes is None:  # the source cannot use it: it must not keep the file faulty
                 await asyncio.to_thread(path.unlink, missing_ok=True)
-                await self.reload()
+                await self.reload_routes()
         return checked.routes is not None
 
     # -- routes ------------------------------------------------------------------------------------
 
     async def reload(self) -> Checked:
+        """Put the file of tokens and the routes files in force as they are now."""
+        await self._reload_tokens()
+        return await self.reload_routes()
+
+    async def reload_routes(self) -> Checked:
         """Put the routes files in force as they are now; bad or absent ones change nothing.
 
         They are read and indexed in a thread, so that events are taken meanwhile.
         """
         async with self._reloading:
-            await self._reload_tokens()
             checked = await asyncio.to_thread(self._check_routes)
             self._including = checked.loaded.files.patterns
             self._beside = checked.beside
@@ -358,6 +368,7 @@ class Service:
                     problems=[str(problem) for problem in checked.problems],
                     in_force=self.routes.fingerprint,
                 )
+                await self._operate.note("reload", str(self.settings.routes), ConfigError.code)
                 return checked
             await self._operate.note("reload", checked.routes.fingerprint)
             await self._put_in_force(checked, checked.routes)
@@ -372,6 +383,7 @@ class Service:
             changed = self._access.use(read_tokens(self.settings.admin_token_file))
         except ConfigError as error:
             self.telemetry.emit("tokens.rejected", problem=str(error))
+            await self._operate.note("tokens", str(self.settings.admin_token_file), error.code)
         else:
             if changed:
                 self.telemetry.emit("tokens.reloaded")
@@ -396,12 +408,10 @@ class Service:
         self.telemetry.emit("routes.reloaded", fingerprint=routes.fingerprint)
 
     def _watched_files(self) -> list[Path]:
-        """The routes file, those that it includes, those with its secrets, and that of tokens."""
+        """The routes file, those that it includes, and those with its secrets."""
         first = self.settings.routes.absolute()
         more = [file for base, pattern in self._including for file in included(base, pattern)]
-        tokens = self.settings.admin_token_file
-        also = [] if tokens is None else [tokens.absolute()]
-        return [first, *(file.absolute() for file in more), *sorted(self._beside), *also]
+        return [first, *(file.absolute() for file in more), *sorted(self._beside)]
 
     def _handler_packages(self) -> set[str]:
         """The top folders that the handlers in force come from."""

@@ -1,4 +1,4 @@
-"""Sees that the routes file, one that it refers to, or a handler beside it, has changed."""
+"""Sees that the routes file, one that it refers to, or a handler beside it, has changed; or a file of tokens."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -57,8 +57,8 @@ class Watcher:
             ):
                 seen = self._content()
                 if seen != self._seen:
-                    self._seen = seen
                     await self._changed()
+                    self._seen = self._known_after(seen)
                 if self._folders() != folders:
                     break
 
@@ -80,6 +80,20 @@ class Watcher:
             files += sorted(folder.glob("*.py"))
         return {file: self._digest(file) for file in files}
 
+    def _known_after(self, before: dict[Path, bytes]) -> dict[Path, bytes]:
+        """What is known once a change was told, when the files held *before*.
+
+        What the change itself brought was read with it, and is no other change: unless it is newer
+        than all that were watched, so that it may have been written after it was read.
+        """
+        newest = max(map(_changed_at, before), default=0)
+        after = self._content()
+        more = {file: _changed_at(file) for file in after.keys() - before.keys()}
+        return {
+            file: before[file] if file in before else b"(unread)" if more[file] > newest else digest
+            for file, digest in after.items()
+        }
+
     def _digest(self, file: Path) -> bytes:
         try:
             about = file.stat()
@@ -90,3 +104,11 @@ class Watcher:
         except OSError:
             return b"(absent)"
         return known[1]
+
+
+def _changed_at(file: Path) -> int:
+    """When a file was last written or put in its place; 0 where it is absent."""
+    try:
+        return file.stat().st_ctime_ns
+    except OSError:
+        return 0

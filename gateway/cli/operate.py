@@ -356,10 +356,9 @@ def _print_entry(entry: dict[str, Json]) -> None:
     if entry["refused"]:
         lines += [f"refused; from {entry['peer']}", "", entry["method"]]
         lines += [f"{name}: {value}" for name, value in entry["headers"]]
-        lines += [
-            "",
-            f"a body of {entry['body_bytes']} bytes, sha256 {entry['sha256']}; its start:",
-        ]
+        size, digest = entry["body_bytes"], entry["sha256"]
+        read = f"a body of {size} bytes, sha256 {digest}; its start:"
+        lines += ["", "its body was not read" if size is None else read]
     lines += ["", *entry["body"].splitlines()]
     for line in lines:
         console().print(printable(line), markup=False, highlight=False, soft_wrap=True)

@@ -73,6 +73,9 @@ class TokensInvalid(ValueError):
         self.cure = cure
 
 
+DONE = "done"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """One change, or the attempt at one: who asked for what, when, and what came of it."""
@@ -87,7 +90,7 @@ class AuditEntry:
     """`pause`, `resume`, `redeliver`, `cancel`, `replay`, `reload`, or `tokens`."""
     object: str
     """The name of what was to be changed."""
-    outcome: str = "done"
+    outcome: str = DONE
     """Or the code of the error; then nothing has changed."""
 
 

@@ -94,8 +94,8 @@ class RequestRefused(GatewayError):
 
     code = "refused"
     outcome: str | None = None
-    body: bytes = b""
-    """What came with it, as far as it was read."""
+    body: bytes | None = None
+    """What came with it; None: it was refused before that was read, or before its end."""
 
 
 class UnknownSource(RequestRefused):

@@ -496,10 +496,10 @@ class Refusal:
     content_type: str
     body: bytes
     """Its start."""
-    body_bytes: int
-    """How long it was, as far as it was read."""
-    sha256: bytes
-    """Of what was read."""
+    body_bytes: int | None
+    """How long it was; None: it was not read."""
+    sha256: bytes | None
+    """Of all of it, where it was read."""
 
 
 def basic_authorization(user: str, password: str) -> str:

@@ -97,7 +97,7 @@ def token_of(outcome: Outcome) -> Token | NoToken:
             error = _decoded(response.body).get("error")
             told = f" {error}" if isinstance(error, str) and _ERROR.fullmatch(error) else ""
             reason = f"http-{response.status}{told}"
-            return NoToken(reason, f"the authorization server answered {reason}")
+            return NoToken(reason, "the authorization server gave no token")
         case Unreachable(reason, detail):
             return NoToken(reason, detail)
         case _:  # pragma: no cover

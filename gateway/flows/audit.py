@@ -5,10 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 
-from gateway.core.access import AuditEntry, Caller
+from gateway.core.access import DONE, AuditEntry, Caller
 from gateway.core.errors import GatewayError, StoreUnavailable
+from gateway.core.model import SECOND
+from gateway.core.rate import TokenBucket
 from gateway.ports import Clock, OperateStore
 from gateway.telemetry import Telemetry
+
+REFUSED = (60, 60 * SECOND)
+"""So many calls that a token may not make are written down at once, and then in that time: who may
+change nothing is not to fill the disk either."""
 
 
 class Audit:
@@ -18,6 +24,8 @@ class Audit:
         self._store = store
         self._clock = clock
         self._telemetry = telemetry
+        self._refused: dict[str, TokenBucket] = {}
+        """By the name of a token."""
 
     @asynccontextmanager
     async def of(self, by: Caller, action: str, name: str) -> AsyncIterator[AuditEntry]:
@@ -30,9 +38,15 @@ class Audit:
             raise
         self._report(entry)
 
-    async def note(self, by: Caller, action: str, name: str) -> None:
-        """Write down a change that no commit goes with."""
-        await self._keep(self._entry(by, action, name))
+    async def refused(self, by: Caller, action: str, name: str, error: GatewayError) -> None:
+        """Write down that *by* may not do what was asked for, unless that one asks without end."""
+        bucket = self._refused.setdefault(by.name, TokenBucket(*REFUSED))
+        if bucket.take(self._clock.monotonic()) == 0:
+            await self.note(by, action, name, error.code)
+
+    async def note(self, by: Caller, action: str, name: str, outcome: str = DONE) -> None:
+        """Write down a change that no commit goes with, or that one came to nothing."""
+        await self._keep(replace(self._entry(by, action, name), outcome=outcome))
 
     def _entry(self, by: Caller, action: str, name: str) -> AuditEntry:
         now = self._clock.now()

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from gateway.core.access import LOCAL, AuditEntry, Caller
-from gateway.core.errors import Conflict, NotFound
+from gateway.core.access import DONE, LOCAL, AuditEntry, Caller
+from gateway.core.errors import Conflict, GatewayError, NotFound
 from gateway.core.model import DeliveryId, EventId, Json, delivery_id, parse_delivery_id
 from gateway.core.redaction import without_credentials
 from gateway.core.routing import Routes, plan
@@ -107,9 +107,17 @@ class Operate:
         self._telemetry.emit("endpoint.opened", endpoint=name)
         self._lanes.wake()
 
-    async def note(self, action: str, name: str) -> None:
-        """Write down what was changed from this machine, other than by a request."""
-        await self._audit.note(LOCAL, action, name)
+    async def refused(self, action: str, name: str, by: Caller, error: GatewayError) -> None:
+        """Write down that someone asked for what that one may not do."""
+        await self._audit.refused(by, action, name, error)
+
+    def unknown_caller(self, address: str) -> None:
+        """Report that a request came without a token that is known: anyone can, so only the log has it."""
+        self._telemetry.emit("caller.unknown", address=address)
+
+    async def note(self, action: str, name: str, outcome: str = DONE) -> None:
+        """Write down what was changed from this machine, or was to be, other than by a request."""
+        await self._audit.note(LOCAL, action, name, outcome)
 
     async def restore_lanes(self) -> None:
         """Close the lanes that were closed when the gateway last ran."""

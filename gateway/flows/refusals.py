@@ -68,7 +68,7 @@ class Refusals:
             return
         self._serial += 1
         now = self._clock.now()
-        outcome = error.outcome
+        outcome, body = error.outcome, error.body
         types = (value for name, value in head.headers if name == b"content-type")
         self._waiting.append(
             Refusal(
@@ -82,9 +82,9 @@ class Refusals:
                 method=head.method,
                 headers=redacted(head.headers),
                 content_type=next(types, b"").decode("latin-1")[:256],
-                body=error.body[:LONGEST_BODY],
-                body_bytes=len(error.body),
-                sha256=sha256(error.body).digest(),
+                body=(body or b"")[:LONGEST_BODY],
+                body_bytes=None if body is None else len(body),
+                sha256=None if body is None else sha256(body).digest(),
             )
         )
         self.loop.wake()

@@ -45,6 +45,10 @@ NAME_SECONDS = 10
 """How long what a name resolved to is kept for the next connection; it is vetted again for each."""
 
 
+UNTRUSTED = frozenset({2, 7, 18, 19, 20, 21})
+"""OpenSSL's codes for a chain that leads to no authority that is trusted (X509_V_ERR_*)."""
+
+
 class EgressDenied(OSError):
     """The policy does not allow the address."""
 
@@ -147,12 +151,13 @@ class AiohttpSender:
 
     def _denial(self, host: str, port: int, *, secure: bool) -> str:
         """Why an address is not dialled, and what would allow it; empty where it is."""
-        reason = self._policy.refusal(host, port, secure=secure)
-        cure = self._policy.cure(host, port, secure=secure) if reason else ""
-        if not reason and self.own.hold(host, port):
-            reason = OWN_ADDRESS
-        detail = f"{host} port {port} ({reason})" if reason else ""
-        return f"{detail}; allow it with {cure}" if cure else detail
+        if self.own.hold(host, port):  # first: no flag allows it, whatever range it is in
+            reason, flag = OWN_ADDRESS, ""
+        else:
+            reason = self._policy.refusal(host, port, secure=secure)
+            flag = self._policy.cure(host, port, secure=secure) if reason else ""
+        cure = f"allow it with {flag}" if flag else "no flag allows this address"
+        return f"{host} port {port} ({reason}); {cure}" if reason else ""
 
 
 @cache
@@ -200,6 +205,21 @@ def _unreachable(error: Exception) -> Unreachable:
         return Unreachable("connection-refused", str(error))
     for kind, reason in _REASONS:
         if isinstance(error, kind):
-            # aiohttp tells of a TLS context where in memory it is.
-            return Unreachable(reason, re.sub(r" ssl:<[^>]*>", "", str(error)) or reason)
+            # aiohttp tells of a TLS context where in memory it is, or that there is one.
+            told = re.sub(r" ssl:(<[^>]*>|\w+)", "", str(error)) or reason
+            cure = _tls_cure(error)
+            return Unreachable(reason, f"{told}; {cure}" if cure else told)
     return Unreachable("failed", f"{type(error).__name__}: {error}")
+
+
+def _tls_cure(error: Exception) -> str:
+    """What to write under the endpoint's `tls`, where that may be what is missing; else nothing."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        code = getattr(error.certificate_error, "verify_code", None)
+        return (
+            "for an authority of your own, add `tls: {ca: {file: …}}`" if code in UNTRUSTED else ""
+        )
+    # The alert comes after the handshake, as an error of a read: only its text tells it.
+    if "CERTIFICATE_REQUIRED" in str(error):
+        return "it wants a client certificate: add `tls.certificate` and `tls.key`"
+    return ""

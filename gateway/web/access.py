@@ -110,15 +110,24 @@ def _check_origin(scope: Any, host: str | None) -> None:
         )
 
 
-def authorised(request: Request, access: Access, scope: Scope) -> Caller:
-    """Who calls. Raises Unauthorised, or ScopeMissing where that one may not do it."""
+def recognised(request: Request, access: Access) -> Caller:
+    """Who calls, and from where. Raises Unauthorised."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     caller = access.recognise(token.strip() if scheme.lower() == "bearer" else None)
     if caller is None:
         raise Unauthorised("the admin API wants a token", cure="send `Authorization: Bearer TOKEN`")
+    return caller.at(address_of(request))
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client else ""
+
+
+def check_scope(caller: Caller, scope: Scope) -> None:
+    """Raises ScopeMissing where *caller* may not do that."""
     if not caller.may(scope):
         raise ScopeMissing(
             f"the token {caller.name} lacks the scope {scope}",
             cure=f"use one made with `gateway tokens new NAME --scope {scope}`",
         )
-    return caller.at(request.client.host if request.client else "")

@@ -18,12 +18,20 @@ from gateway.core.errors import (
     NotFound,
     ParameterInvalid,
     PathUnknown,
+    ScopeMissing,
+    Unauthorised,
 )
 from gateway.core.model import SECOND, EventId, Json, parse_delivery_id
 from gateway.core.state import State
 from gateway.flows.operate import Operate
 from gateway.ports import LookUpStore
-from gateway.web.access import AdminGuard, authorised
+from gateway.web.access import (
+    READING,
+    AdminGuard,
+    address_of,
+    check_scope,
+    recognised,
+)
 from gateway.web.errors import answer
 
 Do: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
@@ -101,7 +109,17 @@ class _Api:
 
         async def handle(request: Request) -> Response:
             try:
-                return await do(request, authorised(request, self._around.access, scope))
+                caller = recognised(request, self._around.access)
+                try:
+                    check_scope(caller, scope)
+                except ScopeMissing as error:
+                    if request.method not in READING:
+                        await self._operate.refused(do.__name__, _object(request), caller, error)
+                    raise
+                return await do(request, caller)
+            except Unauthorised as error:
+                self._operate.unknown_caller(address_of(request))
+                return _failure(error)
             except Exception as error:  # noqa: BLE001  # web/errors.py knows what to make of it
                 return _failure(error)
 
@@ -240,6 +258,11 @@ class _Api:
         parsed = parse_delivery_id(name)
         found = await self._look_up.attempts(*parsed) if parsed else []
         return [_seen_by(caller, attempt, "excerpt") for attempt in found]
+
+
+def _object(request: Request) -> str:
+    """The name of what the request would change."""
+    return next(iter(request.path_params.values()), "")
 
 
 def _seen_by(caller: Caller, shown: dict[str, Json], *contents: str) -> dict[str, Json]:

@@ -78,7 +78,9 @@ class Connection(HttpToolsProtocol):
         self.deadline = self._now + self._door.limits.head_seconds
         most = self._door.limits.connections
         if len(self.connections) > most and not self._door.make_room(self._watched()):
-            self._refuse(Overloaded("all connections are taken", cure="try again in a moment"))
+            refusal = Overloaded("all connections are taken", cure="try again in a moment")
+            self._door.refused(refusal)  # `_refuse` tells only of those that have said something
+            self._refuse(refusal)
             if len(self.connections) > most + LINGERING_AT_MOST:
                 transport.close()
 

@@ -80,9 +80,7 @@ def test_what_is_no_bearer_token_is_none(answer):
 
 def test_of_a_refusal_only_status_and_code_are_told():
     refused = answered(401, error="invalid_client", error_description=f"bad secret {SECRET}")
-    assert refused == NoToken(
-        "http-401 invalid_client", "the authorization server answered http-401 invalid_client"
-    )
+    assert refused == NoToken("http-401 invalid_client", "the authorization server gave no token")
     assert answered(400, error=SECRET).reason == "http-400"
 
 

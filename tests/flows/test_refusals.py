@@ -1,6 +1,7 @@
 """Refused requests: taken in passing, few of them, and never anyone's burden."""
 
 import asyncio
+from hashlib import sha256
 
 import pytest
 
@@ -91,10 +92,13 @@ async def test_what_its_answer_explains_is_not_kept(refusals, kept, error):
     assert kept.batches == []
 
 
-async def test_too_large_a_body_is_kept_without_it(refusals, kept):
+async def test_of_a_body_that_was_not_read_neither_length_nor_digest_is_told(refusals, kept):
     refusals.note("getty", BodyTooLarge("x"), HEAD)
+    refusals.note("getty", refused(b""), HEAD)
     await refusals.close()
-    assert kept.batches[0][0].body == b""
+    unread, empty = kept.batches[0]
+    assert (unread.body, unread.body_bytes, unread.sha256) == (b"", None, None)
+    assert (empty.body_bytes, empty.sha256) == (0, sha256(b"").digest())
 
 
 async def test_of_a_flood_at_one_source_only_some_are_kept_and_the_others_stay_free(

@@ -359,7 +359,8 @@ async def test_metadata_is_denied_with_no_flag_to_allow_it():
     sender = AiohttpSender(EgressPolicy(allow=(ip_network("0.0.0.0/0"),)), user_agent="x")
     outcome = await sender.send(a_call("http://169.254.169.254/latest/meta-data"))
     assert outcome == Unreachable(
-        "egress-denied", "169.254.169.254 port 80 (metadata-or-unspecified)"
+        "egress-denied",
+        "169.254.169.254 port 80 (metadata-or-unspecified); no flag allows this address",
     )
     await sender.close()
 
@@ -487,6 +488,15 @@ async def test_the_gateways_own_listeners_are_not_called_whatever_is_allowed(sen
     assert reason_of(outcome) == "egress-denied"
     assert "(own-address)" in outcome.detail
     assert "--egress" not in outcome.detail
+
+
+async def test_of_a_denied_address_that_is_its_own_no_flag_is_named(strict):
+    with listen(("127.0.0.1", 0), "test") as own:
+        strict.own.note([own])
+        port = own.getsockname()[1]
+        outcome = await strict.send(a_call(f"http://127.0.0.1:{port}/in/getty"))
+    what = f"127.0.0.1 port {port} (own-address); no flag allows this address"
+    assert outcome == Unreachable("egress-denied", what)
 
 
 async def test_other_ports_and_other_addresses_of_this_machine_are_called(sender):

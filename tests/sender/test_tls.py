@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 
+import aiohttp
 import pytest
 
 from gateway.config.document import Document
@@ -12,7 +13,7 @@ from gateway.config.shapes import TlsShape
 from gateway.config.tls import build_tls
 from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.model import SECOND, Accepted, Call, Tls, Unreachable
-from gateway.sender.aiohttp import AiohttpSender
+from gateway.sender.aiohttp import AiohttpSender, _unreachable
 from tests.kit.authority import CertificateAuthority
 from tests.kit.raw import answers, raw_server
 
@@ -122,6 +123,22 @@ async def test_an_authority_vouches_for_no_others(sender, ca, tls, tmp_path):
 async def test_no_authority_is_trusted_for_calls_that_do_not_name_it(sender, ca):
     outcome, _ = await outcome_of(sender, ca.server(), None)
     assert outcome.reason == "tls-certificate"
+    assert outcome.detail.endswith("add `tls: {ca: {file: …}}`")
+    assert "ssl:" not in outcome.detail
+
+
+async def test_another_authority_does_not_mend_a_certificate_for_another_name(sender, ca, tls):
+    async with raw_server(answers(OK), tls=ca.server()) as server:
+        outcome = await sender.send(a_call(f"https://localhost:{server.port}/", tls(**CA)))
+    assert outcome.reason == "tls-certificate"
+    assert "tls:" not in outcome.detail
+
+
+def test_a_server_that_wants_a_certificate_says_which_key_is_missing():
+    alert = "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required"
+    outcome = _unreachable(aiohttp.ClientOSError(1, alert))
+    assert outcome.reason == "connection-lost"
+    assert "`tls.certificate`" in outcome.detail
 
 
 async def test_any_certificate_will_do_where_nothing_is_verified(sender, ca, tls):

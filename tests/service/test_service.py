@@ -328,6 +328,6 @@ async def test_a_gateway_does_not_call_itself(routes_file, tmp_path):
     assert await closed == {
         "endpoint": "self",
         "state": "blocked",
-        "reason": f"egress-denied: 127.0.0.1 port {port} (own-address)",
+        "reason": f"egress-denied: 127.0.0.1 port {port} (own-address); no flag allows this address",
     }
     await service.stop()

@@ -689,6 +689,12 @@ async def test_a_refusal_stands_in_the_inbox_with_all_that_is_known_of_it(store)
     }  # fmt: skip
 
 
+async def test_what_was_not_read_has_neither_length_nor_digest(store):
+    await keep_refusals(store, a_refusal(body=b"", body_bytes=None, sha256=None))
+    (entry,) = await store.inbox({"id": "inb_00001"})
+    assert (entry["body"], entry["body_bytes"], entry["sha256"]) == ("", None, None)
+
+
 async def test_only_the_newest_refusals_stay(store):
     for number in range(1, 8):
         await keep_refusals(store, a_refusal(number), most=3)

@@ -4,6 +4,7 @@ import asyncio
 from urllib.parse import urlsplit
 
 import aiohttp
+import orjson
 import pytest
 
 from gateway.config.settings import Settings
@@ -216,4 +217,28 @@ async def test_a_reload_takes_tokens_over_and_a_faulty_file_changes_nothing(guar
     assert (await ask(service, tokens["read"], "/version"))[0] == 401
     assert (await ask(service, tokens["admin"], "/version"))[0] == 200
     _, audit = await ask(service, tokens["admin"], "/api/v1/audit?action=tokens")
-    assert audit.count(b'"action":"tokens"') == 1
+    assert audit.count(b'"action":"tokens"') == 2
+    assert audit.count(b'"outcome":"config-invalid"') == 1
+
+
+async def test_a_change_that_a_token_may_not_make_is_in_the_audit_log(guarded):
+    service, tokens, _ = guarded
+    await ask(service, tokens["read"], "/api/v1/endpoints/cms/pause", "POST")
+    await ask(service, tokens["read"], "/api/v1/audit")
+    _, audit = await ask(service, tokens["admin"], "/api/v1/audit")
+    (entry,) = orjson.loads(audit)["items"]
+    assert (entry["who"], entry["address"]) == ("read", "127.0.0.1")
+    assert (entry["action"], entry["object"]) == ("pause", "cms")
+    assert entry["outcome"] == "scope-missing"
+
+
+async def test_a_call_without_a_known_token_is_logged_with_its_address_and_not_audited(
+    guarded, caplog
+):
+    service, tokens, _ = guarded
+    for _ in range(20):
+        await ask(service, "a-guess", "/api/v1/endpoints/cms/pause", "POST")
+    lines = [each for each in caplog.records if "no token that is known" in each.message]
+    assert {line.address for line in lines} == {"127.0.0.1"}
+    assert 5 <= len(lines) < 15
+    assert b'"items":[]' in (await ask(service, tokens["admin"], "/api/v1/audit"))[1]

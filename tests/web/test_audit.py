@@ -4,7 +4,8 @@ import aiohttp
 import pytest
 
 from gateway.core.access import Caller
-from gateway.core.errors import NotFound, StoreUnavailable
+from gateway.core.errors import NotFound, ScopeMissing, StoreUnavailable
+from gateway.flows.audit import REFUSED
 from gateway.flows.operate import Operate
 
 
@@ -67,6 +68,20 @@ async def test_what_was_refused_is_kept_too_and_says_so(api, path, entry):
     assert await told(api) == [entry]
 
 
+async def test_who_may_not_is_not_written_down_without_end(gateway, api):
+    operate: Operate = gateway.service._operate
+    reader = Caller("reader", frozenset(), "10.0.0.1")
+    for _ in range(REFUSED[0] + 5):
+        await operate.refused("pause", "cms", reader, ScopeMissing("x", cure="y"))
+    assert await told(api, "?limit=500") == [("pause", "cms", "scope-missing")] * REFUSED[0]
+
+
+async def test_a_reload_of_a_faulty_file_is_kept_as_that(gateway, api, routes_file):
+    routes_file.write_text("version: 2\n")
+    assert (await gateway.service.reload()).routes is None
+    assert await told(api) == [("reload", str(routes_file), "config-invalid")]
+
+
 async def test_what_is_done_already_is_kept_as_a_conflict(gateway, api):
     await gateway.send("getty", {"type": "license.expired"})
     await gateway.settled()
@@ -92,6 +107,14 @@ async def test_each_change_is_one_line_of_the_log(gateway, api, caplog):
         await api("POST", "/api/v1/endpoints/cms/pause")
     (line,) = [each for each in caplog.records if hasattr(each, "action")]
     assert (line.who, line.action, line.object, line.outcome) == ("local", "pause", "cms", "done")
+    assert (line.at[:2], line.at[-1], line.address) == ("20", "Z", "127.0.0.1")
+
+
+async def test_a_line_of_the_log_has_no_address_where_there_is_none(gateway, caplog):
+    with caplog.at_level("INFO"):
+        await gateway.service.reload()
+    (line,) = [each for each in caplog.records if hasattr(each, "action")]
+    assert not hasattr(line, "address")
 
 
 async def test_an_entry_that_cannot_be_written_stands_in_the_log(gateway, caplog):

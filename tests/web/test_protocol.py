@@ -171,6 +171,17 @@ async def test_a_connection_too_many_is_told_to_come_back(gateway):
             assert (await line.answer()).status == 200
 
 
+async def test_each_connection_too_many_is_counted_before_it_says_a_word(gateway, refusals, caplog):
+    set_limits(gateway, connections=0)
+    for _ in range(3):
+        async with wire(gateway) as line:
+            assert (await line.answer()).code == "overloaded"
+    assert refusals == ["overloaded"] * 3
+    counted = 'gateway_events_received_total{outcome="overloaded",source="(unknown)"} 3.0'
+    assert counted in gateway.service._metrics.exposition().decode()
+    assert [each.code for each in caplog.records if hasattr(each, "code")] == ["overloaded"]
+
+
 async def test_a_connection_between_two_requests_makes_room_for_a_new_one(gateway):
     set_limits(gateway, connections=2)
     async with wire(gateway) as first, wire(gateway) as second:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 
 import aiohttp
 import orjson
@@ -43,8 +44,8 @@ async def refuse(gateway, source, body, headers, *, then="refusals.kept") -> dic
         ("getty", b"", JSON, "empty-body", None, ""),
         ("open", b"{", JSON, "invalid-json", None, "{"),
         ("open", b"a,b", CSV, "media-type-unsupported", None, "a,b"),
-        ("open", b"{}", BROTLI, "content-encoding-unsupported", None, ""),
-        ("open", b"x" * 2000, JSON, "body-too-large", None, ""),
+        ("open", b"{}", BROTLI, "content-encoding-unsupported", None, None),
+        ("open", b"x" * 2000, JSON, "body-too-large", None, None),
     ],
 )
 async def test_a_refused_request_to_a_source_is_in_the_inbox(
@@ -56,7 +57,9 @@ async def test_a_refused_request_to_a_source_is_in_the_inbox(
     (entry,) = await inbox(gateway)
     assert (entry["source"], entry["code"], entry["outcome"]) == (source, code, outcome)
     assert (entry["peer"], entry["method"]) == ("127.0.0.1", "POST")
-    assert (entry["refused"], entry["body"]) == (True, kept)
+    assert (entry["refused"], entry["body"]) == (True, kept or "")
+    known = (None, None) if kept is None else (len(body), hashlib.sha256(body).hexdigest())
+    assert (entry["body_bytes"], entry["sha256"]) == known
     assert await inbox(gateway, refused="false") == []
 
 

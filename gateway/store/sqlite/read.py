@@ -288,14 +288,16 @@ def _shown_entry(row: dict[str, Json], vault: Vault) -> dict[str, Json]:
     headers, size = row.pop("headers"), row.pop("body_bytes")
     if refused:
         row["headers"] = _opened_headers(row["id"], headers, data_key, vault)
-        row["sha256"] = (vault.open(data_key, f"inbox.sha256:{row['id']}", digest) or b"").hex()
+        place = f"inbox.sha256:{row['id']}"
+        row["sha256"] = digest and (vault.open(data_key, place, digest) or b"").hex()
     else:
         row = {name: row[name] for name in row if name not in {"outcome", "peer", "method"}}
+        size = len(body or b"")
     return {
         **row,
         "refused": bool(refused),
         "body": CORRUPT if body is None else body.decode("utf-8", "replace"),
-        "body_bytes": len(body or b"") if size is None else size,
+        "body_bytes": size,
     }
 
 

@@ -29,7 +29,7 @@ def _row(refusal: Refusal, vault: Vault) -> tuple[Any, ...]:
     headers = written.decode()
     if vault.current is not None:
         body = vault.seal(f"inbox.body:{refusal.id}", body)
-        digest = vault.seal(f"inbox.sha256:{refusal.id}", digest)
+        digest = None if digest is None else vault.seal(f"inbox.sha256:{refusal.id}", digest)
         headers = b64encode(vault.seal(f"inbox.headers:{refusal.id}", written)).decode("ascii")
     return (
         refusal.id,
