@@ -31,3 +31,10 @@ def running(tmp_path_factory):
     gateway = GatewayProcess(home, "--sample-receiver", f"127.0.0.1:{port}").start()
     yield gateway
     gateway.stop()
+
+
+def pytest_collection_modifyitems(items):
+    """Commands are processes: on a busy machine, a test that starts several takes its time."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(90))
