@@ -69,6 +69,9 @@ ENOUGH_FILES = 65_536
 MANY_ROUTES = 20_000
 """So many take several seconds to load, and a reload of them is reported on."""
 
+SHORTEST_SECRET = 16
+"""Characters of a secret that comes by a handshake."""
+
 FOREVER: Micros = 1 << 62
 
 
@@ -334,7 +337,11 @@ class Service:
                 if await asyncio.to_thread(path.exists):
                     held = await asyncio.to_thread(path.read_text, encoding="utf-8")
                     return held.strip() == secret != ""
-                if not secret.isascii() or not secret.isprintable() or not secret.strip():
+                if (
+                    not secret.isascii()
+                    or not secret.isprintable()
+                    or len(secret) < SHORTEST_SECRET
+                ):
                     return False
                 await asyncio.to_thread(write_private, path, f"{secret}\n".encode())
             except (OSError, UnicodeDecodeError):

@@ -38,6 +38,8 @@ RoutesFile = Annotated[
 MOST_EVENTS = 1_000
 """So many of the newest recorded events are looked at."""
 MOST_BYTES = 16 * 1024 * 1024
+LONGEST_EVENT = 64 * 1024
+"""Larger ones are passed over: they take long to look through, and say little more."""
 
 
 def register(app: typer.Typer) -> None:
@@ -148,10 +150,12 @@ async def _look_at_newest(reader: Any, evidence: "Evidence") -> None:
     while events < MOST_EVENTS and size < MOST_BYTES:
         page = await reader.events(query)
         for listed in page:
-            row = await reader.event_row(EventId(listed["id"]))
-            event = None if row is None else event_of(row)
-            if row is not None and event is not None and size < MOST_BYTES:
-                size += len(row.body) + len(row.head)
+            row = await reader.event_row(EventId(listed["id"])) if size < MOST_BYTES else None
+            if row is None:
+                continue
+            size += len(row.body) + len(row.head)
+            event = event_of(row) if len(row.body) <= LONGEST_EVENT else None
+            if event is not None:
                 evidence.add(event.fields)
         if not page:
             return

@@ -152,13 +152,31 @@ def _proof(shape: HandshakeShape, hmac: HmacShape, part: Part, verifier: Verifie
         if not keys:
             cure = "add `secrets:` to `hmac:`"
             at.fault("handshake-key", "the source has no shared secret to prove with", cure)
-    if shape.verify == "none" and shape.when is None:
+    if is_oracle(shape) and _signs_more_than_body(verifier):
         what = "whoever asks would have anything hashed with this key, and could forge with it"
-        at.fault("signing-oracle", what, "let `when:` take only what can be no body: `.matches(…)`")
+        at.fault(
+            "signing-oracle", what, "add `secrets:` of its own to `hmac:`, or prove the request"
+        )
     of = at.at("of").compute(hmac.of, request_expressions())
     if of is None:
         return None
     return Proof(of=of, keys=keys, algorithm=Hmac(hmac.hash), encoding=hmac.encoding)
+
+
+def is_oracle(shape: HandshakeShape) -> bool:
+    """Whether anyone can have something hashed with the key of the source's events."""
+    return shape.hmac is not None and shape.hmac.secrets is None and shape.verify == "none"
+
+
+def _signs_more_than_body(verifier: Verifier) -> bool:
+    """Whether what is signed may begin with something else than the body, so that no body tells it apart."""
+    match verifier:
+        case SignatureVerifier(signed=signed):
+            return signed.text != "{body}"
+        case AllOf(verifiers=verifiers):
+            return _signs_more_than_body(verifiers[0])
+        case _:
+            return False
 
 
 def _keys_of(verifier: Verifier) -> tuple[Key, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.config.expressions import Expressions
-from gateway.config.handshakes import build_handshakes, described, secret_file
+from gateway.config.handshakes import build_handshakes, described, is_oracle, secret_file
 from gateway.config.part import Part
 from gateway.config.shapes import EventShape, SourceShape
 from gateway.config.verifiers import (
@@ -19,6 +19,7 @@ from gateway.config.verifiers import (
 )
 from gateway.config.verify_shapes import AddressAllow, MessageSignatureVerify, PresetVerify
 from gateway.core.egress import Network
+from gateway.core.handshake import NoChallenge
 from gateway.core.model import SECOND
 from gateway.core.routing import Compute, EventCase, Source
 from gateway.core.schemes.credentials import TokenVerifier
@@ -54,13 +55,16 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
     if verifier is None:
         return None
     _check_replays(verifier, shape, cases, part)
+    handshakes = build_handshakes(shaken, verifier, file)
+    if any(is_oracle(each) for each, _ in shaken):
+        verifier = combined(verifier, [NoChallenge()])
     return Source(
         name=name,
         verifier=verifier,
         verified=shape.verify != "none"
         or any(not isinstance(each, AddressAllow) for each in shape.also),
         networks=allowed,
-        handshakes=build_handshakes(shaken, verifier, file),
+        handshakes=handshakes,
         confirmation=subscribe_url if isinstance(verifier, SnsVerifier) else None,
         secret_file=None if file is None else str(file),
         cases=cases,

@@ -278,7 +278,7 @@ _TAGS = {shape: f"<{shape.__name__}>" for shape in SCHEMES.values()}
 
 
 def _known_scheme(value: Any) -> Any:
-    if isinstance(value, dict) and value.get("scheme", "hmac") not in SCHEMES:
+    if isinstance(value, dict) and str(value.get("scheme", "hmac")) not in SCHEMES:
         raise PydanticCustomError(
             "unknown-value",
             '"{scheme}" is no value for "scheme"',

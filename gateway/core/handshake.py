@@ -13,7 +13,7 @@ from gateway.core.model import Json
 from gateway.core.schemes.algorithms import Hmac
 from gateway.core.schemes.encodings import Encoding, encode
 from gateway.core.secret import Key
-from gateway.core.verifying import Inbound, Verifier, valid_keys
+from gateway.core.verifying import Inbound, Sending, Verdict, Verifier, valid_keys
 
 if TYPE_CHECKING:  # routing, in turn, speaks of a source's handshakes
     from gateway.core.routing import Compute
@@ -37,7 +37,31 @@ class Proof:
         keys = valid_keys(self.keys, request)
         if not isinstance(content, str) or not keys:
             raise ExpressionFailed("there is nothing to prove, or no key to prove it with")
+        if begins_as_json(content.encode()):
+            raise ExpressionFailed("what is to be proven could be the body of an event")
         return encode(self.algorithm.sign(content.encode(), keys[0].material), self.encoding)
+
+
+def begins_as_json(body: bytes) -> bool:
+    """Whether a body begins as an object or an array does: what no challenge may."""
+    return body.lstrip(b" \t\r\n")[:1] in (b"{", b"[")
+
+
+@dataclass(frozen=True, slots=True)
+class NoChallenge:
+    """Takes only bodies that are no challenge, where challenges are signed with the key of events.
+
+    Such a sender (X) has anything hashed for anyone who asks. Who asks must not get the signature of
+    what would be taken for an event.
+    """
+
+    def verify(self, request: Inbound) -> Verdict:
+        """Whether the body begins as JSON objects and arrays do."""
+        return Verdict("ok" if begins_as_json(request.body) else "bad_signature")
+
+    def sign(self, sending: Sending) -> dict[str, str]:  # noqa: ARG002
+        """No headers."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,11 +144,14 @@ class BoundEndpoint:
 def _leads_out(path: str) -> bool:
     """Whether a path has a segment that is dots, in any spelling that a server may undo.
 
-    Servers decode `%2e` before they resolve dots, some decode twice, and some take a backslash for a
-    slash.
+    Servers decode `%2e` before they resolve dots, some decode more than once, some take a backslash for a
+    slash, and some cut off what follows a semicolon.
     """
-    undone = unquote(unquote(path)).replace("\\", "/")
-    return not {".", ".."}.isdisjoint(undone.split("/"))
+    before = ""
+    while path != before:
+        before, path = path, unquote(path)
+    segments = (each.partition(";")[0] for each in path.replace("\\", "/").split("/"))
+    return not {".", ".."}.isdisjoint(segments)
 
 
 def call_record(call: Call, outcome: Outcome, duration: Micros) -> CallRecord:

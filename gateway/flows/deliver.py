@@ -5,7 +5,9 @@ do it; decide what follows from the outcome; move the lane on; hand it all to th
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable
+from urllib.parse import quote
 
 from gateway.core.calls import PreparedCall, joined
 from gateway.core.model import (
@@ -235,6 +237,14 @@ SECRETS_ENDED = Raised("secrets-ended", "every secret of the endpoint is past it
 """What is not signed is not sent."""
 
 
+_UNSAFE = re.compile(r"[^!#$&-~]")
+
+
+def header_text(text: str) -> str:
+    """An attribute as a header has it: percent-encoded where the CloudEvents HTTP binding says so (§3.1.3.2)."""
+    return quote(text, safe="!#$&'()*+,-./:;<=>?@[\\]^_`{|}~") if _UNSAFE.search(text) else text
+
+
 def request_of(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Call:
     """The request that a delivery without a handler makes, signed for this attempt."""
     if delivery.form is BodyForm.CALL:
@@ -244,8 +254,8 @@ def request_of(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Cal
     headers = {
         **endpoint.headers,
         "content-type": content_type,
-        "ce-id": event.id,
-        "ce-type": event.type,
+        "ce-id": header_text(event.id),
+        "ce-type": header_text(event.type),
         **endpoint.signature(delivery.id, now, body, "POST"),
     }
     return Call(

@@ -28,6 +28,8 @@ from gateway.flows.strict_json import decode
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
 FORM = "application/x-www-form-urlencoded"
+LONGEST_ATTRIBUTE = 1024
+"""Characters of an id, a type or a subject: they go out as headers, and are searched by."""
 MOST_FIELDS = 1_000
 """A form with more is refused."""
 
@@ -71,7 +73,7 @@ def read(
         return Reading([reader.structured(request.body)])
     if media_type == BATCHED:
         return Reading(reader.batch(), several=True)
-    if b"ce-specversion" in request.headers:
+    if b"ce-specversion" in request.headers and not source.cases:
         return Reading([reader.binary(media_type)])
     if media_type == FORM:
         return reader.form()
@@ -130,8 +132,8 @@ class _Reader:
             raise _invalid("a CloudEvents batch is a JSON array")
         elements = [bytes(element) for element in _elements_of(self.request.body)]
         self.content_type = STRUCTURED  # of each element
-        if not elements:
-            raise _invalid("the batch is empty")
+        if not 0 < len(elements) <= MOST_EVENTS:
+            raise _invalid(f"the batch is empty, or has more than {MOST_EVENTS:,} events")
         return [self.structured(element) for element in elements]
 
     def _structured(self, fields: dict[str, Json], body: bytes) -> Event:
@@ -363,6 +365,8 @@ def _cloud_attributes(fields: dict[str, Json], received_at: Micros) -> dict[str,
             continue
         if not isinstance(value, str) or not value:
             raise _invalid(f"it has no {name}" if value is None else f"its {name} is not text")
+        if len(value) > LONGEST_ATTRIBUTE:
+            raise _invalid(f"its {name} is longer than {LONGEST_ATTRIBUTE} characters")
         attributes[name] = value
     if not _RFC3339.fullmatch(attributes["time"]):
         raise _invalid(f"its time is no RFC 3339 date and time: {attributes['time'][:40]}")
@@ -394,6 +398,8 @@ def _header_texts(request: Inbound) -> Mapping[str, str]:
 
 def _text(value: Json, name: str) -> str:
     if isinstance(value, str):
+        if len(value) > LONGEST_ATTRIBUTE:
+            raise ExpressionFailed(f"`{name}` is longer than {LONGEST_ATTRIBUTE} characters")
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)

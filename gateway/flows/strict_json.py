@@ -21,19 +21,31 @@ from gateway.core.model import Json
 DEEPEST = 64
 """Objects and arrays, one in the other."""
 
+MOST_VALUES = 200_000
+"""Brackets and commas: a MiB of `[[],[],…` takes 35 in memory. So many are found in no event that is meant."""
+
 _BUT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 
 
 def decode(body: bytes, *, strict: bool) -> Json:
     """What *body* holds. Raises BodyMalformed; where *strict*, also for a key that is there twice."""
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets > MOST_VALUES or (
+        len(body) > MOST_VALUES and brackets + body.count(b",") > MOST_VALUES
+    ):
+        raise BodyMalformed(
+            f"the body may have more than {MOST_VALUES:,} values",
+            cure="send less at once",
+            code="json-too-wide",
+        )
     try:
         decoded: Json = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BodyMalformed(
             f"the body is no JSON: {error}", cure="send UTF-8 JSON (RFC 8259)", code="invalid-json"
         ) from None
-    if body.count(b"[") + body.count(b"{") > DEEPEST and _is_deep(body):
+    if brackets > DEEPEST and _is_deep(body):
         raise BodyMalformed(
             f"the body nests deeper than {DEEPEST}", cure="flatten it", code="json-too-deep"
         )

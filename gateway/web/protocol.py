@@ -224,6 +224,7 @@ class Connection(HttpToolsProtocol):
             size = sum(len(name) + len(value) + BESIDE_TEXT for name, value in self.headers)
             self._check_size(len(self.headers), size)
         self._check_host()
+        self._check_coding()
         super().on_headers_complete()
         self._served = True
         self._in_head, self._in_body = False, True
@@ -248,6 +249,15 @@ class Connection(HttpToolsProtocol):
                 host = httptools.parse_url(self.url).host or b""
             if name_in(host.decode("latin-1")) not in hosts:
                 raise Misdirected("this host is not served here", cure="use the gateway's own URL")
+
+    def _check_coding(self) -> None:
+        """RFC 9112 §6.1: what is not `chunked` alone would have to be undone; HTTP/1.0 knew none."""
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and (
+            [each.strip().lower() for each in codings] != [b"chunked"]
+            or self.parser.get_http_version() == "1.0"
+        ):
+            raise _malformed("the only transfer coding is `chunked`")
 
     def _await_body(self) -> None:
         limits = self._door.limits

@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -33,6 +34,9 @@ ALGORITHMS: Mapping[str, Algorithm] = {
 
 DIGESTS: Mapping[bytes, str] = {b"sha-256": "sha256", b"sha-512": "sha512"}
 """RFC 9530 §5: those that are not deprecated."""
+
+MOST_COMPONENTS = 32
+"""That one signature covers."""
 
 SIGNATURE, INPUT, DIGEST = b"signature", b"signature-input", b"content-digest"
 
@@ -225,12 +229,18 @@ def _authority(url: str) -> str:
 
 def _query_parameter(query: bytes, name: str | None) -> bytes | None:
     """A parameter's value, decoded and encoded again (§2.2.8); None unless it is there once."""
+    values = [value for key, value in _fields(query) if key == name]
+    return values[0].encode() if len(values) == 1 else None
+
+
+@lru_cache(maxsize=4)
+def _fields(query: bytes) -> list[tuple[str, str]]:
+    """The parameters of a query, encoded anew: looked through once for all that ask."""
     try:
         fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
     except ValueError:
-        return None
-    values = [value for key, value in fields if quote(key, safe=_UNQUOTED) == name]
-    return quote(values[0], safe=_UNQUOTED).encode() if len(values) == 1 else None
+        return []
+    return [(quote(key, safe=_UNQUOTED), quote(value, safe=_UNQUOTED)) for key, value in fields]
 
 
 _UNQUOTED = "*-._"
@@ -281,7 +291,7 @@ def _parse_input(written: bytes) -> _Input | None:
         (_unquoted(item[1]), _unquoted(item[2]) if item[2] else None)
         for item in _ITEM.finditer(inner[1])
     ]
-    if len(set(components)) < len(components):
+    if len(set(components)) < len(components) or len(components) > MOST_COMPONENTS:
         return None
     parameters = dict(_parameters(written, inner.end()))
     if "" in parameters:

@@ -85,11 +85,11 @@ def _decoded_header(protected: bytes) -> dict[str, object] | None:
 
 
 def _understood(fields: Mapping[str, object]) -> bool:
-    """Whether all that the header says is critical is known; `b64` has to be (RFC 7797 §6)."""
-    critical = fields.get("crit", [])
-    if not isinstance(critical, list) or set(map(str, critical)) - {"b64"}:
+    """Whether all that the header says is critical is known (RFC 7515 §4.1.11); `b64` has to be (RFC 7797 §6)."""
+    critical = fields.get("crit")
+    if critical is not None and critical != ["b64"]:
         return False
-    return "b64" not in fields or ("b64" in critical and isinstance(fields["b64"], bool))
+    return "b64" not in fields or (critical is not None and isinstance(fields["b64"], bool))
 
 
 def _content(protected: bytes, fields: Mapping[str, object], body: bytes) -> bytes:

@@ -225,3 +225,9 @@ def test_spaces_within_a_header_take_no_time_either():
     began = time.process_time()
     scheme.verify(inbound({**headers, "x-long": "a" + " " * 30_000 + "b", "content-digest": "x"}))
     assert time.process_time() - began < 1
+
+
+def test_a_signature_covers_no_more_components_than_it_may():
+    many = " ".join(f'"@query-param";name="{i}"' for i in range(40))
+    headers = {"signature-input": f"a=({many});created={NOW}", "signature": "a=:AAAA:"}
+    assert verifier(COVERED, SHARED).verify(inbound(headers)).outcome == "malformed_header"

@@ -72,6 +72,7 @@ def test_a_shared_secret_verifies_what_it_signs():
         ({"alg": "HS256", "crit": ["exp"], "exp": 1}, "unsupported_version"),
         ({"alg": "HS256", "b64": False}, "unsupported_version"),
         ({"alg": "HS256", "crit": "b64"}, "unsupported_version"),
+        ({"alg": "HS256", "crit": []}, "unsupported_version"),
     ],
 )
 def test_what_is_not_understood_is_not_taken(fields, outcome):
