@@ -499,3 +499,9 @@ def test_the_default_policy_is_standard_webhooks(load):
     ]
     assert endpoint == EndpointConfig(name="x", url="https://example.com/")
     assert len(endpoint.retry.schedule) == 9
+
+
+@pytest.mark.parametrize("scheme", ["[]", "{}", "1", "[hmac]"])
+def test_a_scheme_that_is_no_word_is_a_problem_and_no_more(load, scheme):
+    problems = load(SOURCE.format(f"verify: {{scheme: {scheme}, secrets: [{{env: A}}]}}")).problems
+    assert "unknown-value" in {problem.code for problem in problems}

@@ -11,6 +11,7 @@ from gateway.core.retry import EGRESS_DENIED, RetryPolicy
 from gateway.core.routing import EndpointConfig
 from gateway.core.secret import Key, Secret
 from gateway.core.sendable import url_fault
+from gateway.flows.deliver import header_text
 from gateway.flows.lanes import FEWEST_PLACES
 from gateway.sender.aiohttp import AiohttpSender
 from tests.kit.build import NOW, an_event, some_routes
@@ -377,7 +378,7 @@ async def test_no_path_leads_a_handlers_call_to_another_host(make_flows, path):
 @pytest.mark.parametrize(
     "path",
     ["..", "/../x", "/a/../../x", "/%2e%2e/x", "/.%2E/x", "/%252e%252e/x", "/..%2fx", "/a/..\\x",
-     "/..%5cx", "/./x"],
+     "/..%5cx", "/./x", "/..;/x", "/a/..;b=1/x", "/%25252e%25252e/x"],
 )  # fmt: skip
 async def test_no_spelling_of_dots_leads_a_handlers_call_out_of_its_endpoint(make_flows, path):
     async def handler(event, endpoint):
@@ -555,3 +556,11 @@ async def test_a_reclaimed_delivery_is_claimed_again(make_flows, clock):
     flows.sender.may_answer.set()
     await flows.seen("attempt.recorded")
     assert await flows.states() == {"cms": "delivered"}
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("evt-1/a:b", "evt-1/a:b"), ("ä b", "%C3%A4%20b"), ('a"b%', "a%22b%25"), ("a\r\nb", "a%0D%0Ab"), ("€", "%E2%82%AC")],
+)  # fmt: skip
+def test_an_attribute_in_a_header_is_encoded_as_cloudevents_are(text, written):
+    assert header_text(text) == written

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.config.expressions import Expressions
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import event_id
-from gateway.core.routing import EventCase, Source
+from gateway.core.routing import MOST_EVENTS, EventCase, Source
 from gateway.core.verifying import Inbound, NoVerifier
 from gateway.flows.reading import BATCHED, STRUCTURED, read
 from tests.kit.build import NOW
@@ -361,3 +361,41 @@ def test_a_source_may_call_its_json_something_else():
     assert read_one(b'{"type":"t"}', "text/plain; charset=UTF-8", of).type == "t"
     with pytest.raises(MediaTypeUnsupported):
         read_all(b'{"type":"t"}', "text/html", of)
+
+
+# -- what is too much ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [b"[" + b"[]," * 250_000 + b"1]", b"[" + b"1," * 250_000 + b"1]"])
+def test_a_body_of_too_many_values_is_refused_before_it_is_decoded(body):
+    with pytest.raises(BodyMalformed) as caught:
+        read_all(body)
+    assert caught.value.code == "json-too-wide"
+
+
+def test_a_long_text_with_commas_is_no_body_of_many_values():
+    assert read_one(orjson.dumps({"type": "t", "data": {"text": "a, b " * 10_000}})).type == "t"
+
+
+def test_a_batch_has_no_more_events_than_a_mapping_makes():
+    batch = orjson.dumps([{**CLOUD, "id": str(i)} for i in range(MOST_EVENTS + 1)])
+    with pytest.raises(BodyMalformed, match="10,000"):
+        read_all(batch, BATCHED)
+
+
+@pytest.mark.parametrize("name", ["id", "type", "subject", "source"])
+def test_an_attribute_is_no_longer_than_a_header_may_be(name):
+    with pytest.raises(BodyMalformed, match="1024"):
+        read_all(orjson.dumps({**CLOUD, name: "x" * 1025}), STRUCTURED)
+    assert read_one(orjson.dumps({**CLOUD, name: "x" * 1024}), STRUCTURED)
+    if name in {"id", "type", "subject"}:
+        templates = {"type": "t", name: "${body.long}"}
+        with pytest.raises(ExpressionFailed, match="1024"):
+            read_all(orjson.dumps({"long": "x" * 1025}), of=mapped(**templates))
+
+
+def test_headers_that_nobody_signed_do_not_decide_what_a_mapping_decides():
+    of = mapped(type="asset.updated", id="${body.id}")
+    headers = {"ce_specversion": "1.0", "ce_id": "other", "ce_type": "evil", "ce_source": "/e"}
+    event = read_one(b'{"id":"1"}', of=of, **headers)
+    assert (event.type, event.id, event.key) == ("asset.updated", "1", "1")

@@ -59,6 +59,10 @@ MALFORMED = {
     "a header without a colon": ONE + b"x-a\r\ncontent-length: 2\r\n\r\n{}",
     "an unknown transfer coding": ONE + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
     "chunks that are not last": ONE + b"transfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+    "chunks that are compressed": ONE + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "chunked in two headers": ONE
+    + b"transfer-encoding: identity\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks in HTTP/1.0": b"POST /in/open HTTP/1.0\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     "a chunk whose size is no number": ONE + b"transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n",
     "a chunk that is longer than its size": ONE
     + b"transfer-encoding: chunked\r\n\r\n2\r\n{}}\r\n0\r\n\r\n",
