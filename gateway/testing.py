@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 from aiohttp import web
+from pydantic_core import PydanticCustomError
 
 from gateway.clock import SystemClock
 from gateway.config.document import Document
@@ -38,6 +39,7 @@ from gateway.config.part import Part, Surroundings
 from gateway.config.secrets import SecretBook
 from gateway.config.settings import Settings
 from gateway.config.shapes import SourceShape
+from gateway.config.urls import public_url
 from gateway.config.verifiers import VerifierBuilder
 from gateway.core.egress import EgressPolicy, allowed_network, classify
 from gateway.core.errors import ConfigError, Problem
@@ -123,11 +125,11 @@ def verify(
     """What verification says of a request: `ok`, or why not (docs/errors.md).
 
     *verify_config* is what stands under `verify:` of a source, without its `secrets`, which are given
-    as texts here. *url* is the one that the sender was given, query included; *now* is in seconds.
+    as texts here; times may be seconds as numbers. *url* is the one that the sender was given, query included; *now* is in seconds.
     Raises ConfigError where the description or a secret is faulty.
     """
     references = {f"SECRET_{i}": text for i, text in enumerate(secrets)}
-    described: Json = {**verify_config}
+    described: Json = _with_durations(verify_config)
     if secrets:
         described["secrets"] = [{"env": name} for name in references]
     around = Surroundings(
@@ -138,6 +140,14 @@ def verify(
     if shape is None or problems:
         raise ConfigError(problems)
     base, _, query = url.partition("?")
+    try:
+        public_url(base or NOWHERE)
+    except PydanticCustomError as error:
+        what = error.message()
+        problem = Problem(
+            file="url", line=0, column=0, code="url", what=what, cure="write all of it"
+        )
+        raise ConfigError([problem]) from None
     verifier = VerifierBuilder(base or NOWHERE).build(shape.verify, part)
     faults = [problem for problem in part.problems if problem.severity == "error"]
     if verifier is None or faults:
@@ -153,6 +163,18 @@ def verify(
         target=f"{urlsplit(base).path}?{query}".encode() if query else urlsplit(base).path.encode(),
     )
     return verifier.verify(request).outcome
+
+
+def _with_durations(description: Mapping[str, Json]) -> Json:
+    """A description in which `tolerance` and `future` are written as a routes file has them."""
+    return {
+        name: _with_durations(value)
+        if isinstance(value, dict)
+        else f"{value}s"
+        if name in ("tolerance", "future") and type(value) is int
+        else value
+        for name, value in description.items()
+    }
 
 
 NOWHERE = "https://gateway.invalid/"

@@ -1,6 +1,7 @@
 """Sees that the routes file, one that it refers to, or a handler beside it, has changed; or a file of tokens."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -57,7 +58,12 @@ class Watcher:
             ):
                 seen = self._content()
                 if seen != self._seen:
-                    await self._changed()
+                    try:
+                        await self._changed()
+                    except Exception:  # whatever it was, the next change is to be seen
+                        logging.getLogger(__name__).exception(
+                            "a changed file could not be taken over"
+                        )
                     self._seen = self._known_after(seen)
                 if self._folders() != folders:
                     break

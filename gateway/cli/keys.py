@@ -1,5 +1,6 @@
 """`gateway keys`: secrets to sign with, made, told of and replaced; and keys of encryption at rest."""
 
+import contextlib
 import os
 import secrets as entropy
 import sys
@@ -20,6 +21,7 @@ from gateway.core.model import SECOND, Json
 if TYPE_CHECKING:
     from gateway.config.part import Part
     from gateway.config.settings import Settings
+    from gateway.config.shape import SecretReference
     from gateway.config.shapes import SignShape
 
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Put it there, mode 600.")]
@@ -145,11 +147,14 @@ def rotate(
     settings = read_settings({"routes": routes})
     part, shape = _signed(endpoint, settings.routes)
     path = out or _beside(part, shape, f"{endpoint}-{now:%Y-%m-%d}")
-    key, public_key = _next_secret(shape, lambda: _is_pair(part, shape, settings), pair=ed25519)
+    key, public_key = _next_secret(
+        shape, lambda: _is_pair(part, shape.secrets[0], settings), pair=ed25519
+    )
     _write_new(path, key)
     moment = round(now.timestamp()) * SECOND
     reference = str(path) if path.is_absolute() else os.path.relpath(path, part.base)
-    lines = _sign_lines(shape, reference, moment, moment + lasts)
+    stays = _of_other_kind(part, shape, settings, pair=public_key is not None)
+    lines = _sign_lines(shape, reference, moment, moment + lasts, stays)
     if as_json:
         _print_as_json(endpoint, path, part, lines, public_key)
     else:
@@ -218,8 +223,23 @@ def _next_secret(
     return format_key(material), None
 
 
-def _is_pair(part: "Part", shape: "SignShape", settings: "Settings") -> bool:
-    """Whether the present secret is a key pair. Raises Conflict where it is not at hand."""
+def _of_other_kind(
+    part: "Part", shape: "SignShape", settings: "Settings", *, pair: bool
+) -> list["SecretReference"]:
+    """The secrets that the new one does not replace: key pairs and shared secrets sign side by side.
+
+    What is not at hand is taken for one of its own kind.
+    """
+    found = []
+    for reference in shape.secrets if len(shape.secrets) > 1 else ():
+        with contextlib.suppress(Conflict):
+            if _is_pair(part, reference, settings) is not pair:
+                found.append(reference)
+    return found
+
+
+def _is_pair(part: "Part", reference: "SecretReference", settings: "Settings") -> bool:
+    """Whether a present secret is a key pair. Raises Conflict where it is not at hand."""
     from gateway.config.secrets import SecretBook, SecretMissing
     from gateway.core.ed25519 import PRIVATE_PREFIX
 
@@ -227,7 +247,7 @@ def _is_pair(part: "Part", shape: "SignShape", settings: "Settings") -> bool:
     if settings.development_secrets is not None:
         book = SecretBook(_with_made_up(settings.development_secrets), None)
     try:
-        present = book.look_up(shape.secrets[0], part.base, "signing-key")
+        present = book.look_up(reference, part.base, "signing-key")
     except SecretMissing as missing:
         raise Conflict(
             f"the present secret is not at hand, so its kind is not known: {missing}",
@@ -255,18 +275,22 @@ def _has_room(shape: "SignShape") -> bool:
     return whole is None or whole.signature is None or whole.signature.style != "plain"
 
 
-def _sign_lines(shape: "SignShape", reference: str, now: int, until: int) -> list[str]:
-    """The endpoint's `sign:` as it is to read: the new secret first, the others until they end."""
+def _sign_lines(
+    shape: "SignShape", reference: str, now: int, until: int, stays: list["SecretReference"]
+) -> list[str]:
+    """The endpoint's `sign:` as it is to read: the new secret first, those that it replaces until they end."""
     from gateway.config.traps import flow
 
     # `secrets` comes last, in lines of its own: it is what differs.
     others = shape.model_dump(exclude_unset=True, exclude={"secrets"})
     lines = ["sign:", *(f"  {key}: {flow(value)}" for key, value in others.items()), "  secrets:"]
     lines.append(f"    - {flow({'file': reference})}")
-    for old in shape.secrets if until > now else ():
-        if old.until is not None and old.until <= now:
-            continue
+    for old in shape.secrets:
         place = {"env": old.env} if old.env is not None else {"file": old.file}
+        if old in stays and old.until is None:
+            lines.append(f"    - {flow(place)}")
+        if old in stays or until <= now or (old.until is not None and old.until <= now):
+            continue
         end = until if old.until is None else min(until, old.until)
         lines.append(f"    - {{{flow(place)[1:-1]}, until: {_moment(end)}}}")
     return lines

@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from gateway.config.faults import nearest
 from gateway.config.quantities import Duration, Rate, Size
+from gateway.config.urls import PublicUrl
 from gateway.core.egress import LOOPBACK, EgressPolicy, Network, allowed_network
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND
@@ -68,20 +69,6 @@ def _hosts(value: Any) -> tuple[str, ...]:
     return hosts
 
 
-def _public_url(value: Any) -> str:
-    """A URL below which `/in/{source}` is; without a slash at its end."""
-    parts = urlsplit(str(value))
-    if (
-        parts.scheme not in {"http", "https"}
-        or not parts.hostname
-        or parts.username is not None
-        or parts.query
-        or parts.fragment
-    ):
-        raise ValueError(f"{value!r} is no URL of the gateway, such as https://hooks.example.com")
-    return str(value).rstrip("/")
-
-
 def _names(value: Any) -> tuple[str, ...]:
     names = tuple(str(item).lower() for item in _items(value))
     for name in names:
@@ -97,7 +84,6 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_items)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
-PublicUrl = Annotated[str, BeforeValidator(_public_url)]
 
 
 class Settings(BaseSettings):

@@ -32,6 +32,7 @@ from gateway.config.shape import (
     list_or_mapping,
     text_or_mapping,
 )
+from gateway.config.urls import PublicUrl
 from gateway.config.verify_shapes import Also, IdShape, Verify
 from gateway.core.model import SECOND, Micros
 
@@ -153,7 +154,7 @@ class SourceShape(Shape):
     """What has to hold besides `verify`: all of it."""
     handshake: HandshakesShape | None = Field(None, examples=[{"preset": "slack"}])
     """Requests by which the sender makes sure that it is expected, answered at once: one, or a list."""
-    public_url: str | None = Field(None, examples=["https://hooks.example.com/in/acme"])
+    public_url: PublicUrl | None = Field(None, examples=["https://hooks.example.com/in/acme"])
     """The URL that this sender was given, for senders that sign it; default: `--public-url` with /in/NAME."""
     event: Events | None = Field(
         None, examples=[{"type": "asset.updated", "subject": "asset/${body.asset.id}"}]

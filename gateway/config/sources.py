@@ -1,5 +1,6 @@
 """Sources of routes.yaml: how each is verified and read."""
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from gateway.config.verifiers import (
     VerifierBuilder,
     carries_id,
     combined,
+    is_sns,
     networks,
     presets,
     window_of,
@@ -23,7 +25,7 @@ from gateway.core.handshake import NoChallenge
 from gateway.core.model import SECOND
 from gateway.core.routing import Compute, EventCase, Source
 from gateway.core.schemes.credentials import TokenVerifier
-from gateway.core.schemes.sns import SnsVerifier, subscribe_url
+from gateway.core.schemes.sns import subscribe_url
 from gateway.core.verifying import Verifier
 
 SIGNED_CONTENT = "signed-content"
@@ -65,7 +67,7 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         or any(not isinstance(each, AddressAllow) for each in shape.also),
         networks=allowed,
         handshakes=handshakes,
-        confirmation=subscribe_url if isinstance(verifier, SnsVerifier) else None,
+        confirmation=subscribe_url if is_sns(verifier) else None,
         secret_file=None if file is None else str(file),
         cases=cases,
         dedupe_key=dedupe_key,
@@ -83,7 +85,7 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
 
 def _content_types(shape: SourceShape, verifier: Verifier) -> frozenset[str]:
     """Media types read as JSON; Amazon SNS says of its JSON that it is plain text."""
-    said = {"text/plain"} if isinstance(verifier, SnsVerifier) else set()
+    said = {"text/plain"} if is_sns(verifier) else set()
     return frozenset(said | {each.strip().lower() for each in shape.content_types})
 
 
@@ -142,7 +144,7 @@ def _verifier(
     """What proves this sender, and the addresses that it may come from (none: any)."""
     around = part.around.public_url
     builder = VerifierBuilder(shape.public_url or (f"{around}/in/{name}" if around else ""))
-    if awaited is not None and not awaited.exists():
+    if awaited is not None and not os.path.exists(awaited):  # noqa: PTH110  # a name may be too long
         what = f"its secret has not come yet: until a handshake brings it, {awaited} is not there"
         part.at("verify").warning("secret-awaited", what, "create the webhook at the sender now")
         verifier: Verifier | None = TokenVerifier(())  # which nobody has

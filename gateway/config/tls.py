@@ -42,8 +42,8 @@ def _read(path: Path, part: Part) -> bytes | None:
     part.around.secrets.files.add(path)
     try:
         return path.read_bytes()
-    except OSError as error:
-        what = f"the file {path} cannot be read: {error.strerror}"
+    except (OSError, ValueError) as error:  # a name that can be none
+        what = f"the file {path} cannot be read: {getattr(error, 'strerror', error)}"
         part.fault("tls-file", what, "put it there, readable for the gateway")
         return None
 

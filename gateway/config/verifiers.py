@@ -224,6 +224,15 @@ def window_of(verifier: Verifier) -> Window | None:
             return None
 
 
+def is_sns(verifier: Verifier) -> bool:
+    """Whether requests are messages of Amazon SNS."""
+    match verifier:
+        case AllOf(verifiers=verifiers):
+            return any(map(is_sns, verifiers))
+        case _:
+            return isinstance(verifier, SnsVerifier)
+
+
 def carries_id(verifier: Verifier) -> bool:
     """Whether the scheme itself carries an id of the request."""
     match verifier:

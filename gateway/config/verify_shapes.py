@@ -92,7 +92,9 @@ class BodyHashShape(Shape):
     """A hash of the body in the query of a URL that is signed."""
 
     param: str = Field(examples=["bodySHA256"])
-    """The query's parameter that holds it, in hex."""
+    """The query's parameter that holds it."""
+    encoding: Literal["hex"] = "hex"
+    """How the bytes are written."""
     hash: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
     """The hash function."""
 

@@ -261,3 +261,18 @@ def test_without_overlap_the_receiver_comes_first_and_no_old_secret_is_told(run)
 def test_a_file_in_the_way_is_got_around_by_a_flag(run):
     run("keys", "rotate", "cms")
     assert "name another with --out FILE" in run("keys", "rotate", "cms").output
+
+
+def test_rotate_leaves_keys_of_the_other_kind_as_they_are(run, rotated, tmp_path):
+    for name, flags in {"cms": (), "pair": ("--ed25519",)}.items():
+        if not (tmp_path / name).exists():
+            run("keys", "new", *flags, "--out", str(tmp_path / name))
+    (tmp_path / "routes.yaml").write_text(
+        "version: 1\nendpoints:\n  both:\n    url: https://a.example/\n"
+        "    sign: {secrets: [{file: pair}, {file: cms}]}\n"
+    )
+    answer = rotated("both", "--routes", str(tmp_path / "routes.yaml"))
+    text = str(answer)
+    assert "{file: pair, until:" in text
+    assert "{file: cms}" in text
+    assert "{file: cms, until:" not in text

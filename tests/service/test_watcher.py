@@ -106,3 +106,21 @@ async def test_a_file_of_tokens_is_taken_over_and_the_routes_are_left_alone(guar
     await told.wait()
     assert "routes.reloaded" not in reports
     assert guarded._watcher._seen == guarded._watcher._content()
+
+
+async def test_a_change_that_cannot_be_taken_over_does_not_end_the_watch(watched, caplog):
+    found, failed = watched(), []
+
+    async def fail() -> None:
+        failed.append(None)
+        raise RuntimeError("a fault of the loader")
+
+    taken, found.watcher._changed = found.watcher._changed, fail
+    found.first.write_text("trips it")
+    while not failed:
+        await found.looked(1)
+    found.watcher._changed = taken
+    found.first.write_text("good again")
+    while not found.changes:
+        await found.looked(1)
+    assert "could not be taken over" in caplog.text

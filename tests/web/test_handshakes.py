@@ -155,7 +155,9 @@ async def test_meta_hears_its_challenge_for_the_verify_token(ask):
 
 async def test_okta_dropbox_and_graph_hear_an_echo(ask):
     challenge = {"x_okta_verification_challenge": "c-1"}
-    assert (await ask("GET", "/in/okta", **challenge))[2] == b'{"verification":"c-1"}'
+    own = {**challenge, "Authorization": "okta-token"}
+    assert (await ask("GET", "/in/okta", **own))[2] == b'{"verification":"c-1"}'
+    assert (await ask("GET", "/in/okta", **challenge))[0] == 401
     assert (await ask("GET", "/in/dropbox?challenge=c-2"))[2] == b"c-2"
     status, headers, body = await ask("POST", "/in/graph?validationToken=c%203%3Cb%3E")
     assert (status, body) == (200, b"c 3<b>")

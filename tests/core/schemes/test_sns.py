@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway.core.schemes.certificates import CertificateRule
 from gateway.core.schemes.sns import CONFIRMATION, NOTIFICATION, subscribe_url
-from tests.kit.senders import NOW, codes, inbound, verifier
+from tests.kit.senders import NOW, built, codes, inbound, verifier
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:assets"
 CERTIFICATE_URL = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem"
@@ -190,3 +190,14 @@ def test_paypal_verifies_by_the_certificate_that_it_names():
     assert paypal.verify(inbound(headers, certificates=other)).outcome == "bad_signature"
     elsewhere = {**headers, "PAYPAL-CERT-URL": "https://api.paypal.com.evil.example/c"}
     assert paypal.verify(inbound(elsewhere)).wants is None
+
+
+def test_a_message_of_another_topic_proves_nothing_however_right_its_signature_is():
+    assert verdict(message(TopicArn=TOPIC + "-of-another")).outcome == "bad_signature"
+
+
+def test_a_subscription_is_confirmed_and_read_beside_other_proofs_too():
+    also = [{"scheme": "mtls_header", "header": "X-C", "value": "CN=a"}]
+    source, _ = built({"verify": {"preset": "aws-sns", "topics": [TOPIC]}, "also": also})
+    assert source.confirmation is subscribe_url
+    assert source.content_types == {"text/plain"}

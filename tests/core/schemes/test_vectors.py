@@ -10,6 +10,7 @@ import yaml
 from gateway.config.verifiers import presets
 from gateway.core.errors import ConfigError
 from gateway.testing import verify
+from tests.kit.senders import codes
 
 DATA = Path(__file__).parents[2] / "data"
 VECTORS = [json.loads(line) for line in (DATA / "signature_vectors.jsonl").read_text().splitlines()]
@@ -78,3 +79,29 @@ def test_a_faulty_description_is_told_as_such():
 def test_a_description_with_a_fault_in_it_is_not_tried(described, secrets):
     with pytest.raises(ConfigError):
         verify(described, secrets=secrets, headers={}, body=b"", now=0)
+
+
+@pytest.mark.parametrize(
+    "vector", [v for v in VECTORS if v["scheme"] != "paypal"], ids=lambda v: v["id"]
+)
+def test_published_descriptions_spelled_out_say_the_same(vector):
+    secret, request = vector["secret"], vector.get("request", {})
+    outcome = verify(
+        SENDERS[vector["scheme"]],
+        secrets=secret if isinstance(secret, list) else [secret],
+        headers=vector["headers"],
+        body=base64.b64decode(vector["body_b64"]),
+        now=vector["now"],
+        method=request.get("method", "POST"),
+        url=request.get("url", ""),
+    )
+    assert (outcome == "ok") is vector["valid"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[", "https://h:abc/", "https://h:99999/x", "https://\u00fc.de/", "x"]
+)
+def test_a_url_that_is_none_is_told_as_such(url):
+    with pytest.raises(ConfigError):
+        verify({"preset": "square"}, secrets=["k"], headers={}, body=b"", now=0, url=url)
+    assert "public-url" in codes({"verify": {"preset": "square"}, "public_url": url}, "k")
