@@ -33,7 +33,7 @@ from gateway.config.shape import (
     text_or_mapping,
 )
 from gateway.config.urls import PublicUrl
-from gateway.config.verify_shapes import Also, IdShape, Verify
+from gateway.config.verify_shapes import Also, IdShape, Verify, WrittenSignature
 from gateway.core.model import SECOND, Micros
 
 
@@ -185,25 +185,13 @@ class SourceShape(Shape):
 # -- endpoints -----------------------------------------------------------------------------------------
 
 
-class SignedHeaderShape(Shape):
+class SignedHeaderShape(WrittenSignature):
     """Where another sender's signatures stand, and how they are written."""
 
     header: HeaderName = Field(examples=["X-Acme-Signature"])
     """The header that holds them."""
     encoding: Literal["hex", "base64"] = "hex"
     """How the bytes are written."""
-    prefix: str = Field("", examples=["sha256="])
-    """Text before each signature."""
-    style: Literal["plain", "list", "pairs"] = "plain"
-    """One signature; a list of `version,signature`; or pairs `key=signature`."""
-    sep: str = Field(",", min_length=1, examples=[",", " "])
-    """Between the entries of a list or of pairs."""
-    kv: str = Field("=", min_length=1, examples=["=", ","])
-    """Between version or key and signature."""
-    version: str | None = Field(None, examples=["v1"])
-    """In a list: the version of the signatures."""
-    key: str | None = Field(None, examples=["v1"])
-    """In pairs: the key of the signatures."""
 
 
 class SentTimestampShape(Shape):

@@ -14,11 +14,11 @@ from gateway.config.shapes import SentTimestampShape, SignedHeaderShape, SignSha
 from gateway.config.verifiers import (
     check_body_is_signed,
     check_timestamp_is_signed,
-    label_of,
+    header_name,
+    signature_in,
 )
 from gateway.core.model import Json
 from gateway.core.schemes.algorithms import Hmac
-from gateway.core.schemes.signed import Signature
 from gateway.core.schemes.template import Template, TemplateInvalid
 from gateway.core.schemes.timestamp import Timestamp
 from gateway.core.signing import HeaderForm, SigningKey, parse_signing_key
@@ -76,7 +76,7 @@ def secret_form(shape: SignShape) -> tuple[Kind, Callable[[str], bytes], str]:
 def _header_form(shape: SignShape, part: Part) -> HeaderForm | None:
     signature, timestamp = shape.signature, shape.timestamp
     assert signature is not None  # noqa: S101  # the caller saw to it
-    label = label_of(signature, part.at("signature"))
+    written = signature_in([signature.header], signature, part.at("signature"))
     if timestamp is not None and not _one_place(timestamp, signature):
         cure = "write `header: NAME`; or, with style pairs, `pair_key: t`"
         part.at("timestamp").fault("timestamp-place", "it names no one place", cure)
@@ -85,33 +85,21 @@ def _header_form(shape: SignShape, part: Part) -> HeaderForm | None:
             what = f"the gateway writes something else into {named.header}"
             part.at(place, "header").fault("sign-header", what, "name a header of its own")
     signed = _template(shape, part.at("signed"))
-    if label is None or signed is None:
+    if written is None or signed is None:
         return None
     return HeaderForm(
-        signature=Signature(
-            headers=(_header(signature.header),),
-            encoding=signature.encoding,
-            prefix=signature.prefix.encode(),
-            style=signature.style,
-            separator=signature.sep.encode(),
-            equals=signature.kv.encode(),
-            label=label.encode(),
-        ),
+        signature=written,
         signed=signed,
         algorithm=Hmac(shape.hash),
         timestamp=None
         if timestamp is None
         else Timestamp(
-            header=None if timestamp.header is None else _header(timestamp.header),
+            header=None if timestamp.header is None else header_name(timestamp.header),
             pair=None if timestamp.pair_key is None else timestamp.pair_key.encode(),
             format=timestamp.format,
         ),
-        id_header=None if shape.id is None else _header(shape.id.header),
+        id_header=None if shape.id is None else header_name(shape.id.header),
     )
-
-
-def _header(name: str) -> bytes:
-    return name.lower().encode()
 
 
 def _one_place(timestamp: SentTimestampShape, signature: SignedHeaderShape) -> bool:

@@ -1,7 +1,7 @@
 """From `verify:` and `also:` of a source to the verifier that they describe."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -35,7 +35,7 @@ from gateway.config.verify_shapes import (
 )
 from gateway.core.egress import EgressPolicy, Network
 from gateway.core.model import SECOND, Json, Micros
-from gateway.core.schemes import httpsig, jws
+from gateway.core.schemes import httpsig
 from gateway.core.schemes.algorithms import (
     Algorithm,
     Ecdsa,
@@ -129,7 +129,9 @@ class VerifierBuilder:
                         "no-trusted-proxy", what, "set --trusted-proxy to the proxy's address"
                     )
                 values = shape.value if isinstance(shape.value, list) else [shape.value]
-                return ProxyHeaderVerifier(_header(shape.header), tuple(map(str.encode, values)))
+                return ProxyHeaderVerifier(
+                    header_name(shape.header), tuple(map(str.encode, values))
+                )
 
     def _preset(self, shape: PresetVerify, part: Part) -> Verifier | None:
         known = presets().get(shape.preset)
@@ -165,8 +167,8 @@ class VerifierBuilder:
             signed=signed,
             algorithm=_algorithm(shape),
             timestamp=_timestamp(shape.timestamp, part.at("timestamp")),
-            id_header=None if shape.id is None else _header(shape.id.header),
-            require={_header(name): value.encode() for name, value in shape.require.items()},
+            id_header=None if shape.id is None else header_name(shape.id.header),
+            require={header_name(name): value.encode() for name, value in shape.require.items()},
             public_url=self.public_url,
             url_forms=tuple(shape.url_variants or (AS_CONFIGURED,)),
             body_hash=None if hashed is None else BodyHashInQuery(hashed.param, hashed.hash),
@@ -365,7 +367,8 @@ def _user_and_password(text: str) -> bytes:
 # -- the schemes ---------------------------------------------------------------------------------------
 
 
-def _header(name: str) -> bytes:
+def header_name(name: str) -> bytes:
+    """A header's name as requests have it: in lower case."""
     return name.lower().encode()
 
 
@@ -399,8 +402,7 @@ def _jws(shape: JwsVerify, part: Part) -> Verifier | None:
 
     form = f"{shape.secret_encoding} secret" if kind is None else f"{kind} public key"
     keys = part.at("secrets").keys(shape.secrets, secret_kind, material, form)
-    algorithms = tuple(name for name in shape.algs if name in jws.ALGORITHMS)
-    return DetachedJwsVerifier(keys, _header(shape.header), algorithms) if keys else None
+    return DetachedJwsVerifier(keys, header_name(shape.header), tuple(shape.algs)) if keys else None
 
 
 def _sns(shape: SnsVerify, part: Part) -> Verifier | None:
@@ -439,11 +441,20 @@ def _signature(shape: SignatureShape, part: Part) -> Signature | None:
             "signature-header", "it names no one place", "write `header: NAME`, or `headers: […]`"
         )
         return None
-    label = label_of(shape, part)
+    return signature_in(headers, shape, part)
+
+
+def signature_in(
+    headers: Sequence[str], shape: SignatureShape | SignedHeaderShape, part: Part
+) -> Signature | None:
+    """Signatures in these headers, written as *shape* says; None where it does not say under what."""
+    label = {"list": shape.version, "pairs": shape.key, "plain": ""}[shape.style]
     if label is None:
+        wanted = "version" if shape.style == "list" else "key"
+        part.fault("missing-key", f"style {shape.style} needs a {wanted}", f"add `{wanted}: v1`")
         return None
     return Signature(
-        headers=tuple(map(_header, headers)),
+        headers=tuple(map(header_name, headers)),
         encoding=shape.encoding,
         prefix=shape.prefix.encode(),
         style=shape.style,
@@ -451,15 +462,6 @@ def _signature(shape: SignatureShape, part: Part) -> Signature | None:
         equals=shape.kv.encode(),
         label=label.encode(),
     )
-
-
-def label_of(shape: SignatureShape | SignedHeaderShape, part: Part) -> str | None:
-    """Under what the signatures stand; None where that is not said, which is noted."""
-    label = {"list": shape.version, "pairs": shape.key, "plain": ""}[shape.style]
-    if label is None:
-        wanted = "version" if shape.style == "list" else "key"
-        part.fault("missing-key", f"style {shape.style} needs a {wanted}", f"add `{wanted}: v1`")
-    return label
 
 
 def _timestamp(shape: TimestampShape | None, part: Part) -> Timestamp | None:
@@ -471,7 +473,7 @@ def _timestamp(shape: TimestampShape | None, part: Part) -> Timestamp | None:
         )
         return None
     return Timestamp(
-        header=None if shape.header is None else _header(shape.header),
+        header=None if shape.header is None else header_name(shape.header),
         pair=None if shape.pair_key is None else shape.pair_key.encode(),
         format=shape.format,
         window=_window(shape.tolerance, shape.future),
@@ -487,7 +489,7 @@ def _window(past: Micros, future: Micros | None) -> Window:
 
 def _certificate(shape: CertificateShape) -> tuple[bytes, CertificateRule]:
     host = re.compile("|".join(re.escape(each.lower()) for each in shape.hosts))
-    return _header(shape.header), CertificateRule(host, common_name=shape.common_name)
+    return header_name(shape.header), CertificateRule(host, common_name=shape.common_name)
 
 
 def _template(shape: SignedVerify, part: Part) -> Template | None:

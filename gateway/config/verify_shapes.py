@@ -41,7 +41,24 @@ class PresetVerify(Shape):
     """For Amazon SNS: the ARNs of the topics that may post here."""
 
 
-class SignatureShape(Shape):
+class WrittenSignature(Shape):
+    """How signatures are written in their header."""
+
+    prefix: str = Field("", examples=["sha256="])
+    """Text before each signature."""
+    style: Literal["plain", "list", "pairs"] = "plain"
+    """One signature; a list of `version,signature`; or pairs `key=signature`."""
+    sep: str = Field(",", min_length=1, examples=[",", " "])
+    """Between the entries of a list or of pairs."""
+    kv: str = Field("=", min_length=1, examples=["=", ","])
+    """Between version or key and signature."""
+    version: str | None = Field(None, examples=["v1"])
+    """In a list: the version of the signatures."""
+    key: str | None = Field(None, examples=["v1"])
+    """In pairs: the key of the signatures."""
+
+
+class SignatureShape(WrittenSignature):
     """Where signatures stand, and how they are written."""
 
     header: HeaderName | None = Field(None, examples=["X-Acme-Signature"])
@@ -52,18 +69,6 @@ class SignatureShape(Shape):
     """Several headers, any of which may hold one."""
     encoding: Literal["hex", "base64", "base64url"] = "hex"
     """How the bytes are written."""
-    prefix: str = Field("", examples=["sha256="])
-    """Text before each signature."""
-    style: Literal["plain", "list", "pairs"] = "plain"
-    """One signature; a list of `version,signature`; or pairs `key=signature`."""
-    sep: str = Field(",", min_length=1, examples=[",", " "])
-    """Between the entries of a list or of pairs."""
-    kv: str = Field("=", min_length=1, examples=["=", ","])
-    """Between version or key and signature."""
-    version: str | None = Field(None, examples=["v1"])
-    """In a list: the version whose signatures count."""
-    key: str | None = Field(None, examples=["v1"])
-    """In pairs: the key whose values are signatures."""
 
 
 class TimestampShape(Shape):

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -80,7 +81,7 @@ class SecretDigest:
         return hashlib.new(self.hash, content + key, usedforsecurity=True).digest()
 
 
-class _PublicKeyAlgorithm:
+class _PublicKeyAlgorithm(ABC):
     """What signatures with public keys have in common."""
 
     __slots__ = ()
@@ -104,9 +105,9 @@ class _PublicKeyAlgorithm:
             return False
         return True
 
+    @abstractmethod
     def check(self, signature: bytes, content: bytes, key: PublicKey) -> None:
         """Raises InvalidSignature, or ValueError where it cannot be one."""
-        raise NotImplementedError
 
     def sign(self, content: bytes, key: bytes) -> bytes:  # noqa: ARG002
         """Nothing can be signed with a public key."""
