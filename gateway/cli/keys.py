@@ -19,10 +19,10 @@ from gateway.core.errors import Conflict, NotFound
 from gateway.core.model import SECOND, Json
 
 if TYPE_CHECKING:
+    from gateway.config.endpoint_shapes import SignShape
     from gateway.config.part import Part
     from gateway.config.settings import Settings
     from gateway.config.shape import SecretReference
-    from gateway.config.shapes import SignShape
 
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Put it there, mode 600.")]
 
@@ -165,9 +165,9 @@ def rotate(
 
 def _signed(endpoint: str, file: Path) -> "tuple[Part, SignShape]":
     """The part of the routes file that names *endpoint*, and its `sign`, read without its secrets."""
+    from gateway.config.endpoint_shapes import EndpointShape, SignShape
     from gateway.config.faults import nearest, shaped
     from gateway.config.lenient import load_leniently
-    from gateway.config.shapes import EndpointShape, SignShape
     from gateway.core.errors import ConfigError
 
     loaded = load_leniently(file)

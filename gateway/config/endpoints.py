@@ -9,10 +9,10 @@ from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 import orjson
 from yarl import URL
 
+from gateway.config.endpoint_shapes import AuthShape, EndpointShape, SignShape, UrlReference
 from gateway.config.expressions import Expressions
 from gateway.config.part import Part
 from gateway.config.shape import SecretReference
-from gateway.config.shapes import AuthShape, EndpointShape, SignShape, UrlReference
 from gateway.config.signatures import build_signature
 from gateway.config.tls import build_tls
 from gateway.core.errors import ExpressionFailed

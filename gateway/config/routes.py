@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from gateway.config.document import Place
+from gateway.config.endpoint_shapes import EndpointShape
 from gateway.config.endpoints import build_endpoint, event_expressions
 from gateway.config.faults import shaped
 from gateway.config.files import Files, read_files
 from gateway.config.operator_words import meant
 from gateway.config.part import Part, Surroundings
 from gateway.config.shape import NAME, Shape
-from gateway.config.shapes import EndpointShape, RouteShape, SourceShape, TargetShape
+from gateway.config.shapes import RouteShape, SourceShape, TargetShape
 from gateway.config.sources import build_source
 from gateway.config.targets import Places, build_targets, written
 from gateway.config.traps import flow

@@ -122,3 +122,21 @@ Secrets = Annotated[
         examples=[[{"env": "GETTY_WEBHOOK_SECRET"}], [{"file": "secrets/getty"}]],
     ),
 ]
+
+
+Condition = Annotated[str, StringConstraints(min_length=1)]
+"""A bare CEL expression that is true or false."""
+
+
+def _said(value: Any) -> Any:
+    """An expression that is there with nothing behind it would be no condition at all."""
+    if value is None:
+        raise PydanticCustomError(
+            "nothing-said",
+            "there is nothing behind it",
+            {"cure": "write an expression, or remove the key"},
+        )
+    return value
+
+
+Said = BeforeValidator(_said)

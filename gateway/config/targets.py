@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 
 import orjson
 
+from gateway.config.endpoint_shapes import EndpointShape
 from gateway.config.endpoints import event_expressions, item_expressions
 from gateway.config.expressions import ExpressionInvalid, Expressions
 from gateway.config.faults import nearest
 from gateway.config.part import Part
-from gateway.config.shapes import CallShape, EndpointShape, TargetShape
+from gateway.config.shapes import CallShape, TargetShape
 from gateway.core.calls import PreparedCall, path_of
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import BodyForm, Json

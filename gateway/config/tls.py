@@ -4,8 +4,8 @@ import ssl
 from hashlib import sha256
 from pathlib import Path
 
+from gateway.config.endpoint_shapes import FileReference, TlsShape
 from gateway.config.part import Part
-from gateway.config.shapes import FileReference, TlsShape
 from gateway.core.model import Tls
 
 

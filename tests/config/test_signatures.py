@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.document import Document
+from gateway.config.endpoint_shapes import SignShape
 from gateway.config.part import Part, Surroundings
 from gateway.config.secrets import SecretBook
-from gateway.config.shapes import SignShape, SourceShape
+from gateway.config.shapes import SourceShape
 from gateway.config.signatures import build_signature, sign_presets
 from gateway.config.sources import build_source, presets
 from gateway.core.ed25519 import PrivateKey, format_private

@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 
 from gateway.config.document import Document
+from gateway.config.endpoint_shapes import TlsShape
 from gateway.config.part import Part, Surroundings
 from gateway.config.secrets import SecretBook
-from gateway.config.shapes import TlsShape
 from gateway.config.tls import build_tls
 from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.model import SECOND, Accepted, Call, Tls, Unreachable
