@@ -1,6 +1,6 @@
 """What the flows need of the world, as Protocols.
 
-The store is five small ones; `Store` is their sum, for the composition root. All of its verbs are
+The store is six small ones; `Store` is their sum, for the composition root. All of its verbs are
 atomic: what one promises is committed and synced when it returns, or nothing of it is.
 """
 
@@ -50,8 +50,9 @@ class AppendStore(Protocol):
     def append(self, arrivals: Sequence[Arrival]) -> Awaitable[list[Receipt]]:
         """Keep the events with all their deliveries, in one commit, and say which were duplicates.
 
-        Deliveries that hold a lease are leased, the others scheduled for now. A duplicate keeps
-        neither event nor deliveries; with another body than the first, it goes to the inbox. Nor are
+        Deliveries that hold a lease are leased, the others scheduled; those for which others have to end
+        first are scheduled in any case, and the receipt names them. Of one with a slot, the moment at
+        which it is due is written into its turn. A duplicate keeps neither event nor deliveries; with another body than the first, it goes to the inbox. Nor are
         deliveries kept of routes whose `once` has fired for that value: the receipt names them.
         Raises StoreUnavailable: then nothing of it is kept.
         """
@@ -72,7 +73,11 @@ class LeaseStore(Protocol):
     """Who may attempt what, until when."""
 
     async def claim(self, endpoint: str, leases: Sequence[Lease], now: Micros) -> list[Delivery]:
-        """Give the leases to the endpoint's deliveries that are due, the longest due first."""
+        """Give the leases to the endpoint's deliveries that are due and whose turn it is.
+
+        Those of higher priority go first, but for a share; within one, those that have been due the
+        longest. What has expired, or what a newer one has superseded, ends instead.
+        """
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """Return leases without an attempt; deliveries whose lease was lost are left alone."""
@@ -81,14 +86,25 @@ class LeaseStore(Protocol):
         """Put every delivery whose lease ended before *now* back on schedule; how many there were."""
 
     async def next_due(self) -> dict[str, Micros]:
-        """For each endpoint with scheduled deliveries, when the first of them is due."""
+        """For each endpoint with scheduled deliveries, when the first of them is due.
+
+        Those that wait for others to end do not count.
+        """
+
+    async def expire(self, now: Micros, most: int) -> int:
+        """Cancel scheduled deliveries that have expired, at most so many; how many there were."""
 
 
 class RecordStore(Protocol):
     """What came of attempts."""
 
-    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[None]:
+    def record(
+        self, delivery: Delivery, attempt: Attempt, decision: Decision
+    ) -> Awaitable[Sequence[tuple[str, Micros]]]:
         """Add *attempt* and move its delivery on: both in one commit, or neither.
+
+        In the same commit those may go that waited for it: the result names their endpoints, and from
+        when on each may be attempted.
 
         Raises LeaseLost when the lease ran out first. Someone else owns the delivery by then, so the
         caller drops the outcome and writes nothing.
@@ -128,10 +144,25 @@ class LookUpStore(Protocol):
         """What was refused, unreadable or only partly routed, newest first."""
 
     async def stats(self) -> dict[str, Json]:
-        """How much is waiting and dead per endpoint, and how much is in the inbox."""
+        """Per endpoint, how much is scheduled, how much of it waits behind others, and how much is dead.
+
+        And how much is in the inbox.
+        """
 
     async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """Who changed what, newest first."""
+
+    async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
+        """Per endpoint, how many unfinished deliveries have become late then, and when the oldest came."""
+
+    async def told_till(self, what: str) -> Micros | None:
+        """Up to which moment something of that kind has been reported."""
+
+    async def due_confirmations(self, now: Micros, most: int) -> list[tuple[EventId, str, str]]:
+        """The event, the route and the type of what says that it failed, of confirmations that are due."""
+
+    async def next_confirmation(self) -> Micros | None:
+        """When the next confirmation is due."""
 
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """`state`, `reason` and `changed_at` of each endpoint that is not open."""
@@ -173,7 +204,17 @@ class OperateStore(Protocol):
         """Write an entry of the audit log on its own."""
 
 
-class Store(AppendStore, LeaseStore, RecordStore, LookUpStore, OperateStore, Protocol):
+class TendStore(Protocol):
+    """What the gateway notes for itself."""
+
+    async def note_told(self, what: str, till: Micros) -> None:
+        """Write down up to which moment something of that kind has been reported."""
+
+    async def end_confirmation(self, event_id: EventId, route: str) -> None:
+        """A confirmation has been looked at: it is over."""
+
+
+class Store(AppendStore, LeaseStore, RecordStore, LookUpStore, OperateStore, TendStore, Protocol):
     """All of it, and its end."""
 
     async def close(self) -> None:

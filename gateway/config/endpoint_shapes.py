@@ -3,7 +3,6 @@
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
-    AfterValidator,
     Discriminator,
     Field,
     StringConstraints,
@@ -12,7 +11,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gateway.config.quantities import Duration
+from gateway.config.quantities import Duration, Timeout
 from gateway.config.shape import (
     EXPRESSION,
     HANDLER,
@@ -24,7 +23,7 @@ from gateway.config.shape import (
     text_or_mapping,
 )
 from gateway.config.verify_shapes import IdShape, WrittenSignature
-from gateway.core.model import SECOND, Micros
+from gateway.core.model import SECOND
 
 
 class UrlReference(Shape):
@@ -223,17 +222,6 @@ Body = Annotated[
 ]
 
 
-def _some_time(value: Micros) -> Micros:
-    if value == 0:
-        raise PydanticCustomError(
-            "no-time", "a timeout of 0 leaves no time", {"cure": "write 20s, say"}
-        )
-    return value
-
-
-Timeout = Annotated[Duration, AfterValidator(_some_time)]
-
-
 class EndpointShape(Shape):
     """A named URL to send to."""
 
@@ -280,6 +268,11 @@ class EndpointShape(Shape):
     """Default: Standard Webhooks' schedule, ten attempts over three days."""
     concurrency: int = Field(8, ge=1, le=1000, examples=[8])
     """Attempts at the same time."""
+    key: str | None = Field(None, pattern=EXPRESSION, examples=["${event.subject}"])
+    """What its deliveries take turns by, where their target says nothing else: one at a time for each value,
+    in the order in which their events came. `${…}` sees `event`, and `item` only in targets."""
+    late_after: Timeout | None = Field(None, examples=["5m"])
+    """A delivery that is not delivered so long after its event came counts as late, and is reported."""
     groups: list[Name] = Field(default_factory=list, examples=[["publishers"]])
     """Names by which routes send to several endpoints at once: `to: [{group: publishers}]`."""
     owner: str | None = Field(None, examples=["web-team"])

@@ -88,6 +88,8 @@ def build_endpoint(
         retry=RetryPolicy() if shape.retry is None else RetryPolicy(tuple(shape.retry.schedule)),
         timeout=shape.timeout,
         concurrency=shape.concurrency,
+        key=None if shape.key is None else part.at("key").compute(shape.key, event_expressions()),
+        late_after=shape.late_after,
         groups=tuple(shape.groups),
         owner=shape.owner,
     )

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from gateway.core.model import SECOND, Micros
@@ -72,3 +72,13 @@ Rate = Annotated[
     BeforeValidator(parse_rate),
     WithJsonSchema({"type": "string", "pattern": RATE, "examples": ["50/s", "100/m"]}),
 ]
+
+
+def _some_time(value: Micros) -> Micros:
+    if value == 0:
+        raise PydanticCustomError("no-time", "0 leaves no time", {"cure": "write 20s, say"})
+    return value
+
+
+Timeout = Annotated[Duration, AfterValidator(_some_time)]
+"""A duration in which something can happen: not 0."""

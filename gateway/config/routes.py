@@ -28,9 +28,9 @@ from gateway.core.grammar import (
     PatternInvalid,
     known_operators,
 )
-from gateway.core.model import Json
+from gateway.core.model import Json, Priority
 from gateway.core.pattern import Pattern
-from gateway.core.routing import Compute, OnError, Route, Routes, Target, indexed
+from gateway.core.routing import Compute, Confirm, OnError, Route, Routes, Target, indexed
 
 REPORT_EVERY = 500
 
@@ -238,6 +238,10 @@ class _Routes:
                     once=once,
                     on_error=OnError(shape.on_error),
                     shadow=shape.mode == "shadow",
+                    priority=Priority[shape.priority.upper()],
+                    confirm=None
+                    if shape.confirm is None
+                    else Confirm(shape.confirm.within, shape.confirm.else_),
                     owner=shape.owner,
                     written=written(when=shape.when, once=shape.once),
                 )

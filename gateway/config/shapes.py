@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from gateway.config.endpoint_shapes import EndpointShape
 from gateway.config.handshake_shapes import HandshakesShape
 from gateway.config.pattern_schema import SCALAR, pattern_definitions
-from gateway.config.quantities import Duration, Rate, Size
+from gateway.config.quantities import Duration, Rate, Size, Timeout
 from gateway.config.shape import (
     EXPRESSION,
     Condition,
@@ -175,6 +175,34 @@ class CallShape(Shape):
     """Its body, as JSON; default: none."""
 
 
+class CoalesceShape(Shape):
+    """Only the latest of what comes quickly."""
+
+    settle: Timeout = Field(examples=["5s"])
+    """It is sent when nothing newer has come for so long …"""
+    max: Timeout = Field(examples=["60s"])
+    """… but no later than this after the first that was not sent."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "CoalesceShape":
+        if self.max < self.settle:
+            raise PydanticCustomError(
+                "coalesce-order",
+                "`max` is shorter than `settle`",
+                {"cure": "make `max` the longer one"},
+            )
+        return self
+
+
+class ConfirmShape(Shape):
+    """A promise that all is delivered in time."""
+
+    within: Timeout = Field(examples=["1h"])
+    """How long after the event came."""
+    else_: str = Field(alias="else", min_length=1, examples=["terms.unconfirmed"])
+    """The type of the event that comes where it is not: its data say what is pending and what is dead."""
+
+
 class TargetShape(Shape):
     """One place that a route sends to."""
 
@@ -190,6 +218,22 @@ class TargetShape(Shape):
         None, pattern=EXPRESSION, examples=["${event.data.placements}"]
     )
     """A list: each of its items becomes a delivery of its own, and `item` stands for it."""
+    key: str | None = Field(None, pattern=EXPRESSION, examples=["${event.data.asset.id}"])
+    """Deliveries to this endpoint with the same key take turns: one at a time, in the order in which their
+    events came. Default: as the endpoint says, or no order."""
+    coalesce: CoalesceShape | None = Field(None, examples=[{"settle": "5s", "max": "60s"}])
+    """Of what comes quickly with the same key, only the latest is sent."""
+    delay: Duration | None = Field(None, examples=["10m"])
+    """How long after the event came it is sent."""
+    at: str | None = Field(None, pattern=EXPRESSION, examples=["${event.data.license.expires_at}"])
+    """Or when: a date and time (RFC 3339), or a date, which is its first moment in UTC. What has passed is now."""
+    expires_after: Timeout | None = Field(None, examples=["1h"])
+    """So long after the event came it is no longer sent, and cancelled."""
+    after: dict[Name, Literal["ended", "delivered"]] = Field(
+        default_factory=dict, examples=[{"pause": "delivered"}]
+    )
+    """Targets of this route, by name, whose deliveries come first: they have to be `delivered`, or only
+    `ended` (delivered, dead, cancelled or superseded)."""
     call: CallShape | None = Field(
         None, examples=[{"path": "/posts/${item.ref}", "json": {"status": "draft"}}]
     )
@@ -204,6 +248,12 @@ class TargetShape(Shape):
                 "target-place",
                 "a target names one place",
                 {"cure": "write `endpoint: NAME` or `group: NAME`"},
+            )
+        if self.delay is not None and self.at is not None:
+            raise PydanticCustomError(
+                "delay-and-at",
+                "`delay` and `at` both say when",
+                {"cure": "remove one of them"},
             )
         if self.call is not None and self.with_ is not None:
             raise PydanticCustomError(
@@ -248,6 +298,12 @@ class RouteShape(Shape):
     nothing and only count it."""
     mode: Literal["live", "shadow"] = "live"
     """`shadow`: match and record what would be sent, and send nothing."""
+    priority: Literal["high", "normal", "low"] = "normal"
+    """What it sends goes before that of lower priority to the same endpoint, which still gets one place in eight."""
+    confirm: ConfirmShape | None = Field(
+        None, examples=[{"within": "1h", "else": "terms.unconfirmed"}]
+    )
+    """All that it sends of an event has to be delivered in time, or another event says what is not."""
     to: list[Target] = Field(min_length=1, examples=[["cms", {"group": "publishers"}]])
     """Where they go: endpoints by name, or targets that say more."""
 

@@ -13,6 +13,7 @@ from gateway.config.expressions import ExpressionInvalid, Expressions
 from gateway.config.faults import nearest
 from gateway.config.part import Part
 from gateway.config.shapes import CallShape, TargetShape
+from gateway.config.timing import build_timing, check_after, in_order
 from gateway.core.calls import PreparedCall, path_of
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import BodyForm, Json
@@ -71,7 +72,8 @@ def build_targets(
                     )
                 plain.add(endpoint)
             targets.append(_target(shape, endpoint, places.endpoints[endpoint], below))
-    return tuple(targets)
+    check_after(shapes, part)
+    return in_order(targets, part)
 
 
 def _endpoints(
@@ -114,6 +116,7 @@ def _target(
         else part.at("each").compute(shape.each, event_expressions()),
         form=form,
         render=render,
+        timing=build_timing(shape, endpoint_shape, expressions, part),
         written=written(when=shape.when, each=shape.each),
     )
 

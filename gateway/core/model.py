@@ -12,7 +12,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 if TYPE_CHECKING:
@@ -35,6 +35,19 @@ def rfc3339(moment: Micros) -> str:
     seconds, micros = divmod(moment, SECOND)
     text = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{micros // 1000:03d}Z"
+
+
+def rfc3339_moment(text: str) -> Micros | None:
+    """The moment that RFC 3339 text names; a date alone is its first moment in UTC. None: it names none."""
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        if len(text) != len("2026-12-01"):
+            return None  # nobody knows whose clock it is
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * SECOND)
 
 
 def event_id(now: Micros, serial: int) -> EventId:
@@ -205,6 +218,54 @@ class BodyForm(StrEnum):
     """What the handler gets as keyword arguments, as JSON, rendered and kept likewise."""
 
 
+class Priority(IntEnum):
+    """Which of an endpoint's deliveries go first: smaller numbers do, and leave some of the places to others."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+@dataclass(slots=True, frozen=True)
+class After:
+    """Another delivery of the same event that has to end first."""
+
+    delivery: "Delivery"
+    name: str
+    """That of its target."""
+    delivered: bool
+    """Whether it has to be delivered, and not only to end."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """When a delivery may be attempted, where that is not simply at once.
+
+    Deliveries with the same `key` to one endpoint take turns: one in flight, in the order in which they
+    came (core/turns.py has the whole of it).
+    """
+
+    key: str | None = None
+    due_at: Micros | None = None
+    """Not before; None: at once."""
+    expires_at: Micros | None = None
+    """From when on it is not attempted any more."""
+    late_at: Micros | None = None
+    """From when on it counts as late."""
+    after: Sequence[After] = ()
+    slot: str | None = None
+    """Of those that share it, only the latest is sent."""
+    settle: Micros = 0
+    """For so long nothing newer may come into the slot …"""
+    longest: Micros = 0
+    """… but it waits no longer than this, counted from the first that was not sent."""
+
+    @property
+    def at_once(self) -> bool:
+        """Whether nothing but others of its key can keep it from being attempted now."""
+        return self.due_at is None and not self.after and self.slot is None
+
+
 @dataclass(slots=True)
 class Delivery:
     """The promise of one event to one endpoint by one route, as a worker holds it."""
@@ -222,6 +283,10 @@ class Delivery:
     round_from: int = 0
     """How many of them were made before it was last put back on schedule by a person."""
     lease: "Lease | None" = None
+    priority: int = Priority.NORMAL
+    turn: Turn | None = None
+    leads: bool = False
+    """Whether others of its event wait for its end."""
 
     @property
     def id(self) -> DeliveryId:
@@ -408,6 +473,16 @@ class Withheld:
     detail: str
 
 
+@dataclass(slots=True, frozen=True)
+class Confirmation:
+    """A promise of a route: by then all of the event's deliveries by it are delivered, or an event says which are not."""
+
+    route: str
+    due_at: Micros
+    otherwise: str
+    """The type of that event."""
+
+
 NO_FIRINGS: Mapping[str, str] = {}
 
 
@@ -422,6 +497,7 @@ class Routed:
     withheld: Sequence[Withheld] = ()
     firings: Mapping[str, str] = field(default_factory=lambda: NO_FIRINGS)
     """By route with a `once`: its value. Where it has fired before, its deliveries are not made."""
+    confirmations: Sequence["Confirmation"] = ()
     failures: Sequence[Failure] = ()
 
     def withhold(self, routes: Collection[str]) -> list[Delivery]:
@@ -429,6 +505,7 @@ class Routed:
         if not routes:
             return []
         taken = [delivery for delivery in self.deliveries if delivery.route in routes]
+        self.confirmations = [each for each in self.confirmations if each.route not in routes]
         self.deliveries = [each for each in self.deliveries if each.route not in routes]
         more = [Withheld(route, "once", self.firings[route]) for route in routes]
         self.withheld = [*self.withheld, *more]
@@ -458,6 +535,8 @@ class Receipt:
     duplicate: bool
     fired_before: frozenset[str] = frozenset()
     """The routes whose `once` had fired before: their deliveries were not made."""
+    waiting: frozenset[int] = frozenset()
+    """The deliveries, by number, that others have to end before; the lease of such a one was not taken."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,8 +7,9 @@ changes. Expressions reach it compiled, as plain callables: this file knows no e
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from gateway.core.egress import Network
 from gateway.core.errors import EventTooWide, ExpressionFailed
@@ -16,16 +17,21 @@ from gateway.core.handshake import Handshake
 from gateway.core.index import Index, Progress
 from gateway.core.model import (
     SECOND,
+    After,
     BodyForm,
+    Confirmation,
     Delivery,
     Event,
     Failure,
     Json,
     Micros,
+    Priority,
     Routed,
     Tls,
+    Turn,
     Withheld,
     kind_of,
+    rfc3339_moment,
 )
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.pattern import Pattern
@@ -39,6 +45,8 @@ Compute: TypeAlias = Callable[[Mapping[str, Json]], Json]
 
 Render: TypeAlias = Callable[[Mapping[str, Json]], bytes]
 """A compiled body template: given the variables, the bytes to post. Raises ExpressionFailed."""
+
+Computed = TypeVar("Computed")
 
 DEFAULT_BODY_BYTES = 1024 * 1024
 HOUR = 3600 * SECOND
@@ -143,6 +151,10 @@ class EndpointConfig:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: Micros = 20 * SECOND
     concurrency: int = 8
+    key: Compute | None = None
+    """By what its deliveries take turns, where their target says nothing of it."""
+    late_after: Micros | None = None
+    """A delivery that is not delivered so long after its event counts as late."""
     groups: tuple[str, ...] = ()
     owner: str | None = None
 
@@ -180,6 +192,34 @@ class OnError(StrEnum):
     """The delivery is not made. It is counted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Coalesce:
+    """Of what comes quickly, only the latest is sent: after *settle* of quiet, but within *longest*."""
+
+    settle: Micros
+    longest: Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When a target's deliveries may be attempted, where that is not simply at once."""
+
+    key: Compute | None = None
+    """By what they take turns; None: as their endpoint says."""
+    coalesce: Coalesce | None = None
+    delay: Micros = 0
+    """So long after the event came."""
+    at: Compute | None = None
+    """Or at a moment (RFC 3339)."""
+    expires_after: Micros | None = None
+    """So long after the event came they are not attempted any more."""
+    after: Mapping[str, bool] = field(default_factory=dict)
+    """The targets whose deliveries end before; True: they have to be delivered."""
+
+
+AT_ONCE = Timing()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One place that a route sends to."""
@@ -193,8 +233,17 @@ class Target:
     """CALL or ARGUMENTS, where the target says what is sent; None: the endpoint does."""
     render: Render | None = None
     """What is sent, for a form."""
+    timing: Timing = AT_ONCE
     written: Mapping[str, str] = field(default_factory=dict)
     """How its `when` and `each` read in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """All that a route sends of an event is delivered in time, or an event of a type says what is not."""
+
+    within: Micros
+    otherwise: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,11 +253,14 @@ class Route:
     name: str
     pattern: Pattern
     to: tuple[Target, ...]
+    """Each after those that it waits for."""
     when: Compute | None = None
     once: Compute | None = None
     on_error: OnError = OnError.INBOX
     shadow: bool = False
     """It matches and is recorded, and sends nothing."""
+    priority: Priority = Priority.NORMAL
+    confirm: Confirm | None = None
     owner: str | None = None
     written: Mapping[str, str] = field(default_factory=dict)
     """How its `when` and `once` read in the file."""
@@ -272,13 +324,16 @@ def plan(event: Event, routes: Routes) -> Routed:
 class _Planning:
     """One event on its way to deliveries, one route after the other."""
 
-    __slots__ = ("_event", "_known", "_route", "_routed", "_routes")
+    __slots__ = ("_event", "_failed_targets", "_known", "_named", "_route", "_routed", "_routes")
 
     def __init__(self, event: Event, routes: Routes, routed: Routed) -> None:
         self._event = event
         self._routes = routes
         self._routed = routed
         self._route: Route
+        self._named: dict[str, list[Delivery]] = {}
+        """What the route's named targets have come to, for those that wait for them."""
+        self._failed_targets: set[str | None] = set()
         self._known: Scope | None = None
 
     @property
@@ -291,6 +346,7 @@ class _Planning:
     def add(self, route: Route) -> None:
         """Add what a route whose `match` holds makes of the event."""
         self._route, routed = route, self._routed
+        self._named, self._failed_targets = {}, set()
         if route.when is not None and not self._holds(route.when, self._scope):
             return
         once = None
@@ -308,8 +364,15 @@ class _Planning:
         elif len(made) > before:
             if once is not None:
                 routed.firings = {**routed.firings, route.name: once}
+            if route.confirm is not None:
+                self._confirm(route.confirm)
         elif len(routed.failures) == failed:
             self._withhold("nothing", "no target's `when` is true, or every `each` is empty")
+
+    def _confirm(self, confirm: Confirm) -> None:
+        due_at = self._event.received_at + confirm.within
+        promised = Confirmation(self._route.name, due_at, confirm.otherwise)
+        self._routed.confirmations = [*self._routed.confirmations, promised]
 
     def _withhold(self, reason: str, detail: str) -> None:
         withheld = Withheld(self._route.name, reason, detail)
@@ -330,6 +393,7 @@ class _Planning:
         try:
             items = list_of(target.each(self._scope), MOST_DELIVERIES)
         except ExpressionFailed as error:
+            self._failed_targets.add(target.name)
             self._failed(f"{_place(target)}, each: {error}", error)
             return
         for i, item in enumerate(items):
@@ -345,19 +409,69 @@ class _Planning:
         ):
             return
         form, render = target.form, target.render
+        endpoint = self._routes.endpoints[name]
         if form is None:
-            endpoint = self._routes.endpoints[name]
             form, render = endpoint.form, endpoint.render
         body = None
         if render is not None:
             try:
                 body = render(scope or self._scope)
             except ExpressionFailed as error:
+                self._failed_targets.add(target.name)
                 self._failed(f"{_place(target, item)}: {error}", error)
                 return
-        made.append(
-            Delivery(self._event, len(made), self._route.name, name, form, body, target.name)
-        )
+        delivery = Delivery(
+            self._event, len(made), self._route.name, name, form, body, target.name,
+            priority=self._route.priority,
+        )  # fmt: skip
+        if (
+            target.timing is not AT_ONCE
+            or endpoint.key is not None
+            or endpoint.late_after is not None
+        ):
+            try:
+                delivery.turn = self._turn(target, endpoint, scope or self._scope)
+            except ExpressionFailed as error:
+                self._failed_targets.add(target.name)
+                self._failed(f"{_place(target, item)}, {error}", error)
+                return
+        made.append(delivery)
+        if target.name is not None:
+            self._named.setdefault(target.name, []).append(delivery)
+
+    def _turn(self, target: Target, endpoint: EndpointConfig, scope: Scope) -> Turn:
+        """When a delivery may be attempted. Raises ExpressionFailed, which says of what."""
+        timing, came_at = target.timing, self._event.received_at
+        turn = Turn()
+        compute = timing.key or endpoint.key
+        if compute is not None:
+            turn.key = _computed("key", lambda: key_of(compute(scope)))
+        if timing.coalesce is not None:
+            turn.settle, turn.longest = timing.coalesce.settle, timing.coalesce.longest
+            turn.slot = f"{self._route.name}/{target.name or ''}/{endpoint.name}/{turn.key}"
+        if timing.delay:
+            turn.due_at = came_at + timing.delay
+        elif timing.at is not None:
+            at = timing.at
+            turn.due_at = _computed("at", lambda: moment_of(at(scope)))
+        if timing.expires_after is not None:
+            turn.expires_at = came_at + timing.expires_after
+        if endpoint.late_after is not None:
+            turn.late_at = max(came_at, turn.due_at or 0) + endpoint.late_after
+        if timing.after:
+            turn.after = self._after(timing.after)
+        return turn
+
+    def _after(self, names: Mapping[str, bool]) -> list[After]:
+        """The deliveries that one waits for. Raises ExpressionFailed where one of them could not be made."""
+        found = []
+        for name, delivered in names.items():
+            if delivered and name in self._failed_targets:
+                raise ExpressionFailed(f"after: what {name} sends could not be computed")
+            for delivery in self._named.get(name, ()):
+                delivery.leads = True
+                found.append(After(delivery, name, delivered))
+        return found
 
     def _holds(
         self,
@@ -408,10 +522,41 @@ def list_of(value: Json, most: int) -> list[Json]:
 
 
 def text_of(value: Json) -> str:
-    """The value of a `once`. Raises ExpressionFailed where it is neither text nor a number."""
+    """The value of a `once` or a `key`. Raises ExpressionFailed where it is neither text nor a number."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ExpressionFailed(f"it is {kind_of(value)}, neither text nor a number")
     return str(value)
+
+
+LONGEST_KEY = 1_000
+"""Characters of a key: it stands in an index."""
+
+
+def moment_of(value: Json) -> Micros:
+    """The value of an `at`. Raises ExpressionFailed where it is no moment."""
+    if isinstance(value, datetime) and value.tzinfo is not None:  # what CEL's timestamp() gives
+        return round(value.timestamp() * SECOND)
+    moment = rfc3339_moment(value) if isinstance(value, str) else None
+    if moment is None:
+        told = repr(value)[:80] if isinstance(value, str) else kind_of(value)
+        raise ExpressionFailed(f"it is {told}, not a moment such as 2026-12-01T09:00:00Z")
+    return moment
+
+
+def key_of(value: Json) -> str:
+    """The value of a `key`. Raises ExpressionFailed where it is neither text nor a number, or too long."""
+    key = text_of(value)
+    if len(key) > LONGEST_KEY:
+        raise ExpressionFailed(f"it has {len(key):,} characters, more than {LONGEST_KEY:,}")
+    return key
+
+
+def _computed(what: str, compute: Callable[[], Computed]) -> Computed:
+    """A value, or an ExpressionFailed that says of what."""
+    try:
+        return compute()
+    except ExpressionFailed as error:
+        raise ExpressionFailed(f"{what}: {error}") from None
 
 
 def _summary(deliveries: Sequence[Delivery]) -> str:

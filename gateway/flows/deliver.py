@@ -31,6 +31,7 @@ from gateway.core.model import (
 from gateway.core.redaction import Redaction
 from gateway.core.retry import Park, decide
 from gateway.core.routing import EndpointConfig
+from gateway.core.turns import in_time
 from gateway.flows.calling import BoundEndpoint, call_record, handle
 from gateway.flows.lanes import Lane, Lanes
 from gateway.flows.record import Recorder
@@ -72,7 +73,9 @@ class Deliver:
         """Take up deliveries that have just been committed: with a lease at once, else by a claim."""
         for delivery in deliveries:
             if delivery.lease is None:
-                self._lanes.note_due(delivery.endpoint, now)
+                turn = delivery.turn
+                due_at = now if turn is None or turn.due_at is None else turn.due_at
+                self._lanes.note_due(delivery.endpoint, due_at)
             else:
                 lane = self._lanes[delivery.endpoint]
                 lane.reserved -= 1
@@ -132,7 +135,7 @@ class Deliver:
         return True
 
     def _next(self, lane: Lane) -> Delivery | None:
-        """The next delivery to attempt; those that waited too long for their lease go back."""
+        """The next delivery to attempt; those that have waited too long go back on schedule."""
         if self._lanes.held_by or not lane.is_open:
             return None
         now = self._clock.now()
@@ -140,7 +143,7 @@ class Deliver:
         found = None
         while lane.waiting and found is None:
             delivery = lane.waiting.popleft()
-            if delivery.lease is not None and delivery.lease.until - now < lane.endpoint.timeout:
+            if _is_stale(delivery, lane.endpoint.timeout, now):
                 stale.append(delivery)
             else:
                 found = delivery
@@ -182,6 +185,8 @@ class Deliver:
             posted=endpoint.handler is None and not spelled_out,
             by_handler=endpoint.handler is not None and not spelled_out,
         )
+        if delivery.turn is not None and delivery.turn.expires_at is not None:
+            decision = in_time(decision, delivery.turn.expires_at)
         if isinstance(decision, Park) and lane.is_open:
             self.close_lane(lane, decision.state, decision.reason)
         attempt = described(outcome)
@@ -235,6 +240,14 @@ class Deliver:
 
 SECRETS_ENDED = Raised("secrets-ended", "every secret of the endpoint is past its `until`")
 """What is not signed is not sent."""
+
+
+def _is_stale(delivery: Delivery, timeout: Micros, now: Micros) -> bool:
+    """Whether a delivery has waited too long for its lease, or for those who want it."""
+    if delivery.lease is not None and delivery.lease.until - now < timeout:
+        return True
+    turn = delivery.turn
+    return turn is not None and turn.expires_at is not None and turn.expires_at <= now
 
 
 _UNSAFE = re.compile(r"[^!#$&-~]")

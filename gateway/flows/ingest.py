@@ -16,6 +16,7 @@ from gateway.core.errors import (
 from gateway.core.model import (
     SECOND,
     Arrival,
+    Delivery,
     Event,
     EventId,
     InboxEntry,
@@ -135,11 +136,18 @@ class Ingest:
                 self._lanes.give_back(arrival.deliveries)
             else:
                 self._lanes.give_back(arrival.routed.withhold(receipt.fired_before))
-                self._deliver.begin(arrival.deliveries, now)
+                self._deliver.begin(self._whose_turn_it_is(arrival, receipt), now)
         self._telemetry.emit(
             "events.kept", source=source.name, arrivals=arrivals, receipts=receipts
         )
         return receipts
+
+    def _whose_turn_it_is(self, arrival: Arrival, receipt: Receipt) -> list[Delivery]:
+        """The deliveries of an event that need not wait for others to end; the rest lose their places."""
+        if not receipt.waiting:
+            return arrival.deliveries
+        self._lanes.give_back(d for d in arrival.deliveries if d.n in receipt.waiting)
+        return [d for d in arrival.deliveries if d.n not in receipt.waiting]
 
     async def _unreadable(
         self, source: Source, request: Inbound, error: BodyMalformed | ExpressionFailed

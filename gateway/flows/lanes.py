@@ -112,6 +112,8 @@ class Lanes:
         if self.held_by:
             return
         for delivery in deliveries:
+            if delivery.turn is not None and not delivery.turn.at_once:
+                continue
             lane = self._lanes[delivery.endpoint]
             if lane.room(now) > 0:
                 lane.reserved += 1

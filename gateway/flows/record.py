@@ -6,6 +6,7 @@ begins a new attempt, and the outcomes of those under way wait here until they c
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -20,6 +21,7 @@ from gateway.telemetry import Telemetry
 AGAIN_AFTER = SECOND
 
 Outcome: TypeAlias = tuple[Delivery, Attempt, Decision]
+Ready: TypeAlias = Sequence[tuple[str, Micros]]
 
 
 class Recorder:
@@ -36,7 +38,7 @@ class Recorder:
         self._lanes = lanes
         self._clock = clock
         self._telemetry = telemetry
-        self._under_way: set[asyncio.Future[None]] = set()
+        self._under_way: set[asyncio.Future[Ready]] = set()
         self._unrecorded: list[Outcome] = []
         self.loop = Loop("record", self._again, clock, telemetry)
 
@@ -52,7 +54,7 @@ class Recorder:
             await asyncio.wait(self._under_way)
         return len(self._unrecorded)
 
-    def _done(self, outcome: Outcome, future: "asyncio.Future[None]") -> None:
+    def _done(self, outcome: Outcome, future: "asyncio.Future[Ready]") -> None:
         self._under_way.discard(future)
         delivery, attempt, decision = outcome
         error = None if future.cancelled() else future.exception()
@@ -61,6 +63,8 @@ class Recorder:
                 self._lanes.note_due(delivery.endpoint, decision.due_at)
             elif isinstance(decision, Park):
                 self._lanes.note_due(delivery.endpoint, attempt.started_at)
+            for endpoint, due_at in future.result():
+                self._lanes.note_due(endpoint, due_at)
             self._telemetry.emit(
                 "attempt.recorded", delivery=delivery, attempt=attempt, decision=decision
             )

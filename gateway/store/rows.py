@@ -15,6 +15,7 @@ from gateway.core.model import (
     Json,
     Lease,
     Micros,
+    Turn,
 )
 from gateway.core.retry import Decision, Finish, GiveUp, Park, RetryAt
 from gateway.core.state import State
@@ -110,6 +111,11 @@ class DeliveryRow(NamedTuple):
     round_from: int
     lease: int
     lease_until: Micros
+    priority: int
+    leads: int
+    key: str | None
+    slot: str | None
+    expires_at: Micros | None
 
 
 def delivery_of(row: DeliveryRow, event: Event) -> Delivery:
@@ -125,7 +131,17 @@ def delivery_of(row: DeliveryRow, event: Event) -> Delivery:
         row.attempts,
         row.round_from,
         Lease(row.lease, row.lease_until),
+        row.priority,
+        turn_of(row),
+        bool(row.leads),
     )
+
+
+def turn_of(row: DeliveryRow) -> Turn | None:
+    """What still counts of a delivery's turn, now that it has come."""
+    if row.key is None and row.expires_at is None:
+        return None
+    return Turn(key=row.key, slot=row.slot, expires_at=row.expires_at)
 
 
 class Moved(NamedTuple):

@@ -1,8 +1,8 @@
 """Events come to rest: deduplicated, kept with all their deliveries."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -12,18 +12,23 @@ from gateway.core.model import (
     Event,
     EventId,
     InboxEntry,
+    Lease,
     Micros,
     Receipt,
     Routed,
+    Turn,
 )
 from gateway.core.state import State
 from gateway.store.rows import data_columns, digest_of
 from gateway.store.sqlite.database import insert_many, powers_of_two, statement
+from gateway.store.sqlite.turns import entry_of, let_others_go, take_turn
 from gateway.store.vault import NO_DIGEST, Vault
 
 FIND_DUPLICATES = statement("find_duplicates")
 APPEND_EVENTS = statement("append_events")
 APPEND_DELIVERIES = statement("append_deliveries")
+APPEND_IN_TURN = statement("append_in_turn")
+NOTE_CONFIRMATION = statement("note_confirmation")
 KEEP_IN_INBOX = statement("keep_in_inbox")
 READ_BODY = statement("read_body")
 NOTE_FIRING = statement("note_firing")
@@ -61,7 +66,7 @@ def append(cursor: sqlite3.Cursor, appends: Sequence[Append], vault: Vault) -> l
                 kept.append(Receipt(earlier[0], duplicate=True))
         receipts.append(kept)
     insert_many(cursor, APPEND_EVENTS, [_event_row(*each, vault) for each in fresh])
-    append_deliveries(
+    waiting = append_deliveries(
         cursor,
         (
             (delivery, arrival.event.received_at)
@@ -71,12 +76,30 @@ def append(cursor: sqlite3.Cursor, appends: Sequence[Append], vault: Vault) -> l
         ),
         vault,
     )
+    for arrival, fired in fresh:
+        if arrival.routed.confirmations:
+            note_confirmations(cursor, arrival.event.event_id, arrival.routed, fired)
     insert_many(cursor, KEEP_IN_INBOX, [inbox_row(entry, vault) for entry in noted])
     for arrival, fired in fresh:
         if fired or arrival.routed.withheld:
             event = arrival.event
             note_withheld(cursor, event.event_id, arrival.routed, fired, event.received_at)
-    return receipts
+    return _told_of(waiting, receipts) if waiting else receipts
+
+
+def _told_of(
+    waiting: Mapping[EventId, set[int]], receipts: list[list[Receipt]]
+) -> list[list[Receipt]]:
+    """The receipts, with which of their deliveries have to wait for others."""
+    return [
+        [
+            replace(receipt, waiting=frozenset(waiting[receipt.event_id]))
+            if receipt.event_id in waiting and not receipt.duplicate
+            else receipt
+            for receipt in of_one
+        ]
+        for of_one in receipts
+    ]
 
 
 def fire(cursor: sqlite3.Cursor, event_id: EventId, routed: Routed, now: Micros) -> frozenset[str]:
@@ -106,11 +129,54 @@ def note_withheld(
         cursor.executemany(NOTE_WITHHELD, [(event_id, *each, now) for each in noted])
 
 
+def note_confirmations(
+    cursor: sqlite3.Cursor, event_id: EventId, routed: Routed, fired: Collection[str]
+) -> None:
+    """Write down by when what routes have sent has to be delivered."""
+    for each in routed.confirmations:
+        if each.route not in fired:
+            cursor.execute(NOTE_CONFIRMATION, (event_id, each.route, each.due_at, each.otherwise))
+
+
 def append_deliveries(
     cursor: sqlite3.Cursor, deliveries: Iterable[tuple[Delivery, Micros]], vault: Vault
-) -> None:
-    """Add deliveries, each with the moment at which it was promised and first is due."""
-    insert_many(cursor, APPEND_DELIVERIES, [_delivery_row(*each, vault) for each in deliveries])
+) -> dict[EventId, set[int]]:
+    """Add deliveries, each with the moment at which it was promised; which of them have to wait for others."""
+    plain: list[tuple[Any, ...]] = []
+    waiting: dict[EventId, set[int]] = {}
+    for delivery, promised_at in deliveries:
+        if delivery.turn is None:
+            plain.append(_delivery_row(delivery, promised_at, promised_at, delivery.lease, vault))
+        elif not _append_in_turn(cursor, delivery, delivery.turn, promised_at, vault):
+            waiting.setdefault(delivery.event.event_id, set()).add(delivery.n)
+    insert_many(cursor, APPEND_DELIVERIES, plain)
+    return waiting
+
+
+def _append_in_turn(
+    cursor: sqlite3.Cursor, delivery: Delivery, turn: Turn, promised_at: Micros, vault: Vault
+) -> bool:
+    """Add a delivery that takes turns with others; whether none of them has to end first."""
+    entry = entry_of(cursor, delivery, promised_at)
+    lease = delivery.lease if turn.key is None else None
+    row = _delivery_row(delivery, promised_at, entry.due_at, lease, vault)
+    columns = (turn.key, entry.place, entry.waits_for, entry.after, turn.slot, entry.since)
+    cursor.execute(APPEND_IN_TURN, (*row, *columns, turn.expires_at, turn.late_at))
+    let_others_go(cursor, entry.moved, promised_at)
+    if entry.waits_for is not None:
+        return False
+    if turn.key is None or entry.place is None:
+        return True
+    return take_turn(
+        cursor,
+        delivery.event.event_id,
+        delivery.n,
+        endpoint=delivery.endpoint,
+        key=turn.key,
+        priority=delivery.priority,
+        place=entry.place,
+        lease=delivery.lease,
+    )
 
 
 _Earlier = tuple[EventId, Micros, bytes | None]
@@ -206,8 +272,10 @@ def _event_row(arrival: Arrival, fired: Collection[str], vault: Vault) -> tuple[
     )
 
 
-def _delivery_row(delivery: Delivery, promised_at: Micros, vault: Vault) -> tuple[Any, ...]:
-    lease, body, digest = delivery.lease, delivery.body, None
+def _delivery_row(
+    delivery: Delivery, promised_at: Micros, due_at: Micros, lease: Lease | None, vault: Vault
+) -> tuple[Any, ...]:
+    body, digest = delivery.body, None
     if body is not None and vault.current is None:
         digest = sha256(body).digest()
     elif body is not None:
@@ -223,11 +291,13 @@ def _delivery_row(delivery: Delivery, promised_at: Micros, vault: Vault) -> tupl
         body,
         digest,
         delivery.target,
-        promised_at,
+        due_at,
         None if lease is None else lease.token,
         None if lease is None else lease.until,
         promised_at,
         None if body is None else vault.current,
+        delivery.priority,
+        delivery.leads,
     )
 
 

@@ -6,6 +6,7 @@ from gateway.core.access import AuditEntry
 from gateway.core.model import EventId, Micros, Routed
 from gateway.store.sqlite.append import append_deliveries, fire, note_withheld
 from gateway.store.sqlite.database import statement
+from gateway.store.sqlite.turns import Moved, let_others_go, wait_again
 from gateway.store.vault import Vault
 
 READ_STATE = statement("read_state")
@@ -15,6 +16,8 @@ COUNT_DELIVERIES = statement("count_deliveries")
 CLOSE_ENDPOINT = statement("close_endpoint")
 OPEN_ENDPOINT = statement("open_endpoint")
 NOTE_AUDIT = statement("note_audit")
+NOTE_TOLD = statement("note_told")
+END_CONFIRMATION = statement("end_confirmation")
 
 
 def redeliver(
@@ -22,8 +25,11 @@ def redeliver(
 ) -> str | None:
     """Put a dead or cancelled delivery back on schedule; the state that it was in."""
     state = _state(cursor, event_id, n)
-    cursor.execute(REDELIVER, (now, event_id, n))
-    _note_if_changed(cursor, entry)
+    (leads,) = cursor.execute(REDELIVER, (now, event_id, n)).fetchone() or (None,)
+    if leads is not None:
+        note(cursor, entry)
+    if leads:
+        wait_again(cursor, event_id)
     return state
 
 
@@ -37,8 +43,10 @@ def cancel(
 ) -> str | None:
     """Cancel a scheduled delivery; the state that it was in."""
     state = _state(cursor, event_id, n)
-    cursor.execute(CANCEL, (now, reason, event_id, n))
-    _note_if_changed(cursor, entry)
+    moved = [Moved(*row) for row in cursor.execute(CANCEL, (now, reason, event_id, n)).fetchall()]
+    if moved:
+        let_others_go(cursor, moved, now)
+        note(cursor, entry)
     return state
 
 
@@ -100,6 +108,11 @@ def note(cursor: sqlite3.Cursor, entry: AuditEntry | None) -> None:
         )
 
 
-def _note_if_changed(cursor: sqlite3.Cursor, entry: AuditEntry | None) -> None:
-    if cursor.rowcount > 0:
-        note(cursor, entry)
+def note_told(cursor: sqlite3.Cursor, what: str, till: Micros) -> None:
+    """Write down up to which moment something has been reported."""
+    cursor.execute(NOTE_TOLD, (what, till))
+
+
+def end_confirmation(cursor: sqlite3.Cursor, event_id: EventId, route: str) -> None:
+    """A confirmation is over."""
+    cursor.execute(END_CONFIRMATION, (event_id, route))

@@ -29,6 +29,10 @@ READ_DATA_KEYS = statement("read_data_keys")
 READ_RECORDED = statement("read_recorded")
 ATTEMPTS_OF = statement("attempts_of")
 NEXT_DUE = statement("next_due")
+LATE_BETWEEN = statement("late_between")
+READ_TOLD = statement("read_told")
+DUE_CONFIRMATIONS = statement("due_confirmations")
+NEXT_CONFIRMATION = statement("next_confirmation")
 ENDPOINT_STATES = statement("endpoint_states")
 STATS = statement("stats")
 WITHHELD_OF = statement("withheld_of")
@@ -57,6 +61,7 @@ DELIVERY_FILTERS: Filters = {
     "state": "state = ?",
     "endpoint": "endpoint = ?",
     "route": "route = ?",
+    "key": "key = ?",
     "since": "created_at >= ?",
     "until": "created_at < ?",
     "cursor": "(event_id, n) < (?, ?)",
@@ -83,8 +88,8 @@ AUDIT_FILTERS: Filters = {
 
 EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries FROM events"
 DELIVERIES = (
-    "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason"
-    " FROM deliveries"
+    "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason,"
+    " priority, key, waits_for, expires_at, late_at FROM deliveries"
 )
 INBOX = (
     "SELECT id, source, code, outcome, detail, received_at, content_type, body, event_id, refused,"
@@ -93,7 +98,17 @@ INBOX = (
 AUDIT = "SELECT id, at, who, address, action, object, outcome FROM audit"
 
 TIMES = frozenset(
-    {"received_at", "due_at", "created_at", "finished_at", "started_at", "changed_at", "at"}
+    {
+        "received_at",
+        "due_at",
+        "created_at",
+        "finished_at",
+        "started_at",
+        "changed_at",
+        "at",
+        "expires_at",
+        "late_at",
+    }
 )
 
 
@@ -200,6 +215,25 @@ class Reader:
         """For each endpoint with scheduled deliveries, when the first is due."""
         return {str(endpoint): int(due_at) for endpoint, due_at in await self.rows(NEXT_DUE)}
 
+    async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
+        """Per endpoint, how many unfinished deliveries have become late then, and when the oldest came."""
+        rows = await self.rows(LATE_BETWEEN, (after, until))
+        return {endpoint: (count, oldest) for endpoint, count, oldest in rows}
+
+    async def told_till(self, what: str) -> Micros | None:
+        """Up to which moment something of that kind has been reported."""
+        return next((int(till) for (till,) in await self.rows(READ_TOLD, (what,))), None)
+
+    async def due_confirmations(self, now: Micros, most: int) -> list[tuple[EventId, str, str]]:
+        """What was to be confirmed by now: the event, the route, the type of what says that it was not."""
+        rows = await self.rows(DUE_CONFIRMATIONS, (now, most))
+        return [(EventId(event_id), route, otherwise) for event_id, route, otherwise in rows]
+
+    async def next_confirmation(self) -> Micros | None:
+        """When the next confirmation is due."""
+        ((due_at,),) = await self.rows(NEXT_CONFIRMATION)
+        return None if due_at is None else int(due_at)
+
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """The state, reason and moment of change of each endpoint that is not open."""
         return {
@@ -211,6 +245,7 @@ class Reader:
         """What waits, what is dead, what is in the inbox."""
         stats: dict[str, Json] = {
             "scheduled": {},
+            "behind": {},
             "dead": {},
             "unmatched": 0,
             "inbox": 0,
@@ -221,6 +256,8 @@ class Reader:
                 stats[what][endpoint] = {"count": count, "first_at": rfc3339(first_at)}
             else:
                 stats[what] = count
+        for endpoint, behind in stats["behind"].items():
+            _add(stats["scheduled"], endpoint, behind)
         return stats
 
     async def _listed(
@@ -241,6 +278,14 @@ class Reader:
             _shown(dict(zip(names, row, strict=True)))
             for row in await self.rows(sql, tuple(parameters))
         ]
+
+
+def _add(scheduled: dict[str, Json], endpoint: str, behind: dict[str, Json]) -> None:
+    """Count what waits for others to end among what is scheduled."""
+    sole = {"count": 0, "first_at": behind["first_at"]}
+    found = scheduled.setdefault(endpoint, sole)
+    found["count"] += behind["count"]
+    found["first_at"] = min(found["first_at"], behind["first_at"])
 
 
 @asynccontextmanager

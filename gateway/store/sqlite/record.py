@@ -10,9 +10,10 @@ import orjson
 
 from gateway.core.errors import LeaseLost
 from gateway.core.model import Attempt, Delivery
-from gateway.core.retry import Decision, Park
+from gateway.core.retry import Decision, Finish, GiveUp, Park
 from gateway.store.rows import calls_of, moved_by
 from gateway.store.sqlite.database import insert_many, statement
+from gateway.store.sqlite.turns import Ready, let_others_go, moved_of, supersede_if_older
 from gateway.store.vault import Vault
 
 RECORD_OUTCOMES = statement("record_outcomes")
@@ -31,8 +32,11 @@ class Record:
 
 def record(
     cursor: sqlite3.Cursor, records: Sequence[Record], vault: Vault
-) -> list[LeaseLost | None]:
-    """Do them all; LeaseLost for those whose lease is no longer theirs, of which nothing is written."""
+) -> list[LeaseLost | Ready]:
+    """Do them all: what may go by each, or LeaseLost where the lease is no longer theirs.
+
+    Of those nothing is written.
+    """
     cursor.execute("SAVEPOINT outcomes")
     moves = [_move(each) for each in records]
     lost: list[LeaseLost | None] = [None] * len(records)
@@ -51,7 +55,27 @@ def record(
             cursor.execute(
                 CLOSE_ENDPOINT, (each.delivery.endpoint, park.state, park.reason, ended_at)
             )
-    return lost
+    return [_let_others_go(cursor, *each) for each in zip(records, lost, strict=True)]
+
+
+def _let_others_go(
+    cursor: sqlite3.Cursor, each: Record, lost: LeaseLost | None
+) -> LeaseLost | Ready:
+    """Let those go on that waited for a delivery that was attempted."""
+    if lost is not None:
+        return lost
+    moved = moved_of(each.delivery)
+    if moved is None:
+        return []
+    ended_at = each.attempt.started_at + each.attempt.duration
+    turn = each.delivery.turn
+    if (
+        turn is not None
+        and turn.slot is not None
+        and not isinstance(each.decision, (Finish, GiveUp))
+    ):
+        supersede_if_older(cursor, moved.event_id, moved.n, turn.slot, ended_at)
+    return let_others_go(cursor, [moved], ended_at)
 
 
 def _write(cursor: sqlite3.Cursor, moves: Sequence[tuple[Any, ...]]) -> int:

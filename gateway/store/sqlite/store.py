@@ -114,9 +114,15 @@ class SqliteStore:
         """See `LeaseStore.next_due`."""
         return await self._reader.next_due()
 
+    async def expire(self, now: Micros, most: int) -> int:
+        """See `LeaseStore.expire`."""
+        return int(await self._change(lease.expire, now, most))
+
     # -- record ------------------------------------------------------------------------------------
 
-    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[None]:
+    def record(
+        self, delivery: Delivery, attempt: Attempt, decision: Decision
+    ) -> Awaitable[Sequence[tuple[str, Micros]]]:
         """See `RecordStore.record`."""
         return self._commits.submit(Record(delivery, attempt, decision))
 
@@ -173,6 +179,22 @@ class SqliteStore:
         """See `LookUpStore.audit`."""
         return await self._reader.audit(query)
 
+    async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
+        """See `LookUpStore.late_between`."""
+        return await self._reader.late_between(after, until)
+
+    async def told_till(self, what: str) -> Micros | None:
+        """See `LookUpStore.told_till`."""
+        return await self._reader.told_till(what)
+
+    async def due_confirmations(self, now: Micros, most: int) -> list[tuple[EventId, str, str]]:
+        """See `LookUpStore.due_confirmations`."""
+        return await self._reader.due_confirmations(now, most)
+
+    async def next_confirmation(self) -> Micros | None:
+        """See `LookUpStore.next_confirmation`."""
+        return await self._reader.next_confirmation()
+
     # -- operate -----------------------------------------------------------------------------------
 
     async def redeliver(
@@ -207,6 +229,16 @@ class SqliteStore:
     async def note(self, entry: AuditEntry) -> None:
         """See `OperateStore.note`."""
         await self._change(change.note, entry)
+
+    # -- tend --------------------------------------------------------------------------------------
+
+    async def note_told(self, what: str, till: Micros) -> None:
+        """See `TendStore.note_told`."""
+        await self._change(change.note_told, what, till)
+
+    async def end_confirmation(self, event_id: EventId, route: str) -> None:
+        """See `TendStore.end_confirmation`."""
+        await self._change(change.end_confirmation, event_id, route)
 
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """See `OperateStore.endpoint_states`."""

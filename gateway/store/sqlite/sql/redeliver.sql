@@ -1,3 +1,5 @@
+-- Nothing else has to end before it any more, and it expires no more: a person wants it sent.
 UPDATE deliveries
-SET state = 'scheduled', due_at = ?, round_from = attempts, finished_at = NULL
+SET state = 'scheduled', due_at = ?, round_from = attempts, finished_at = NULL, waits_for = NULL, expires_at = NULL
 WHERE event_id = ? AND n = ? AND state IN ('dead', 'cancelled')
+RETURNING leads

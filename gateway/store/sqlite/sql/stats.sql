@@ -1,6 +1,11 @@
 SELECT 'scheduled', endpoint, count(*), min(due_at)
 FROM deliveries
-WHERE state = 'scheduled'
+WHERE state = 'scheduled' AND waits_for IS NULL
+GROUP BY endpoint
+UNION ALL
+SELECT 'behind', endpoint, count(*), min(due_at)
+FROM deliveries
+WHERE state = 'scheduled' AND waits_for IS NOT NULL
 GROUP BY endpoint
 UNION ALL
 SELECT 'dead', endpoint, count(*), min(finished_at)

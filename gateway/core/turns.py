@@ -1,0 +1,63 @@
+"""Order: whose turn it is, among the deliveries of one key and among those of one event.
+
+Deliveries with the same key to the same endpoint stand in a queue. Its head, the first by priority and then
+by place, is the only one that may be attempted; the others wait. A place is taken when a delivery could be
+attempted for the first time: for most when their event comes, for one with a `delay`, an `at` or a
+`coalesce` when that is over. So what is planned for next month holds nobody up until then. A failed attempt
+keeps its place: what comes later waits for its retries. Only a delivery of higher priority overtakes it, at
+once unless an attempt is under way, and then as soon as that has ended.
+
+Deliveries of one event may wait for each other (`after`). They are numbered so that what is waited for
+comes first, in its key's queue too: no two can wait for each other.
+
+Everything here is a function of what the caller knows. Stores keep the queues, and ask.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from gateway.core.model import EventId, Micros
+from gateway.core.retry import Decision, RetryAt
+from gateway.core.state import FINAL, State
+
+
+def place_of(event_id: EventId, moment: Micros | None = None) -> str:
+    """The place in its key's queue of a delivery of that event, which it takes when its event comes.
+
+    Or at *moment*, where it had to wait for that. Places sort in the order in which they are taken.
+    """
+    return event_id[4:] if moment is None else f"{moment // 1000:012x}{event_id[16:]}"
+
+
+def due_after_quiet(now: Micros, settle: Micros, longest: Micros, since: Micros) -> Micros:
+    """When the latest of a slot is sent: after *settle* of quiet, but no later than *longest* after *since*."""
+    return max(now, min(now + settle, since + longest))
+
+
+def unmet(after: Iterable[tuple[int, str, bool]], states: Mapping[int, State]) -> str | None:
+    """What a delivery that waits for others of its event has to wait for: nothing any more (empty), something (None).
+
+    Or why it cannot go ahead at all. *after* are the number of each that it waits for, the name of its
+    target, and whether it has to be delivered; *states* are those of the event's deliveries.
+    """
+    waits = False
+    for n, name, delivered in after:
+        state = states.get(n, State.DELIVERED)
+        if state not in FINAL:
+            waits = True
+        elif delivered and state is not State.DELIVERED:
+            return f"{AFTER_NOT_DELIVERED}: {name} is {state}"
+    return None if waits else ""
+
+
+AFTER_NOT_DELIVERED = "after-not-delivered"
+"""Starts the reason of a delivery that was cancelled because another was not delivered."""
+
+EXPIRED = "expired: it would come too late to matter"
+
+
+def in_time(decision: Decision, expires_at: Micros) -> Decision:
+    """The decision, with a retry no later than when the delivery expires: then it ends."""
+    if isinstance(decision, RetryAt) and decision.due_at > expires_at:
+        return replace(decision, due_at=expires_at)
+    return decision

@@ -1,0 +1,3 @@
+INSERT INTO told (what, till)
+VALUES (?, ?)
+ON CONFLICT (what) DO UPDATE SET till = excluded.till

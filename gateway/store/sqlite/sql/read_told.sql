@@ -1,0 +1,1 @@
+SELECT till FROM told WHERE what = ?

@@ -1,0 +1,4 @@
+UPDATE deliveries
+SET state = 'superseded', waits_for = NULL, finished_at = ?, reason = ?
+WHERE slot = ? AND state = 'scheduled'
+RETURNING event_id, n, endpoint, key, leads, attempts, since
