@@ -152,6 +152,9 @@ class LookUpStore(Protocol):
     async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """Who changed what, newest first."""
 
+    async def latest_event(self) -> Micros:
+        """The moment, to the millisecond, that the name of the latest event tells; 0: there is none."""
+
     async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
         """Per endpoint, how many unfinished deliveries have become late then, and when the oldest came."""
 

@@ -30,10 +30,14 @@ from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes, Source
 from gateway.flows.admit import Admit
 from gateway.flows.claim import Claim
+from gateway.flows.confirm import Confirm
 from gateway.flows.deliver import Deliver
+from gateway.flows.expire import Expire
 from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest
+from gateway.flows.keep import Keep
 from gateway.flows.lanes import Lanes
+from gateway.flows.late import Late
 from gateway.flows.operate import Operate
 from gateway.flows.publish import Publish
 from gateway.flows.reclaim import Reclaim
@@ -176,16 +180,32 @@ class Service:
             store=store, clock=clock, telemetry=telemetry, first_serial=secrets.randbits(48)
         )
         self._verify = Verify(self._sender, clock, telemetry)
-        self._ingest = Ingest(
+        self._keep = Keep(
             routes=self.routes,
             store=store,
             lanes=lanes,
             deliver=self._deliver,
+            clock=clock,
+            telemetry=telemetry,
+            first_serial=secrets.randbits(48),
+        )
+        self._expire = Expire(store=store, claim=self._claim, clock=clock, telemetry=telemetry)
+        self._late = Late(look_up=store, store=store, clock=clock, telemetry=telemetry)
+        self._confirm = Confirm(
+            look_up=store,
+            store=store,
+            keep=self._keep,
+            inbox=store,
+            clock=clock,
+            telemetry=telemetry,
+        )
+        self._ingest = Ingest(
+            keep=self._keep,
+            store=store,
             verify=self._verify,
             clock=clock,
             telemetry=telemetry,
             refusals=self._refusals,
-            first_serial=secrets.randbits(48),
         )
         self._publish = Publish(self.routes, clock)
         self._operate = Operate(
@@ -228,6 +248,7 @@ class Service:
         self._sender.own.note(sockets)
         await self._operate.restore_lanes()
         await self._store.reclaim(FOREVER)  # one process: no lease can be another's
+        self._keep.go_on_after(await self._store.latest_event())
         await self._claim.refresh()
         around = Surroundings(
             look_up=self._store,
@@ -244,6 +265,9 @@ class Service:
             self._recorder.loop,
             self._claim.loop,
             self._reclaim.loop,
+            self._expire.loop,
+            self._late.loop,
+            self._confirm.loop,
             self._refusals.loop,
         ):
             loop.start()
@@ -295,7 +319,14 @@ class Service:
 
     async def close(self) -> None:
         """Let go of everything, where it was opened and not started."""
-        for loop in (self._claim.loop, self._reclaim.loop, self._recorder.loop):
+        for loop in (
+            self._claim.loop,
+            self._reclaim.loop,
+            self._expire.loop,
+            self._late.loop,
+            self._confirm.loop,
+            self._recorder.loop,
+        ):
             await loop.stop()
         await self._refusals.close()
         self._watchdog.stop()

@@ -29,6 +29,7 @@ from gateway.config.part import Part
 from gateway.config.routes import Loaded
 from gateway.config.traps import flow
 from gateway.core.covering import covers, example_of
+from gateway.core.derived import OWN_SOURCE
 from gateway.core.errors import Problem
 from gateway.core.grammar import Place
 from gateway.core.model import Json
@@ -143,7 +144,7 @@ class _Linter:
 
     def run(self) -> list[Problem]:
         self._note_lists()
-        rules = RuleChecks(list(self._routes.sources), self._evidence, self.warning)
+        rules = RuleChecks([*self._routes.sources, OWN_SOURCE], self._evidence, self.warning)
         for number, (route, part, written) in enumerate(
             zip(self._routes.routes, self._loaded.parts, self._written, strict=True)
         ):

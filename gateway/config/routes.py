@@ -19,6 +19,7 @@ from gateway.config.shapes import RouteShape, SourceShape, TargetShape
 from gateway.config.sources import build_source
 from gateway.config.targets import Places, build_targets, written
 from gateway.config.traps import flow
+from gateway.core.derived import OWN_SOURCE
 from gateway.core.errors import Problem
 from gateway.core.grammar import (
     OPERATORS,
@@ -131,6 +132,9 @@ def _named(files: Files, section: str, shape: type[Shaped]) -> dict[str, _Named[
         if not re.fullmatch(NAME, name):
             cure = "use a-z, 0-9, - and _, at most 63"
             part.fault("name", f'"{name}" is no name', cure, key=True)
+        if section == "sources" and name == OWN_SOURCE:
+            what = f'"{name}" is where events come from that the gateway makes itself'
+            part.fault("reserved-name", what, "give the source another name", key=True)
         if not _is_new(name, places, part, section.removesuffix("s"), key=True):
             continue
         made, problems = shaped(shape, value, part.document, part.path)

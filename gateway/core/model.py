@@ -58,6 +58,11 @@ def event_id(now: Micros, serial: int) -> EventId:
     return EventId(f"evt_{now // 1000:012x}{serial & 0xFFFF_FFFF_FFFF:012x}")
 
 
+def moment_of_event(event: EventId) -> Micros:
+    """The moment that the name of an event tells, to the millisecond."""
+    return int(event[4:16], 16) * 1000
+
+
 def delivery_id(event: EventId, n: int) -> DeliveryId:
     """The name of the *n*-th delivery of an event; it is the `webhook-id` that its endpoint sees."""
     return DeliveryId(f"dlv_{event[4:]}_{n}")

@@ -1,14 +1,12 @@
 """Order: whose turn it is, among the deliveries of one key and among those of one event.
 
 Deliveries with the same key to the same endpoint stand in a queue. Its head, the first by priority and then
-by place, is the only one that may be attempted; the others wait. A place is taken when a delivery could be
-attempted for the first time: for most when their event comes, for one with a `delay`, an `at` or a
-`coalesce` when that is over. So what is planned for next month holds nobody up until then. A failed attempt
+by place, is the only one that may be attempted; the others wait. A delivery takes its place when it could be
+attempted for the first time: most do when their event comes, one with a `delay`, an `at` or a `coalesce` when
+that is over, and one that waits for others of its event (`after`) when those have ended. So what is planned
+for next month holds nobody up until then, and no two deliveries can wait for each other. A failed attempt
 keeps its place: what comes later waits for its retries. Only a delivery of higher priority overtakes it, at
 once unless an attempt is under way, and then as soon as that has ended.
-
-Deliveries of one event may wait for each other (`after`). They are numbered so that what is waited for
-comes first, in its key's queue too: no two can wait for each other.
 
 Everything here is a function of what the caller knows. Stores keep the queues, and ask.
 """

@@ -15,19 +15,14 @@ from gateway.core.errors import (
 )
 from gateway.core.model import (
     SECOND,
-    Arrival,
-    Delivery,
-    Event,
     EventId,
     InboxEntry,
     Receipt,
-    event_id,
 )
 from gateway.core.rate import TokenBucket
-from gateway.core.routing import Routes, Source, plan
+from gateway.core.routing import Routes, Source
 from gateway.core.verifying import Inbound
-from gateway.flows.deliver import Deliver
-from gateway.flows.lanes import Lanes
+from gateway.flows.keep import Keep
 from gateway.flows.reading import read
 from gateway.flows.refusals import Head, Refusals
 from gateway.flows.verify import Verify
@@ -55,31 +50,27 @@ class _InForce:
 class Ingest:
     """Takes requests in; the routes that it goes by can be swapped between two of them."""
 
-    def __init__(  # noqa: PLR0913  # all that a request meets on its way
+    def __init__(
         self,
         *,
-        routes: Routes,
+        keep: Keep,
         store: AppendStore,
-        lanes: Lanes,
-        deliver: Deliver,
         verify: Verify,
         clock: Clock,
         telemetry: Telemetry,
         refusals: Refusals,
-        first_serial: int,
     ) -> None:
+        self._keep = keep
         self._store = store
-        self._lanes = lanes
-        self._deliver = deliver
         self._verify = verify
         self._clock = clock
         self._telemetry = telemetry
         self._refusals = refusals
-        self._serial = first_serial
-        self.use(routes)
+        self.use(keep.routes)
 
     def use(self, routes: Routes) -> None:
         """Go by these routes from the next request on."""
+        self._keep.routes = routes
         self._in_force = _InForce(
             routes,
             {s.name: TokenBucket(*s.rate) for s in routes.sources.values() if s.rate is not None},
@@ -109,45 +100,14 @@ class Ingest:
             if source.gzip and b"content-encoding" in request.headers:
                 # Only now: what is signed are the compressed bytes, and a stranger's are not unpacked.
                 request.body = inflate(request.body, source.body_bytes)
-            events, several = read(source, request, verdict.id, self._new_id)
+            events, several = read(source, request, verdict.id, self._keep.new_id)
         except (BodyMalformed, ExpressionFailed) as error:
             return await self._unreadable(source, request, error)
         if not events:
             self._telemetry.emit("event.ignored", source=source.name)
             return Received([], several=several)
-        return Received(await self._keep(source, events), several=several)
-
-    async def _keep(self, source: Source, events: list[Event]) -> list[Receipt]:
-        routes, now = self._in_force.routes, events[0].received_at
-        arrivals = []
-        for event in events:
-            routed = plan(event, routes)
-            self._lanes.reserve(routed.deliveries, now)
-            since = now - source.dedupe_window
-            arrivals.append(Arrival(event=event, routed=routed, since=since))
-        try:
-            receipts = await self._store.append(arrivals)
-        except BaseException:
-            for arrival in arrivals:
-                self._lanes.give_back(arrival.deliveries)
-            raise
-        for arrival, receipt in zip(arrivals, receipts, strict=True):
-            if receipt.duplicate:
-                self._lanes.give_back(arrival.deliveries)
-            else:
-                self._lanes.give_back(arrival.routed.withhold(receipt.fired_before))
-                self._deliver.begin(self._whose_turn_it_is(arrival, receipt), now)
-        self._telemetry.emit(
-            "events.kept", source=source.name, arrivals=arrivals, receipts=receipts
-        )
-        return receipts
-
-    def _whose_turn_it_is(self, arrival: Arrival, receipt: Receipt) -> list[Delivery]:
-        """The deliveries of an event that need not wait for others to end; the rest lose their places."""
-        if not receipt.waiting:
-            return arrival.deliveries
-        self._lanes.give_back(d for d in arrival.deliveries if d.n in receipt.waiting)
-        return [d for d in arrival.deliveries if d.n not in receipt.waiting]
+        receipts = await self._keep.keep(events, source.dedupe_window)
+        return Received(receipts, several=several)
 
     async def _unreadable(
         self, source: Source, request: Inbound, error: BodyMalformed | ExpressionFailed
@@ -162,7 +122,7 @@ class Ingest:
             raise BodyMalformed(
                 str(error), cure="send what this source's mapping expects"
             ) from error
-        name = "inb_" + self._new_id()[4:]
+        name = "inb_" + self._keep.new_id()[4:]
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")
         await self._store.keep(
             InboxEntry(
@@ -196,7 +156,3 @@ class Ingest:
         if isinstance(error, (CertificateUnavailable, ConfirmationFailed)):
             fields["detail"] = str(error)  # the sender is not told which
         self._telemetry.emit("event.refused", source=source, code=error.code, **fields)
-
-    def _new_id(self) -> EventId:
-        self._serial += 1
-        return event_id(self._clock.now(), self._serial)

@@ -11,9 +11,13 @@ import pytest_asyncio
 from gateway.core.model import Accepted, Call, Outcome, Refused, Response
 from gateway.core.routing import Routes
 from gateway.flows.claim import Claim
+from gateway.flows.confirm import Confirm
 from gateway.flows.deliver import Deliver
+from gateway.flows.expire import Expire
 from gateway.flows.ingest import Ingest
+from gateway.flows.keep import Keep
 from gateway.flows.lanes import Lanes
+from gateway.flows.late import Late
 from gateway.flows.operate import Operate
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
@@ -90,11 +94,19 @@ class Flows:
         self.claim = Claim(lanes=self.lanes, store=self.store, deliver=self.deliver, **common)
         self.reclaim = Reclaim(store=self.store, lanes=self.lanes, claim=self.claim, **common)
         self.refusals = Refusals(store=self.store, first_serial=1, **common)
-        self.ingest = Ingest(
+        self.keep = Keep(
             routes=self.routes, store=self.store, lanes=self.lanes, deliver=self.deliver,
-            first_serial=1, verify=Verify(self.sender, self.clock, self.telemetry),
-            refusals=self.refusals, **common,
+            first_serial=1, **common,
         )  # fmt: skip
+        self.ingest = Ingest(
+            keep=self.keep, store=self.store, refusals=self.refusals,
+            verify=Verify(self.sender, self.clock, self.telemetry), **common,
+        )  # fmt: skip
+        self.expire = Expire(store=self.store, claim=self.claim, **common)
+        self.late = Late(look_up=self.store, store=self.store, **common)
+        self.confirm = Confirm(
+            look_up=self.store, store=self.store, keep=self.keep, inbox=self.store, **common
+        )
         self.operate = Operate(
             store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,
             routes=lambda: self.routes, **common,
@@ -112,14 +124,18 @@ class Flows:
         return found
 
     def start(self) -> None:
-        for loop in (self.recorder.loop, self.claim.loop, self.reclaim.loop, self.refusals.loop):
+        for loop in (*self._loops(), self.refusals.loop):
             loop.start()
+
+    def _loops(self):
+        flows = (self.recorder, self.claim, self.reclaim, self.expire, self.late, self.confirm)
+        return [flow.loop for flow in flows]
 
     async def stop(self) -> None:
         if isinstance(self.sender, ScriptedSender):
             self.sender.may_answer.set()
         await self.deliver.drain(1_000_000)
-        for loop in (self.claim.loop, self.reclaim.loop, self.recorder.loop):
+        for loop in self._loops():
             await loop.stop()
         await self.refusals.close()
 

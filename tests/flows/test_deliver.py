@@ -30,7 +30,7 @@ def to_cms(**more):
 
 async def arrive(flows, *events):
     source = flows.ingest.source("getty")
-    return await flows.ingest._keep(source, list(events) or [an_event()])
+    return await flows.keep.keep(list(events) or [an_event()], source.dedupe_window)
 
 
 async def test_an_event_is_delivered_as_it_arrives(make_flows):

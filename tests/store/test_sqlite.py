@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -191,11 +192,50 @@ def _flip(store, event_id) -> None:
     connection.execute("UPDATE events SET body = ? WHERE id = ?", (changed, event_id))
 
 
-async def test_claims_use_the_index_of_what_is_due_whatever_else_there_is(store):
-    plan = store._writer._connection.execute(
-        f"EXPLAIN QUERY PLAN {statement('select_due')}", ("cms", NOW, 10)
-    ).fetchall()
-    assert "USING INDEX deliveries_due (endpoint=? AND due_at<?)" in plan[0][3]
+PLANS = {
+    "select_due": ["deliveries_due (endpoint=? AND priority=? AND due_at<?)"] * 3,
+    "next_due": [
+        "deliveries_due",
+        "deliveries_due ((endpoint,priority)>(?,?))",
+        "PRIMARY KEY (event_id=? AND n=?)",
+        "deliveries_due (endpoint=? AND priority=?)",
+    ],
+    "take_turn": [
+        "PRIMARY KEY (event_id=? AND n=?)",
+        "deliveries_in_flight (endpoint=? AND key=?)",
+        "deliveries_queue (endpoint=? AND key=? AND (priority,place,n)<(?,?,?))",
+    ],
+    "wait_if_not_first": [
+        "PRIMARY KEY (event_id=? AND n=?)",
+        "deliveries_in_flight (endpoint=? AND key=?)",
+        "deliveries_queue (endpoint=? AND key=? AND (priority,place,n)<(?,?,?))",
+    ],
+    "let_head_go": [
+        "PRIMARY KEY (event_id=? AND n=?)",
+        "deliveries_queue (endpoint=? AND key=?)",
+        "deliveries_in_flight (endpoint=? AND key=?)",
+    ],
+    "supersede_slot": ["deliveries_slots (slot=?)"],
+    "states_of": ["PRIMARY KEY (event_id=?)"],
+    "expire": ["PRIMARY KEY (event_id=? AND n=?)", "deliveries_expiring (expires_at<?)"],
+    "late_between": ["deliveries_late (late_at>? AND late_at<?)"],
+    "reclaim_leases": ["deliveries_leased (lease_until<?)"],
+    "due_confirmations": ["confirmations_due (due_at<?)"],
+}
+"""What each statement of the delivery engine looks at: ranges of an index, whatever the mix of states."""
+
+
+@pytest.mark.parametrize("name", PLANS)
+async def test_the_engine_looks_at_ranges_of_an_index_and_at_nothing_else(store, name):
+    text = statement(name)
+    places = dict.fromkeys(re.findall(r":(\w+)", text), 1) or (1,) * text.count("?")
+    if "?1" in text:
+        places = (1, 1)
+    plan = store._writer._connection.execute(f"EXPLAIN QUERY PLAN {text}", places).fetchall()
+    looks = [row[3] for row in plan if row[3].startswith(("SEARCH", "SCAN"))]
+    looks = [look for look in looks if look not in {"SCAN waiting", "SCAN (subquery-1)", "SCAN (subquery-3)"}]
+    found = [re.sub(r"^.* USING (COVERING )?(INDEX )?", "", look) for look in looks]
+    assert found == PLANS[name], plan
 
 
 async def test_looking_for_duplicates_uses_an_index(store):

@@ -12,7 +12,7 @@ from typing import Any
 import aiosqlite
 import orjson
 
-from gateway.core.model import EventId, Json, Micros, delivery_id, rfc3339
+from gateway.core.model import EventId, Json, Micros, delivery_id, moment_of_event, rfc3339
 from gateway.store.rows import EventRow, open_envelope
 from gateway.store.sqlite.database import (
     check_schema,
@@ -214,6 +214,11 @@ class Reader:
     async def next_due(self) -> dict[str, Micros]:
         """For each endpoint with scheduled deliveries, when the first is due."""
         return {str(endpoint): int(due_at) for endpoint, due_at in await self.rows(NEXT_DUE)}
+
+    async def latest_event(self) -> Micros:
+        """The moment that the name of the latest event tells; 0: there is none."""
+        ((name,),) = await self.rows("SELECT max(id) FROM events")
+        return 0 if name is None else moment_of_event(EventId(name))
 
     async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
         """Per endpoint, how many unfinished deliveries have become late then, and when the oldest came."""

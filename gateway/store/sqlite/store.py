@@ -179,6 +179,10 @@ class SqliteStore:
         """See `LookUpStore.audit`."""
         return await self._reader.audit(query)
 
+    async def latest_event(self) -> Micros:
+        """See `LookUpStore.latest_event`."""
+        return await self._reader.latest_event()
+
     async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
         """See `LookUpStore.late_between`."""
         return await self._reader.late_between(after, until)

@@ -66,7 +66,7 @@ def entry_of(cursor: sqlite3.Cursor, delivery: Delivery, now: Micros) -> Entry:
     after = [[each.delivery.n, each.name, each.delivered] for each in turn.after]
     return Entry(
         due_at=now if turn.due_at is None else max(now, turn.due_at),
-        place=None if turn.key is None or turn.due_at is not None else place_of(event_id),
+        place=place_of(event_id) if turn.key is not None and turn.at_once else None,
         waits_for="after" if after else None,
         after=orjson.dumps(after).decode() if after else None,
         since=since,
