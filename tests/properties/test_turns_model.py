@@ -102,11 +102,10 @@ class TurnsMachine(RuleBasedStateMachine):
         """An attempt may begin: it has to be this one's turn."""
         name = delivery.id
         asked = self.asked[name]
-        before = self.rows
         self.look()
         assert self.rows[name]["state"] == "leased"
         for other in asked["after"]:
-            assert before.get(other, self.rows[other])["state"] in FINAL
+            assert self.rows[other]["state"] in FINAL
         assert delivery.turn is None or (delivery.turn.expires_at or FOREVER) > self.now
         key = asked["turn"].key
         if key is not None and asked["turn"].due_at is None:
