@@ -33,8 +33,11 @@ from gateway.core.model import (
     Failure,
     Json,
     Micros,
+    Priority,
     Routed,
+    Turn,
     event_id,
+    rfc3339,
 )
 from gateway.core.pattern import Miss, undotted
 from gateway.core.routing import (
@@ -365,6 +368,7 @@ def _request(routes: Routes, delivery: Delivery, mode: str, now: Micros) -> dict
         "target": delivery.target,
         "endpoint": endpoint.name,
         "mode": mode,
+        "turn": _turn(delivery),
     }
     if endpoint.handler is not None and delivery.form is not BodyForm.CALL:
         return {
@@ -384,6 +388,26 @@ def _request(routes: Routes, delivery: Delivery, mode: str, now: Micros) -> dict
         "headers": headers,
         "body": call.body.decode("utf-8", "replace"),
     }
+
+
+def _turn(delivery: Delivery) -> dict[str, Json]:
+    """What keeps a delivery from going at once, as far as it is said."""
+    turn = Turn() if delivery.turn is None else delivery.turn
+    said = {
+        "priority": None
+        if delivery.priority == Priority.NORMAL
+        else Priority(delivery.priority).name.lower(),
+        "key": turn.key,
+        "after": [
+            f"{each.name} is delivered" if each.delivered else f"{each.name} has ended"
+            for each in turn.after
+        ],
+        "settles_seconds": turn.settle / SECOND,
+        "due_at": None if turn.due_at is None else rfc3339(turn.due_at),
+        "expires_at": None if turn.expires_at is None else rfc3339(turn.expires_at),
+        "late_at": None if turn.late_at is None else rfc3339(turn.late_at),
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 # -- a recorded event ----------------------------------------------------------------------------------

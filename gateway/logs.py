@@ -165,6 +165,15 @@ LEVELS: dict[str, tuple[int, str]] = {
     ),
     "store.recovered": (logging.WARNING, "the store can be written again"),
     "release.failed": (logging.WARNING, "leases could not be returned: they will run out"),
+    "deliveries.expired": (logging.WARNING, "deliveries have expired: they were cancelled"),
+    "deliveries.late": (
+        logging.WARNING,
+        "deliveries take too long: see `gateway deliveries --state scheduled`",
+    ),
+    "route.unconfirmed": (
+        logging.WARNING,
+        "a route did not deliver all of an event in time: an event says what",
+    ),
     "lease.lost": (logging.WARNING, "a lease ran out before its outcome was recorded"),
     "leases.reclaimed": (logging.WARNING, "deliveries whose lease ran out are back on schedule"),
     "endpoint.closed": (

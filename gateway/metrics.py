@@ -40,6 +40,7 @@ class Metrics(Collector):
         self._durations: dict[str, list[int]] = {}
         """For each endpoint, how many attempts took at most each of BOUNDS, and longer."""
         self._seconds: Counter[str] = Counter()
+        self._late: Counter[str] = Counter()
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -53,6 +54,8 @@ class Metrics(Collector):
             self._attempt(**fields)
         elif name == "events.kept":
             self._kept(**fields)
+        elif name == "deliveries.late":
+            self._late[fields["endpoint"]] += fields["count"]
         elif name == "event.refused":
             self._events[fields["source"], fields["code"]] += 1
         elif name == "event.ignored":
@@ -120,6 +123,12 @@ class Metrics(Collector):
             ("endpoint", "state"),
             self._ended,
         )
+        late = CounterMetricFamily(
+            "gateway_deliveries_late", "Deliveries that have become late.", labels=["endpoint"]
+        )
+        for endpoint, count in self._late.items():
+            late.add_metric([endpoint], count)
+        yield late
         yield self._histogram()
         in_force = self._file_in_force()
         yield GaugeMetricFamily(

@@ -256,6 +256,7 @@ class Service:
             status=self.status,
             routes=self._metrics.routes,
             files=self.files,
+            late=self._late.counts,
             metrics=self._metrics.exposition,
             access=self._access,
             hosts=(self.settings.admin[0], *self.settings.admin_host),

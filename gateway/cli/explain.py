@@ -295,6 +295,9 @@ class Printing:
             shadow = " (shadow: not sent)" if request["mode"] == "shadow" else ""
             target = f"/{request['target']}" if request["target"] else ""
             self._line(f"{request['route']}{target} → {request['endpoint']}{shadow}", style="dim")
+            for name, value in request["turn"].items():
+                said = "; ".join(value) if isinstance(value, list) else value
+                self._line(f"{name.replace('_', ' ')}: {said}", 2)
             self._handling(request) if "handler" in request else self._request(request)
         if len(told) < len(requests):
             more = counted(len(requests) - len(told), "more request")

@@ -71,6 +71,11 @@ def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
         troubles.append(
             f"{name} has {counted(dead_letters['count'], 'dead letter')}: see `gateway dead`"
         )
+    for name, count in state["late"].items():
+        late = counted(count, "delivery is late", "deliveries are late")
+        troubles.append(
+            f"{late} at {name}: see `gateway deliveries --endpoint {name} --state scheduled`"
+        )
     known = {endpoint["name"] for endpoint in state["endpoints"]}
     for name, waiting in state["stats"]["scheduled"].items():
         if name not in known:
@@ -100,13 +105,14 @@ def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -
         f" {stats['inbox']} in the inbox, and {counted(stats['refused'], 'refused request')}"
     )
     print_table(
-        ("endpoint", "state", "running", "scheduled", "dead", "owner"),
+        ("endpoint", "state", "running", "scheduled", "late", "dead", "owner"),
         (
             (
                 each["name"],
                 each["state"],
                 each["running"],
                 stats["scheduled"].get(each["name"], {}).get("count", 0),
+                state["late"].get(each["name"], 0),
                 stats["dead"].get(each["name"], {}).get("count", 0),
                 each["owner"],
             )

@@ -54,6 +54,8 @@ class Surroundings:
     """By route, what it has done since the start: how often it matched, withheld and failed."""
     files: Callable[[], dict[str, Json]]
     """The routes files in force: their texts, in which secrets are only referred to."""
+    late: Callable[[], Awaitable[dict[str, int]]]
+    """How many unfinished deliveries are late, by endpoint."""
     metrics: Callable[[], bytes]
     """The exposition for Prometheus."""
     access: Access
@@ -146,6 +148,7 @@ class _Api:
                 "endpoints": self._operate.endpoints(),
                 "failing": self._failing(),
                 "stats": await self._look_up.stats(),
+                "late": await self._around.late(),
             }
         )
 
@@ -189,7 +192,7 @@ class _Api:
         return _json({"deliveries": names, "failures": failures}, 202)
 
     async def deliveries(self, request: Request, _caller: Caller) -> Response:
-        query = _query(request, ("state", "endpoint", "route", "event"))
+        query = _query(request, ("state", "endpoint", "route", "event", "key"))
         return _page(self._owned(await self._look_up.deliveries(query)), request)
 
     async def delivery(self, request: Request, caller: Caller) -> Response:

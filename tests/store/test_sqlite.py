@@ -236,7 +236,11 @@ async def test_the_engine_looks_at_ranges_of_an_index_and_at_nothing_else(store,
         places = (1, 1)
     plan = store._writer._connection.execute(f"EXPLAIN QUERY PLAN {text}", places).fetchall()
     looks = [row[3] for row in plan if row[3].startswith(("SEARCH", "SCAN"))]
-    looks = [look for look in looks if not re.fullmatch(r"SCAN (waiting|each|3 CONSTANT ROWS|\(subquery-\d\))", look)]
+    looks = [
+        look
+        for look in looks
+        if not re.fullmatch(r"SCAN (waiting|each|3 CONSTANT ROWS|\(subquery-\d\))", look)
+    ]
     found = [re.sub(r"^.* USING (COVERING )?(INDEX )?", "", look) for look in looks]
     assert found == PLANS[name], plan
 
