@@ -33,7 +33,7 @@ from gateway.core.model import (
 )
 from gateway.core.retry import EGRESS_DENIED, REQUEST_INVALID
 from gateway.core.sendable import request_fault
-from gateway.sender.connection import LONGEST_RESPONSE, Connection, Connector
+from gateway.sender.connection import LONGEST_HEAD, LONGEST_RESPONSE, Connection, Connector
 from gateway.sender.own import OwnAddresses
 
 CONNECT_SECONDS = 5
@@ -45,6 +45,8 @@ NAME_SECONDS = 10
 
 
 CONNECTION_LOST = "connection-lost"
+FAILED = "failed"
+"""What no row of `_REASONS` knows."""
 
 UNTRUSTED = frozenset({2, 7, 18, 19, 20, 21})
 """OpenSSL's codes for a chain that leads to no authority that is trusted (X509_V_ERR_*)."""
@@ -181,6 +183,8 @@ class AiohttpSender:
             auto_decompress=False,
             trust_env=False,
             raise_for_status=False,
+            max_line_size=LONGEST_HEAD,
+            max_field_size=LONGEST_HEAD,
         )
         # It would send again what is idempotent, on whatever connection, without telling.
         session._retry_connection = False  # noqa: SLF001  # there is no public name
@@ -265,6 +269,8 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 def _unreachable(error: Exception) -> Unreachable:
     """The one place where aiohttp's errors become ours."""
     reason = _reason(error)
+    if reason == FAILED:
+        return Unreachable(reason, f"{type(error).__name__}: {error}")
     # aiohttp tells of a TLS context where in memory it is, or that there is one.
     told = re.sub(r" ssl:(<[^>]*>|\w+)", "", str(error)) or reason
     cure = _tls_cure(error)
@@ -277,7 +283,7 @@ def _reason(error: Exception) -> str:
         for kind, reason in _CONNECTING:
             if isinstance(error.os_error, kind):
                 return reason
-    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "failed")
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), FAILED)
 
 
 def _tls_cure(error: Exception) -> str:

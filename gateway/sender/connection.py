@@ -38,11 +38,13 @@ class Connection(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self.begun = 0
-        """How many were begun on it, the present one included."""
+        """How many requests were, the present one included."""
         self.heard = 0
         """Bytes that came since the request began."""
         self._answered = False
         """Whether the head of the answer is whole."""
+        self._poll: select.poll | None = None
+        """Asks about the socket; made when it is first used again."""
 
     @property
     def is_stale(self) -> bool:
@@ -66,13 +68,13 @@ class Connection(ResponseHandler):
         if self._parser is None or not data:
             super().data_received(data)
             return
-        while data and not self._answered and self.exception() is None:
+        while data and not self._answered and self._exception is None:
             # A head is passed on alone. aiohttp drops what it has read of a segment that it cannot
             # read to its end, so an answer would be lost by what some servers write behind it.
             end = _END_OF_HEAD.search(data)
             piece, data = (data[: end.end()], data[end.end() :]) if end else (data, b"")
             self._pass_on(piece, LONGEST_HEAD, "the head of the answer has no end")
-        if data and self.exception() is None:
+        if data and self._exception is None:
             if self._payload is None or self._payload.is_eof():
                 self.force_close()  # more than the answer: it is not read, and nothing after it
             else:
@@ -118,12 +120,12 @@ class Connection(ResponseHandler):
 
     def _is_readable(self) -> bool:
         """Whether something has come that the event loop has not read yet."""
-        sock = None if self.transport is None else self.transport.get_extra_info("socket")
-        if sock is None:
-            return True
-        poll = select.poll()
-        poll.register(sock.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        if self._poll is None:
+            if self.transport is None:
+                return True
+            self._poll = select.poll()
+            self._poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(self._poll.poll(0))
 
 
 class Connector(aiohttp.TCPConnector):

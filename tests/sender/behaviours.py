@@ -160,6 +160,8 @@ HEADERS = [
        gives="response-malformed"),
     it("a NUL in a value", hear, say(head(b"x-a: 1\x002", LENGTH_2) + b"ok"), hang,
        gives="response-malformed"),
+    it("a value of 32 KiB", hear, say(head(b"x-a: " + b"y" * 32768, LENGTH_2) + b"ok"), hang,
+       gives=Answer(200, b"ok", {"x-a": "y" * 32768})),
     it("a hundred headers", hear,
        say(head(*(b"x-%d: y" % n for n in range(100)), LENGTH_2) + b"ok"), hang, gives=TOOK),
     it("thousands of headers", hear,

@@ -3,6 +3,7 @@
 import ssl
 
 import pytest
+import uvloop
 
 from gateway.core.egress import EgressPolicy
 from gateway.core.model import SECOND, Call, Tls, Unreachable
@@ -10,6 +11,11 @@ from tests.kit.authority import CertificateAuthority
 from tests.sender.kinds import KINDS, LOOPBACK_ONLY, Names
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+def pytest_asyncio_loop_factories(config, item):
+    """The loop that `gateway serve` runs on: senders meet its transports, not those of asyncio."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def a_call(url: str, *, seconds: float = 5, **more) -> Call:

@@ -38,4 +38,4 @@ async def test_errors_do_not_show_objects_of_this_process(sender, ca):
 
 def test_an_error_that_nobody_has_named_is_told_by_its_kind():
     assert _unreachable(ValueError("x")).reason == "failed"
-    assert _unreachable(aiohttp.ClientError("x")).detail == "x"
+    assert _unreachable(aiohttp.ClientError("x")).detail == "ClientError: x"

@@ -43,7 +43,7 @@ async def meet(sender, behaviour, scheme="http", context=None, **more):
         took = loop.time() - began
         assert any(fits(got, wanted) for wanted in behaviour.gives), got
         assert took < call["seconds"] + A_LITTLE
-        assert server.connections == 1
+        assert server.connections <= 1  # 0: the time ran out before the server had its turn
 
 
 @each(HTTP)
