@@ -110,10 +110,19 @@ async def hang(_reader, _writer):
     await asyncio.Event().wait()
 
 
-async def moment() -> None:
-    """The time that a slow server takes between two bytes."""
+def linger(seconds: float) -> Say:
+    """Do nothing for so long."""
+
+    async def take(_reader, _writer):
+        await moment(seconds)
+
+    return take
+
+
+async def moment(seconds: float = 0.01) -> None:
+    """The time that a slow server takes: by default, between two bytes."""
     try:
-        async with asyncio.timeout(0.01):
+        async with asyncio.timeout(seconds):
             await asyncio.Event().wait()
     except TimeoutError:
         pass
