@@ -18,7 +18,7 @@ from gateway.core.state import State
 from gateway.core.verifying import OUTCOMES
 from gateway.flows.tokens import TOKEN_FAILED
 from gateway.loading import check
-from gateway.sender.aiohttp import _REASONS
+from gateway.sender.aiohttp import _CONNECTING, _REASONS, FAILED
 from gateway.store.sqlite.lease import BODY_CORRUPT
 from gateway.web.errors import STATUS, TYPE
 
@@ -177,7 +177,8 @@ def error_codes() -> set[str]:
 
 def reasons() -> set[str]:
     """Why attempts fail and deliveries die."""
-    told = {reason for _, reason in _REASONS} | {
+    told = {reason for _, reason in (*_REASONS, *_CONNECTING)} | {
+        FAILED,
         EGRESS_DENIED,
         REQUEST_INVALID,
         BODY_CORRUPT.partition(":")[0],

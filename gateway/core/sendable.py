@@ -23,9 +23,11 @@ _HOST_NAME = re.compile(r"(?!.{254})([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*"
                         r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?", re.IGNORECASE)  # fmt: skip
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _FRAMING = frozenset(
-    {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-"""Headers that say where a message ends, or what the connection is: the sender's own affair."""
+    {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding",
+     "upgrade"}
+)  # fmt: skip
+"""Headers that say where a message ends, when its body is sent, or what the connection is: the sender's
+own affair. A body that waits for 100 (Continue) waits for ever where the endpoint knows no such thing."""
 
 
 def request_fault(method: str, url: str, headers: Mapping[str, str]) -> str:

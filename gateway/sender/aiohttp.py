@@ -7,15 +7,17 @@ one of several candidates. A resolver would not do: aiohttp does not call it for
 
 import asyncio
 import errno
+import io
 import re
 import socket
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from gateway.core.egress import OWN_ADDRESS, EgressPolicy
@@ -31,19 +33,20 @@ from gateway.core.model import (
 )
 from gateway.core.retry import EGRESS_DENIED, REQUEST_INVALID
 from gateway.core.sendable import request_fault
+from gateway.sender.connection import LONGEST_HEAD, LONGEST_RESPONSE, Connection, Connector
 from gateway.sender.own import OwnAddresses
 
 CONNECT_SECONDS = 5
-LONGEST_RESPONSE = 64 * 1024
-"""More of an answer's body is not read."""
-
-IDLE_SECONDS = 4
-"""How long a connection is kept for the next request: less than common servers (5 s) keep theirs."""
-
+LARGE_BODY_BYTES = 1024 * 1024
+"""What is longer is written in pieces."""
 
 NAME_SECONDS = 10
 """How long what a name resolved to is kept for the next connection; it is vetted again for each."""
 
+
+CONNECTION_LOST = "connection-lost"
+FAILED = "failed"
+"""What no row of `_REASONS` knows."""
 
 UNTRUSTED = frozenset({2, 7, 18, 19, 20, 21})
 """OpenSSL's codes for a chain that leads to no authority that is trusted (X509_V_ERR_*)."""
@@ -61,6 +64,17 @@ class _Dialled:
     """Where several addresses were tried, aiohttp would report but a summary."""
     allowed: bool = False
     """Whether one of them was dialled: that the others are denied is then no matter."""
+    connection: Connection | None = None
+    """The one that the request went out on."""
+    anew: bool = False
+    """Whether it has to be a new one."""
+
+    def fits(self, connection: Connection) -> bool:
+        """Take *connection*, if it is as it has to be."""
+        if connection.begun and (self.anew or not connection.is_quiet()):
+            return False
+        self.connection = connection
+        return True
 
 
 _dialled: ContextVar[_Dialled] = ContextVar("dialled")
@@ -81,11 +95,13 @@ class AiohttpSender:
         user_agent: str,
         resolver: AbstractResolver | None = None,
         name_seconds: int = NAME_SECONDS,
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self.own = OwnAddresses()
         self._policy = policy
         self._resolver = resolver
         self._name_seconds = name_seconds
+        self._connect_seconds = connect_seconds
         self._secure = self._session(user_agent, secure=True)
         self._plain = self._session(user_agent, secure=False)
 
@@ -96,20 +112,40 @@ class AiohttpSender:
             return Unreachable(REQUEST_INVALID, fault)
         dialled = _Dialled()
         _dialled.set(dialled)
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + call.timeout / SECOND
+        outcome = await self._exchange(
+            call, dialled, _usual_limits(call.timeout, self._connect_seconds)
+        )
+        if _went_stale(outcome, dialled) and (left := round((ends_at - loop.time()) * SECOND)) > 0:
+            dialled.anew = True
+            outcome = await self._exchange(call, dialled, _limits(left, self._connect_seconds))
+        return outcome
+
+    async def _exchange(
+        self, call: Call, dialled: _Dialled, limits: aiohttp.ClientTimeout
+    ) -> Outcome:
         session = self._secure if call.url.startswith("https:") else self._plain
         try:
             async with session.request(
                 call.method,
                 URL(call.url, encoded=True),
                 headers=call.headers,
-                data=call.body,
+                # aiohttp would write bytes at once, and warns of many.
+                data=call.body if len(call.body) <= LARGE_BODY_BYTES else io.BytesIO(call.body),
                 allow_redirects=False,
-                timeout=_timeout(call.timeout),
+                timeout=limits,
                 # aiohttp keeps connections of different contexts apart.
                 ssl=True if call.tls is None else call.tls.context,
             ) as answer:
                 body = await _start_of_body(answer)
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        except (
+            TimeoutError,
+            aiohttp.ClientError,
+            HttpProcessingError,
+            OSError,
+            ValueError,
+        ) as error:
             if dialled.denials and not dialled.allowed:
                 return Unreachable(EGRESS_DENIED, dialled.denials[0])
             return _unreachable(error)
@@ -132,14 +168,14 @@ class AiohttpSender:
             _dialled.get().allowed = True
             return socket.socket(family, kind, protocol)
 
-        connector = aiohttp.TCPConnector(
+        connector = Connector(
+            lambda connection: _dialled.get().fits(connection),
             limit=0,  # lanes bound what is under way
             ttl_dns_cache=self._name_seconds,
-            keepalive_timeout=IDLE_SECONDS,
             socket_factory=open_socket,
             resolver=self._resolver,
         )
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"user-agent": user_agent},
@@ -147,7 +183,12 @@ class AiohttpSender:
             auto_decompress=False,
             trust_env=False,
             raise_for_status=False,
+            max_line_size=LONGEST_HEAD,
+            max_field_size=LONGEST_HEAD,
         )
+        # It would send again what is idempotent, on whatever connection, without telling.
+        session._retry_connection = False  # noqa: SLF001  # there is no public name
+        return session
 
     def _denial(self, host: str, port: int, *, secure: bool) -> str:
         """Why an address is not dialled, and what would allow it; empty where it is."""
@@ -160,9 +201,29 @@ class AiohttpSender:
         return f"{host} port {port} ({reason}); {cure}" if reason else ""
 
 
-@cache
-def _timeout(whole: Micros) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=whole / SECOND, connect=CONNECT_SECONDS)
+def _went_stale(outcome: Outcome, dialled: _Dialled) -> bool:
+    """Whether the server closed a kept connection, as it may at any time, while a request was on its way.
+
+    Then it is sent once more at once, on a new connection, within the same attempt. It may have been
+    taken for all that (RFC 9110 §9.2.2): but the attempt that would follow by the schedule would send
+    it as well, only later, with the same id to tell it by. A new connection that is closed says
+    something of the endpoint and is never tried again, nor is one with a byte of an answer on it.
+    """
+    connection = dialled.connection
+    return (
+        isinstance(outcome, Unreachable)
+        and outcome.reason == CONNECTION_LOST
+        and connection is not None
+        and connection.is_stale
+    )
+
+
+def _limits(whole: Micros, connect_seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=whole / SECOND, connect=connect_seconds)
+
+
+_usual_limits = lru_cache(maxsize=1024)(_limits)
+"""Of whole attempts: endpoints have few timeouts between them."""
 
 
 async def _start_of_body(answer: aiohttp.ClientResponse) -> bytes:
@@ -181,6 +242,14 @@ async def _start_of_body(answer: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
+_CONNECTING: tuple[tuple[type[Exception], str], ...] = (
+    (ConnectionRefusedError, "connection-refused"),
+    # What is connected and then ends was in the handshake, which aiohttp counts as connecting.
+    (ConnectionResetError, "tls-failed"),
+    (ConnectionAbortedError, "tls-failed"),
+)
+"""What the system said of a connection that did not come about."""
+
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ClientConnectorCertificateError, "tls-certificate"),
     (aiohttp.ClientSSLError, "tls-failed"),
@@ -188,28 +257,33 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ConnectionTimeoutError, "connect-timeout"),
     (asyncio.TimeoutError, "timeout"),
     (aiohttp.ClientConnectorError, "connect-failed"),
-    (aiohttp.ServerDisconnectedError, "connection-lost"),
-    (aiohttp.ClientOSError, "connection-lost"),
+    (aiohttp.ClientConnectionError, CONNECTION_LOST),
     (aiohttp.ClientPayloadError, "response-broken"),
     (aiohttp.ClientResponseError, "response-malformed"),
+    (HttpProcessingError, "response-broken"),
     (aiohttp.InvalidURL, "url-invalid"),
     (OSError, "connect-failed"),
 )
 
 
 def _unreachable(error: Exception) -> Unreachable:
-    """The one place where aiohttp's errors become ours: the first row that fits."""
-    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(
-        error.os_error, ConnectionRefusedError
-    ):
-        return Unreachable("connection-refused", str(error))
-    for kind, reason in _REASONS:
-        if isinstance(error, kind):
-            # aiohttp tells of a TLS context where in memory it is, or that there is one.
-            told = re.sub(r" ssl:(<[^>]*>|\w+)", "", str(error)) or reason
-            cure = _tls_cure(error)
-            return Unreachable(reason, f"{told}; {cure}" if cure else told)
-    return Unreachable("failed", f"{type(error).__name__}: {error}")
+    """The one place where aiohttp's errors become ours."""
+    reason = _reason(error)
+    if reason == FAILED:
+        return Unreachable(reason, f"{type(error).__name__}: {error}")
+    # aiohttp tells of a TLS context where in memory it is, or that there is one.
+    told = re.sub(r" ssl:(<[^>]*>|\w+)", "", str(error)) or reason
+    cure = _tls_cure(error)
+    return Unreachable(reason, f"{told}; {cure}" if cure else told)
+
+
+def _reason(error: Exception) -> str:
+    """The first row that fits."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        for kind, reason in _CONNECTING:
+            if isinstance(error.os_error, kind):
+                return reason
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), FAILED)
 
 
 def _tls_cure(error: Exception) -> str:

@@ -60,7 +60,9 @@ def test_a_header_without_a_proper_name_is_not_sent(name):
     )
 
 
-@pytest.mark.parametrize("name", ["content-length", "transfer-encoding", "connection", "upgrade"])
+@pytest.mark.parametrize(
+    "name", ["content-length", "transfer-encoding", "connection", "upgrade", "expect"]
+)
 def test_a_call_does_not_say_where_its_message_ends(name):
     assert (
         request_fault("POST", URL, {name: "1"}) == f"the header {name!r} is not for a call to set"

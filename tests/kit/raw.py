@@ -43,7 +43,7 @@ async def raw_server(say: Say, tls: ssl.SSLContext | None = None) -> AsyncIterat
         assert task is not None
         tasks.add(task)
         try:
-            await say(_Recording(reader, server), writer)
+            await say(_Recording(reader, server, server.connections), writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
@@ -62,16 +62,25 @@ async def raw_server(say: Say, tls: ssl.SSLContext | None = None) -> AsyncIterat
 
 
 class _Recording:
-    """A reader that notes whole requests."""
+    """A reader that notes whole requests; `number` says the how manieth connection it reads."""
 
-    def __init__(self, reader: asyncio.StreamReader, server: RawServer) -> None:
+    def __init__(self, reader: asyncio.StreamReader, server: RawServer, number: int) -> None:
         self._reader = reader
         self._server = server
+        self.number = number
 
     async def request(self) -> bytes:
         request = await read_request(self._reader)
         self._server.requests.append(request)
         return request
+
+    async def head(self) -> None:
+        """Read a request's head, and leave its body where it is."""
+        await self._reader.readuntil(b"\r\n\r\n")
+
+    async def some(self) -> bytes:
+        """Read whatever comes next; nothing at the end."""
+        return await self._reader.read(1024)
 
 
 def answers(*answers: bytes) -> Say:
