@@ -22,9 +22,15 @@ def redeliver(
 ) -> str | None:
     """Put a dead or cancelled delivery back on schedule; the state that it was in."""
     state = _state(cursor, event_id, n)
-    cursor.execute(REDELIVER, (now, event_id, n))
-    _note_if_changed(cursor, entry)
+    if put_back(cursor, event_id, n, now):
+        note(cursor, entry)
     return state
+
+
+def put_back(cursor: sqlite3.Cursor, event_id: EventId, n: int, due_at: Micros) -> bool:
+    """Have a dead or cancelled delivery due then, with its whole schedule before it; whether it was one."""
+    cursor.execute(REDELIVER, (due_at, event_id, n))
+    return cursor.rowcount > 0
 
 
 def cancel(
@@ -38,7 +44,8 @@ def cancel(
     """Cancel a scheduled delivery; the state that it was in."""
     state = _state(cursor, event_id, n)
     cursor.execute(CANCEL, (now, reason, event_id, n))
-    _note_if_changed(cursor, entry)
+    if cursor.rowcount > 0:
+        note(cursor, entry)
     return state
 
 
@@ -98,8 +105,3 @@ def note(cursor: sqlite3.Cursor, entry: AuditEntry | None) -> None:
                 entry.outcome,
             ),
         )
-
-
-def _note_if_changed(cursor: sqlite3.Cursor, entry: AuditEntry | None) -> None:
-    if cursor.rowcount > 0:
-        note(cursor, entry)
