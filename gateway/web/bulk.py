@@ -159,7 +159,7 @@ def _read(kind: type[Kind], given: bytes | dict[str, str]) -> Kind:
         raise ParameterInvalid(f"{place}: {first['msg']}", cure=CURE) from None
 
 
-CURE = "see docs/operations.md, Send again"
+CURE = "see `Send again` in docs/operations.md"
 
 
 def _wanted(sought: Kind | None) -> Kind:
