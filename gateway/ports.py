@@ -191,13 +191,21 @@ class BulkStore(Protocol):
     async def begin(self, operation: Operation, entry: AuditEntry) -> None:
         """Write down an operation, with its entry of the audit log; nothing, where there is one so named."""
 
-    async def groups(self, query: Mapping[str, Any]) -> dict[str, Json]:
-        """How many dead or cancelled deliveries fit, and the largest groups by endpoint and reason."""
+    async def groups(
+        self, query: Mapping[str, Any], after: Sequence[Json] | None
+    ) -> dict[str, Json]:
+        """How many dead or cancelled deliveries fit, and the largest groups by endpoint and reason.
+
+        Among those that were looked at; `next` is the last of them, where others follow.
+        """
 
     async def ended(
         self, query: Mapping[str, Any], after: Sequence[Json] | None, limit: int
     ) -> Page[Ended]:
-        """The dead or cancelled deliveries that fit: endpoint after endpoint, of each the oldest first."""
+        """The dead or cancelled deliveries that fit: endpoint after endpoint, of each the oldest first.
+
+        Few where many do not fit.
+        """
 
     async def events(
         self, query: Mapping[str, Any], after: Sequence[Json] | None, limit: int

@@ -20,6 +20,7 @@ from gateway.core.errors import StoreUnavailable
 from gateway.core.model import Json
 
 SHOWN_FAILURES = 20
+SHOWN_GROUPS = 40
 USUAL_RATE = f"{DEFAULT_RATE[0]}/s"
 
 Show = Callable[[int], None]
@@ -91,7 +92,7 @@ def redeliver(
     bulk = _Bulk(client, "redeliver", "/api/v1/deliveries/redeliver", rate, as_json)
     if resume is None:
         _check_consent(dry_run=dry_run, yes=yes, as_json=as_json)
-        found = client.post(bulk.path, {"filter": sought})
+        found = counted_groups(lambda more: client.post(bulk.path, {"filter": sought, **more}))
         total = found["deliveries"]
         if as_json and (dry_run or not total):
             print_json(found)
@@ -180,17 +181,36 @@ def print_groups(found: dict[str, Json], *, empty: str, commands: bool = False) 
                 group["sample"],
                 _redelivers(group) if commands else "",
             )
-            for group in found["groups"]
+            for group in found["groups"][:SHOWN_GROUPS]
         ),
         empty=empty,
     )
-    if found["more_groups"]:
-        console().print(f"and {counted(found['more_groups'], 'smaller group')}")
+    more = max(len(found["groups"]) - SHOWN_GROUPS, 0) + found["more_groups"]
+    if more:
+        console().print(f"and {counted(more, 'smaller group')}")
 
 
 def _redelivers(group: dict[str, Json]) -> str:
     endpoint, reason = shlex.quote(group["endpoint"]), shlex.quote(group["reason"])
     return f"gateway redeliver --endpoint {endpoint} --reason {reason}"
+
+
+def counted_groups(ask: Callable[[dict[str, Json]], dict[str, Json]]) -> dict[str, Json]:
+    """The groups that *ask* tells of, added up over its pages, the largest first."""
+    found = page = ask({})
+    groups = {(group["endpoint"], group["reason"]): group for group in found["groups"]}
+    while page["next"] is not None:
+        page = ask({"cursor": page["next"]})
+        for group in page["groups"]:
+            known = groups.setdefault(
+                (group["endpoint"], group["reason"]), {**group, "deliveries": 0}
+            )
+            known["deliveries"] += group["deliveries"]
+        for name in ("deliveries", "more_groups"):
+            found[name] += page[name]
+    found["groups"] = sorted(groups.values(), key=lambda group: -group["deliveries"])
+    found["next"] = None
+    return found
 
 
 def _counted_events(client: Client, path: str, sought: dict[str, Json]) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gateway.cli.bulk import print_groups
+from gateway.cli.bulk import counted_groups, print_groups
 from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.exits import NO
 from gateway.cli.options import Database, Since
@@ -294,7 +294,7 @@ def dead(
     client = connect(at, token_file, database)
     query = {"state": "dead", "endpoint": endpoint, "since": since}
     if by == "reason":
-        found = client.get("/api/v1/deliveries/groups", query)
+        found = counted_groups(lambda more: client.get(GROUPS, {**query, **more}))
         print_json(found) if as_json else print_groups(found, empty=NO_DEAD_LETTERS, commands=True)
         some = found["groups"]
     else:
@@ -305,6 +305,7 @@ def dead(
         raise typer.Exit(NO)
 
 
+GROUPS = "/api/v1/deliveries/groups"
 NO_DEAD_LETTERS = "no dead letters"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.core.access import LOCAL, Caller
 from gateway.core.bulk import (
     Action,
+    Ended,
     Operation,
     Page,
     Progress,
@@ -56,10 +57,13 @@ class Bulk:
 
     # -- what would be done ------------------------------------------------------------------------
 
-    async def groups(self, sought: Filter) -> dict[str, Json]:
-        """The dead or cancelled deliveries that fit, counted by endpoint and reason."""
+    async def groups(self, sought: Filter, after: Ended | None = None) -> dict[str, Json]:
+        """Dead or cancelled deliveries that fit, by endpoint and reason, as far as they were looked at.
+
+        `next` is where to go on.
+        """
         sought = self._fixed(sought)
-        found = await self._store.groups(sought)
+        found = await self._store.groups(sought, after)
         found["until"] = rfc3339(sought["until"])
         for group in found["groups"]:
             lane = self._lanes.get(group["endpoint"])

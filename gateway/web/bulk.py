@@ -13,9 +13,9 @@ from starlette.responses import Response
 
 from gateway.config.quantities import Rate
 from gateway.core.access import Caller
-from gateway.core.bulk import DEFAULT_RATE, Action, Progress
+from gateway.core.bulk import DEFAULT_RATE, Action, Ended, Progress
 from gateway.core.errors import BodyTooLarge, ParameterInvalid
-from gateway.core.model import Json, Micros
+from gateway.core.model import Json, Micros, delivery_id, parse_delivery_id
 from gateway.flows.bulk import Bulk, Filter, shown
 from gateway.web.parameters import json_answer, moment
 
@@ -69,6 +69,14 @@ class Redeliver(_Bulk):
     """The body of a bulk redelivery."""
 
     filter: EndedFilter | None = None
+    cursor: Text | None = None
+    """Of a dry run: where to go on counting."""
+
+
+class Groups(EndedFilter):
+    """The parameters of a count."""
+
+    cursor: Text | None = None
 
 
 class Replay(_Bulk):
@@ -87,16 +95,23 @@ class BulkApi:
 
     async def groups(self, request: Request, _caller: Caller) -> Response:
         """What is dead or cancelled, by endpoint and reason."""
-        sought = _read(EndedFilter, dict(request.query_params))
-        return json_answer(await self._bulk.groups(_given(sought)))
+        asked = _read(Groups, dict(request.query_params))
+        sought = asked.model_dump(exclude_none=True, exclude={"cursor"})
+        return json_answer(await self._groups(sought, asked.cursor))
 
     async def redeliver(self, request: Request, caller: Caller) -> Response:
         """What would be put back on schedule, or the next page of it."""
         asked = _read(Redeliver, await _body(request))
         if asked.dry_run:
-            found = await self._bulk.groups(_given(_wanted(asked.filter)))
+            found = await self._groups(_given(_wanted(asked.filter)), asked.cursor)
             return json_answer({"dry_run": True, **found})
         return await self._go_on(Action.REDELIVER, asked, asked.filter, caller)
+
+    async def _groups(self, sought: Filter, cursor: str | None) -> dict[str, Json]:
+        after = None if cursor is None else _ended(cursor)
+        found = await self._bulk.groups(sought, after)
+        following = found["next"]
+        return {**found, "next": None if following is None else _cursor(following)}
 
     async def replay(self, request: Request, caller: Caller) -> Response:
         """Which events would be routed again, or the next page of them."""
@@ -137,6 +152,19 @@ def _progress(progress: Progress) -> dict[str, Json]:
         "wait_ms": -(-progress.wait // 1000),
         "failures": progress.failures,
     }
+
+
+def _cursor(at: Ended) -> str:
+    """A delivery and its endpoint, as a caller hands them back."""
+    return f"{at.endpoint}/{delivery_id(at.event_id, at.n)}"
+
+
+def _ended(cursor: str) -> Ended:
+    endpoint, _, name = cursor.rpartition("/")
+    parsed = parse_delivery_id(name)
+    if parsed is None:
+        raise ParameterInvalid("cursor is of another listing", cure="use `next` of the last answer")
+    return Ended(endpoint, *parsed)
 
 
 async def _body(request: Request) -> bytes:

@@ -67,7 +67,7 @@ async def test_groups_are_by_what_a_reason_begins_with(store):
         store, "http-500 (after 2 attempts)", "http-500 (after 9 attempts)",
         "egress-denied: 10.0.0.1 (private): x", "the asset is unknown",
     )  # fmt: skip
-    found = await store.bulk.groups({"state": "dead"})
+    found = await store.bulk.groups({"state": "dead"}, None)
     assert (found["deliveries"], found["more_groups"]) == (4, 0)
     assert [(g["reason"], g["deliveries"]) for g in found["groups"]] == [
         ("http-500", 2), ("egress-denied", 1), ("the asset is unknown", 1),
@@ -77,9 +77,29 @@ async def test_groups_are_by_what_a_reason_begins_with(store):
 
 async def test_only_so_many_groups_are_told_and_all_are_counted(store):
     await dead(store, *(f"reason {i}" for i in range(bulk.LARGEST_GROUPS + 3)))
-    found = await store.bulk.groups({"state": "dead"})
+    found = await store.bulk.groups({"state": "dead"}, None)
     assert (len(found["groups"]), found["more_groups"]) == (bulk.LARGEST_GROUPS, 3)
     assert found["deliveries"] == bulk.LARGEST_GROUPS + 3
+
+
+async def test_what_ended_but_hardly_fits_has_short_pages_and_comes_to_its_end(store, monkeypatch):
+    monkeypatch.setattr(bulk, "LOOKED_AT", 3)
+    monkeypatch.setattr(bulk, "COUNTED", 3)
+    made = await dead(store, *["http-500"] * 6, "timeout", endpoint="cms")
+    for query in (
+        {"state": "dead", "reason": "timeout"},
+        {"state": "dead", "reason": "timeout", "endpoint": "cms"},
+    ):
+        after, pages = None, []
+        while not pages or not pages[-1].exhausted:
+            pages.append(await store.bulk.ended(query, after, 2))
+            after = pages[-1].last
+        assert [page.items for page in pages] == [[], [], made[6:]]
+        after, counts = None, []
+        while not counts or after:
+            counts.append(await store.bulk.groups(query, after))
+            after = counts[-1]["next"]
+        assert [found["deliveries"] for found in counts] == [0, 0, 1]
 
 
 async def test_a_page_puts_back_what_still_is_dead_and_moves_the_operation_on(store):
@@ -216,35 +236,39 @@ def plan_of(store, sql: str, parameters: tuple) -> list[str]:
     return [row[3] for row in rows]
 
 
+FROM_WHERE_IT_STOPPED = {
+    False: "deliveries_ended (state=? AND (endpoint,event_id,n)>(?,?,?) AND (endpoint,event_id,n)<(?,?,?))",
+    True: "deliveries_ended (state=? AND endpoint=? AND (event_id,n)>(?,?) AND (event_id,n)<(?,?))",
+}
+"""Whether an endpoint is named."""
+
+
 @pytest.mark.parametrize(
-    ("query", "used"),
+    "query",
     [
-        ({}, "deliveries_ended (state=? AND (endpoint,event_id,n)>(?,?,?))"),
-        ({"endpoint": "cms"}, "deliveries_ended (state=? AND endpoint=? AND (event_id,n)>(?,?))"),
-        (
-            {"endpoint": "cms", "reason": "x"},
-            "deliveries_reasons (state=? AND endpoint=? AND reason_code=? AND (event_id,n)>(?,?))",
-        ),
-        (
-            {"endpoint": "cms", "route": "r", "type": "t", "since": 1, "until": 2},
-            "deliveries_ended (state=? AND endpoint=? AND (event_id,n)>(?,?))",
-        ),
+        {}, {"endpoint": "cms"}, {"endpoint": "cms", "reason": "x"}, {"reason": "x"},
+        {"endpoint": "cms", "route": "r", "type": "t", "since": 1, "until": 2},
     ],
-)
-def test_a_page_of_what_ended_is_found_where_the_last_one_stopped(store, query, used):
+)  # fmt: skip
+def test_what_ended_is_found_where_the_last_page_stopped(store, query):
     query = {"state": "dead", **query}
-    sql, parameters = bulk.ended_statement(query, ["cms", "evt_1", 0])
-    plan = plan_of(store, sql, (*parameters, 500))
-    assert plan[0].endswith(used)
+    bounds = (["cms", "evt_1", 0], ["cms", "evt_2", 0])
+    where, parameters = bulk.ended_where(query, *bounds)
+    page = bulk.PAGE_OF_ENDED.format(where=where, order=bulk._order(query))
+    plan = plan_of(store, page, (*parameters, 500))
+    assert plan[0].endswith(FROM_WHERE_IT_STOPPED["endpoint" in query])
     assert not any("TEMP B-TREE" in step for step in plan)
+    groups = plan_of(store, bulk.GROUP_ENDED.format(where=where), (*parameters, 5))
+    assert any(step.endswith(FROM_WHERE_IT_STOPPED["endpoint" in query]) for step in groups)
 
 
-@pytest.mark.parametrize("query", [{}, {"endpoint": "cms"}, {"endpoint": "cms", "reason": "x"}])
-def test_groups_are_counted_along_an_index_of_what_ended(store, query):
-    sql, parameters = bulk.groups_statement({"state": "dead", **query})
-    steps = [step for step in plan_of(store, sql, parameters) if "deliveries" in step]
-    assert len(steps) == 1
-    assert "SEARCH deliveries USING INDEX deliveries_reasons (state=?" in steps[0]
+@pytest.mark.parametrize("query", [{}, {"endpoint": "cms"}])
+def test_the_end_of_a_page_is_found_in_the_index_alone(store, query):
+    query = {"state": "dead", **query}
+    where, parameters = bulk.ended_where(query, ["cms", "evt_1", 0], None)
+    sql = bulk.WINDOW_OF_ENDED.format(where=where, order=bulk._order(query))
+    (step,) = plan_of(store, sql, (*parameters, 5000))
+    assert "COVERING INDEX deliveries_ended" in step
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from itertools import pairwise
 import aiohttp
 import pytest
 
+from gateway.store.sqlite import bulk as sqlite_bulk
+
 REDELIVER, REPLAY = "/api/v1/deliveries/redeliver", "/api/v1/events/replay"
 
 
@@ -42,7 +44,8 @@ async def test_a_call_that_says_nothing_else_is_a_dry_run(gateway, api):
     status, found = await api("POST", REDELIVER, filter={"endpoint": "pager"})
     (group,) = found.pop("groups")
     assert found.pop("until").endswith("Z")
-    assert (status, found) == (200, {"dry_run": True, "deliveries": 2, "more_groups": 0})
+    assert status == 200
+    assert found == {"dry_run": True, "deliveries": 2, "more_groups": 0, "next": None}
     assert (group["endpoint"], group["reason"], group["deliveries"]) == ("pager", "http-500", 2)
     assert await states(api) == ["dead", "dead"]
     assert (await api("GET", "/api/v1/audit"))[1]["items"] == []
@@ -158,6 +161,22 @@ async def test_dead_letters_are_counted_by_endpoint_and_reason(gateway, api):
     assert {g["endpoint_state"] for g in found["groups"]} == {"paused"}
     _, page = await api("GET", "/api/v1/deliveries?state=dead")
     assert found["groups"][0]["sample"] == page["items"][-1]["id"]
+
+
+async def test_a_count_goes_on_where_the_last_one_stopped(gateway, api, monkeypatch):
+    await dead_letters(gateway, 3)
+    monkeypatch.setattr(sqlite_bulk, "COUNTED", 2)
+    for ask in (
+        lambda **more: api("POST", REDELIVER, filter={}, **more),
+        lambda **more: api(
+            "GET", f"/api/v1/deliveries/groups?{'&'.join(f'{k}={v}' for k, v in more.items())}"
+        ),
+    ):
+        _, first = await ask()
+        _, rest = await ask(cursor=first["next"])
+        assert [first["deliveries"], rest["deliveries"], rest["next"]] == [2, 1, None]
+        status, problem = await ask(cursor="evt_1")
+        assert (status, problem["code"]) == (400, "parameter-invalid")
 
 
 async def test_an_operation_is_in_the_audit_log_when_it_begins_and_when_it_ends(gateway, api):

@@ -24,6 +24,7 @@ READ_OPERATION = statement("read_operation")
 LIST_OPERATIONS = statement("list_operations")
 PAGES_OF_OPERATION = statement("pages_of_operation")
 ADVANCE_OPERATION = statement("advance_operation")
+WINDOW_OF_ENDED = statement("window_of_ended")
 PAGE_OF_ENDED = statement("page_of_ended")
 GROUP_ENDED = statement("group_ended")
 WINDOW_OF_EVENTS = statement("window_of_events")
@@ -31,17 +32,18 @@ PAGE_OF_EVENTS = statement("page_of_events")
 COUNT_EVENTS = statement("count_events")
 
 LOOKED_AT = 5_000
-"""So many events are looked at for a page at most, whether they fit or not."""
+"""So many deliveries or events are looked at for a page at most, whether they fit or not."""
 COUNTED = 20_000
 """Likewise where they are only counted."""
-LARGEST_GROUPS = 100
+LARGEST_GROUPS = 500
 
 ENDED = "state IN ('dead', 'cancelled')"
-"""In so many words, or SQLite does not see that the indexes of these rows will do."""
+"""In so many words, or SQLite does not see that the index of these rows will do."""
 
+ENDED_LOOKED_AT: Filters = {"state": "state = ?", "endpoint": "endpoint = ?"}
+"""These decide what is looked at, the others what fits."""
 ENDED_FILTERS: Filters = {
-    "state": "state = ?",
-    "endpoint": "endpoint = ?",
+    **ENDED_LOOKED_AT,
     "reason": "reason_code = ?",
     "route": "route = ?",
     "event": "event_id = ?",
@@ -56,7 +58,7 @@ EVENT_FILTERS: Filters = {
     "type": "type = ?",
     "subject": "subject = ?",
 }
-"""Besides UNMATCHED and what bounds the ids: these decide what is looked at, the others what fits."""
+"""What fits, of those that UNMATCHED and the bounds of the ids let be looked at."""
 
 
 class SqliteBulk:
@@ -89,10 +91,14 @@ class SqliteBulk:
 
     # -- what fits ---------------------------------------------------------------------------------
 
-    async def groups(self, query: Mapping[str, Any]) -> dict[str, Json]:
+    async def groups(
+        self, query: Mapping[str, Any], after: Sequence[Json] | None
+    ) -> dict[str, Json]:
         """See `BulkStore.groups`."""
-        sql, parameters = groups_statement(query)
-        rows = await self._reader.rows(sql, parameters)
+        end = await self._end_of_ended(query, after, COUNTED)
+        where, parameters = ended_where(query, after, end)
+        sql = GROUP_ENDED.format(where=where)
+        rows = await self._reader.rows(sql, (*parameters, LARGEST_GROUPS))
         return {
             "deliveries": rows[0][5] if rows else 0,
             "groups": [
@@ -105,16 +111,32 @@ class SqliteBulk:
                 for endpoint, reason, count, event_id, n, *_ in rows
             ],
             "more_groups": rows[0][6] - len(rows) if rows else 0,
+            "next": end,
         }
 
     async def ended(
         self, query: Mapping[str, Any], after: Sequence[Json] | None, limit: int
     ) -> Page[Ended]:
         """See `BulkStore.ended`."""
-        sql, parameters = ended_statement(query, after)
+        end = await self._end_of_ended(query, after, LOOKED_AT)
+        where, parameters = ended_where(query, after, end)
+        sql = PAGE_OF_ENDED.format(where=where, order=_order(query))
         rows = await self._reader.rows(sql, (*parameters, limit))
         items = [Ended(endpoint, EventId(event_id), n) for endpoint, event_id, n in rows]
-        return Page(items, list(items[-1]) if items else after, exhausted=len(items) < limit)
+        full = len(items) == limit
+        last = items[-1] if items and (full or end is None) else end or after
+        return Page(items, None if last is None else list(last), exhausted=not full and end is None)
+
+    async def _end_of_ended(
+        self, query: Mapping[str, Any], after: Sequence[Json] | None, most: int
+    ) -> Ended | None:
+        """The last of so many that are looked at; None: there are no more than that."""
+        looked_at = {name: query[name] for name in ENDED_LOOKED_AT if name in query}
+        where, parameters = ended_where(looked_at, after, None)
+        sql = WINDOW_OF_ENDED.format(where=where, order=_order(query))
+        for row in await self._reader.rows(sql, (*parameters, most - 1)):
+            return Ended(*row)
+        return None
 
     async def events(
         self, query: Mapping[str, Any], after: Sequence[Json] | None, limit: int
@@ -173,28 +195,24 @@ class SqliteBulk:
 # -- statements ----------------------------------------------------------------------------------------
 
 
-def ended_statement(
-    query: Mapping[str, Any], after: Sequence[Json] | None
+def ended_where(
+    query: Mapping[str, Any], after: Sequence[Json] | None, end: Sequence[Json] | None
 ) -> tuple[str, tuple[Any, ...]]:
-    """What reads a page of dead or cancelled deliveries, but for its last parameter, the most."""
-    where, parameters = _ended_where(query)
-    order = "event_id, n" if "endpoint" in query else "endpoint, event_id, n"
-    if after is not None:
-        names = order.split(", ")
-        where += f" AND ({order}) > ({', '.join('?' * len(names))})"
-        parameters += tuple(after[-len(names) :])
-    return PAGE_OF_ENDED.format(where=where, order=order), parameters
-
-
-def groups_statement(query: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
-    """What counts them by endpoint and reason, the largest groups first."""
-    where, parameters = _ended_where(query)
-    return GROUP_ENDED.format(where=where), (*parameters, LARGEST_GROUPS)
-
-
-def _ended_where(query: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    """The dead or cancelled deliveries that fit, after that one and up to this."""
     conditions = [ENDED, *(ENDED_FILTERS[name] for name in query)]
-    return " AND ".join(conditions), tuple(query.values())
+    parameters = tuple(query.values())
+    order = _order(query)
+    columns = order.count(",") + 1
+    for comparison, bound in ((">", after), ("<=", end)):
+        if bound is not None:
+            conditions.append(f"({order}) {comparison} ({', '.join('?' * columns)})")
+            parameters += tuple(bound[-columns:])
+    return " AND ".join(conditions), parameters
+
+
+def _order(query: Mapping[str, Any]) -> str:
+    """That of the index, from where it still differs."""
+    return "event_id, n" if "endpoint" in query else "endpoint, event_id, n"
 
 
 def window_where(query: Mapping[str, Any], after: str) -> tuple[str, tuple[str, str]]:

@@ -24,6 +24,5 @@ ALTER TABLE deliveries ADD COLUMN reason_code TEXT GENERATED ALWAYS AS (
     END
 ) VIRTUAL;
 
--- They hold only what can be put back: history costs nothing. The key, (event_id, n), ends both.
+-- Only what can be put back is in it: history costs nothing. The key, (event_id, n), ends it.
 CREATE INDEX deliveries_ended ON deliveries (state, endpoint) WHERE state IN ('dead', 'cancelled');
-CREATE INDEX deliveries_reasons ON deliveries (state, endpoint, reason_code) WHERE state IN ('dead', 'cancelled');
