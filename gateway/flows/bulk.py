@@ -143,17 +143,9 @@ class Bulk:
     async def _begun(
         self, action: Action, name: str, sought: Filter | None, rate: Rate, by: Caller
     ) -> Operation:
-        operation = await self._store.operation(name)
-        if operation is None and sought is not None:
-            fixed = self._fixed(sought)
-            async with self._audit.of(by, action, f"{name} begun: {words(sought)}") as entry:
-                now = self._clock.now()
-                begun = Operation(
-                    id=name, action=action, filter=fixed, rate=rate, started_at=now, due_at=now
-                )
-                await self._store.begin(begun, entry)
-        if operation is None:
-            operation = await self.operation(name)
+        if sought is not None and await self._store.operation(name) is None:
+            await self._begin(action, name, sought, rate, by)
+        operation = await self.operation(name)
         if operation.action is not action:
             cure = f"go on with it as a {operation.action}"
             raise Conflict(f"the operation {name} is a {operation.action}", cure=cure)
@@ -162,6 +154,21 @@ class Bulk:
             cure = "leave the filter out to go on with it, or begin another"
             raise Conflict(f"the operation {name} has another filter", cure=cure)
         return operation
+
+    async def _begin(
+        self, action: Action, name: str, sought: Filter, rate: Rate, by: Caller
+    ) -> None:
+        now = self._clock.now()
+        begun = Operation(
+            id=name,
+            action=action,
+            filter=self._fixed(sought),
+            rate=rate,
+            started_at=now,
+            due_at=now,
+        )
+        async with self._audit.of(by, action, f"{name} begun: {_words(sought)}") as entry:
+            await self._store.begin(begun, entry)
 
     def _fixed(self, sought: Filter) -> Filter:
         """A filter that new events never fit: it ends with this millisecond, or when it says."""
@@ -239,7 +246,7 @@ def shown(operation: Operation) -> dict[str, Json]:
     }
 
 
-def words(sought: Filter) -> str:
+def _words(sought: Filter) -> str:
     """A filter, as the audit log has it."""
     return " ".join(
         f"{name}={rfc3339(value) if name in MOMENTS else value}" for name, value in sought.items()
@@ -271,8 +278,8 @@ def _failure(event_id: str, route: str | None, code: str, detail: str) -> dict[s
 def _counts(operation: Operation) -> str:
     """What an operation did, as the audit log has it."""
     if operation.action is Action.REDELIVER:
-        return f"{operation.done} deliveries"
-    return f"{operation.done} events, {operation.made} deliveries, {operation.failed} failed"
+        return f"done={operation.done}"
+    return f"done={operation.done} made={operation.made} failed={operation.failed}"
 
 
 def _done_elsewhere(operation: Operation) -> Conflict:
