@@ -84,27 +84,27 @@ def redeliver(
         state=state, endpoint=endpoint, route=route, reason=reason, event=event, type=event_type,
         subject=subject, since=since, until=until,
     )  # fmt: skip
-    _check_alone(delivery, sought, resume)
+    _check_alone(delivery, sought, resume, begins=dry_run or rate is not None)
     if delivery is not None:
         answer = client.post(f"/api/v1/deliveries/{segment(delivery)}/redeliver")
         _done(answer, f"{delivery} is back on schedule", as_json=as_json)
         return
     bulk = _Bulk(client, "redeliver", "/api/v1/deliveries/redeliver", rate, as_json)
-    if resume is None:
-        _check_consent(dry_run=dry_run, yes=yes, as_json=as_json)
-        found = counted_groups(lambda more: client.post(bulk.path, {"filter": sought, **more}))
-        total = found["deliveries"]
-        if as_json and (dry_run or not total):
-            print_json(found)
-        elif not as_json:
-            print_groups(found, empty="no such deliveries")
-        if dry_run or not total:
-            return
-        what = counted(total, "delivery", "deliveries")
-        _consent(f"Put {what} back on schedule, {rate or USUAL_RATE}?", yes=yes)
-        bulk.begin({**sought, "until": found["until"]}, total)
-    else:
+    if resume is not None:
         bulk.go_on(resume, None, None)
+        return
+    _check_consent(dry_run=dry_run, yes=yes, as_json=as_json)
+    found = counted_groups(lambda more: client.post(bulk.path, {"filter": sought, **more}))
+    total = found["deliveries"]
+    if as_json and (dry_run or not total):
+        print_json(found)
+    elif not as_json:
+        print_groups(found, empty="no such deliveries")
+    if dry_run or not total:
+        return
+    what = counted(total, "delivery", "deliveries")
+    _consent(f"Put {what} back on schedule, {rate or USUAL_RATE}?", yes=yes)
+    bulk.begin({**sought, "until": found["until"]}, total)
 
 
 def replay(
@@ -141,7 +141,7 @@ def replay(
         source=source, type=event_type, subject=subject, unmatched=unmatched or None,
         endpoint=endpoint, since=since, until=until,
     )  # fmt: skip
-    _check_alone(event, sought, resume)
+    _check_alone(event, sought, resume, begins=dry_run or rate is not None)
     if event is not None:
         answer = client.post(f"/api/v1/events/{segment(event)}/replay")
         made = answer["deliveries"]
@@ -149,20 +149,20 @@ def replay(
         _done(answer, text, as_json=as_json)
         return
     bulk = _Bulk(client, "replay", "/api/v1/events/replay", rate, as_json)
-    if resume is None:
-        _check_consent(dry_run=dry_run, yes=yes, as_json=as_json)
-        found = _counted_events(client, bulk.path, sought)
-        total = found["events"]
-        if as_json and (dry_run or not total):
-            print_json(found)
-        elif not as_json:
-            _print_events(found)
-        if dry_run or not total:
-            return
-        _consent(f"Route {counted(total, 'event')} again, {rate or USUAL_RATE}?", yes=yes)
-        bulk.begin({**sought, "until": found["until"]}, total)
-    else:
+    if resume is not None:
         bulk.go_on(resume, None, None)
+        return
+    _check_consent(dry_run=dry_run, yes=yes, as_json=as_json)
+    found = _counted_events(client, bulk.path, sought)
+    total = found["events"]
+    if as_json and (dry_run or not total):
+        print_json(found)
+    elif not as_json:
+        _print_events(found)
+    if dry_run or not total:
+        return
+    _consent(f"Route {counted(total, 'event')} again, {rate or USUAL_RATE}?", yes=yes)
+    bulk.begin({**sought, "until": found["until"]}, total)
 
 
 # -- what would be done --------------------------------------------------------------------------------
@@ -353,13 +353,20 @@ def _said(**options: Json) -> dict[str, Json]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _check_alone(name: str | None, sought: dict[str, Json], resume: str | None) -> None:
-    """Whether one thing is asked for: an ID, a filter, or to go on."""
+def _check_alone(
+    name: str | None, sought: dict[str, Json], resume: str | None, *, begins: bool
+) -> None:
+    """Whether one thing is asked for: an ID, a filter, or to go on.
+
+    *begins*: an option was given that counts only where an operation is to begin.
+    """
     asked = sum((name is not None, bool(sought), resume is not None))
     if asked > 1:
         raise typer.BadParameter("give an ID, or options that say which, or --resume")
     if asked == 0:
         raise typer.BadParameter("give an ID, or say which: `--since 2h`, for instance")
+    if begins and not sought:
+        raise typer.BadParameter("--dry-run and --rate go with options that say which")
 
 
 def _check_consent(*, dry_run: bool, yes: bool, as_json: bool) -> None:
