@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.core.access import AuditEntry
+from gateway.core.bulk import Ended, Operation, Page, Replayed
 from gateway.core.model import (
     Arrival,
     Attempt,
@@ -215,6 +216,56 @@ class TendStore(Protocol):
 
     async def end_confirmation(self, event_id: EventId, route: str) -> None:
         """A confirmation has been looked at: it is over."""
+
+
+class BulkStore(Protocol):
+    """What sends again in bulk. Its reads are on a connection of their own and keep nobody waiting.
+
+    Filters are by the names of the API, moments in microseconds. `redeliver` and `replay` do the next
+    page of an operation and move that on, as it is given, in one commit; where another call has done
+    that page before, they do nothing, and say None.
+    """
+
+    async def operation(self, name: str) -> Operation | None:
+        """The operation of that name."""
+
+    async def operations(self, limit: int) -> list[Operation]:
+        """The operations that were begun last, the newest first."""
+
+    async def begin(self, operation: Operation, entry: AuditEntry) -> None:
+        """Write down an operation, with its entry of the audit log; nothing, where there is one so named."""
+
+    async def groups(
+        self, query: Mapping[str, Any], after: Sequence[Json] | None
+    ) -> dict[str, Json]:
+        """How many dead or cancelled deliveries fit, and the largest groups by endpoint and reason.
+
+        Among those that were looked at; `next` is the last of them, where others follow.
+        """
+
+    async def ended(
+        self, query: Mapping[str, Any], after: Sequence[Json] | None, limit: int
+    ) -> Page[Ended]:
+        """The dead or cancelled deliveries that fit: endpoint after endpoint, of each the oldest first.
+
+        Few where many do not fit.
+        """
+
+    async def events(
+        self, query: Mapping[str, Any], after: Sequence[Json] | None, limit: int
+    ) -> Page[EventId]:
+        """The events that fit, the oldest first; few where many do not, or where they are large."""
+
+    async def count_events(self, query: Mapping[str, Any], after: str) -> dict[str, Json]:
+        """How many events fit, by source and type, among those that were looked at; and `next`."""
+
+    async def redeliver(
+        self, operation: Operation, due: Sequence[tuple[Ended, Micros]]
+    ) -> int | None:
+        """Put deliveries back on schedule, due then; how many still were dead or cancelled."""
+
+    async def replay(self, operation: Operation, events: Sequence[Replayed]) -> int | None:
+        """Add new deliveries to stored events, as `OperateStore.replay` does; how many were made."""
 
 
 class Store(AppendStore, LeaseStore, RecordStore, LookUpStore, OperateStore, TendStore, Protocol):

@@ -29,6 +29,8 @@ from gateway.core.model import SECOND, Json, Micros
 from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes, Source
 from gateway.flows.admit import Admit
+from gateway.flows.audit import Audit
+from gateway.flows.bulk import Bulk
 from gateway.flows.claim import Claim
 from gateway.flows.confirm import Confirm
 from gateway.flows.deliver import Deliver
@@ -217,6 +219,14 @@ class Service:
             clock=clock,
             telemetry=telemetry,
         )
+        self._bulk = Bulk(
+            store=store.bulk,
+            look_up=store,
+            lanes=lanes,
+            routes=lambda: self.routes,
+            clock=clock,
+            audit=Audit(store, clock, telemetry),
+        )
         self._metrics = Metrics(self._operate.endpoints, lambda: not self._rejected)
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)
@@ -253,6 +263,7 @@ class Service:
         around = Surroundings(
             look_up=self._store,
             operate=self._operate,
+            bulk=self._bulk,
             status=self.status,
             routes=self._metrics.routes,
             files=self.files,

@@ -90,14 +90,16 @@ class Client:
             path += "?" + urllib.parse.urlencode(given)
         return self._call("GET", path)
 
-    def post(self, path: str) -> Json:
-        """The answer to POST."""
-        return self._call("POST", path)
+    def post(self, path: str, body: Json = None) -> Json:
+        """The answer to POST, with *body* as JSON where there is one."""
+        return self._call("POST", path, None if body is None else orjson.dumps(body))
 
-    def _call(self, method: str, path: str) -> Json:
+    def _call(self, method: str, path: str, body: bytes | None = None) -> Json:
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        if body is not None:
+            headers["content-type"] = "application/json"
         try:
-            request = urllib.request.Request(self.url + path, None, headers, method=method)  # noqa: S310
+            request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310
             with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return orjson.loads(answer.read())
         except urllib.error.HTTPError as error:

@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from gateway.cli import (
+    bulk,
     check,
     configure,
     demo,
@@ -33,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for commands in (
-    serve, check, configure, keys, explain, plan, send, receive, demo, operate, tokens,
+    serve, check, configure, keys, explain, plan, send, receive, demo, operate, bulk, tokens,
 ):  # fmt: skip
     commands.register(app)
 

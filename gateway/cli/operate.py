@@ -1,20 +1,20 @@
 """Commands for operators: what is there, what is wrong, and once more."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from gateway.cli.bulk import counted_groups, print_groups
 from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.exits import NO
-from gateway.cli.options import Database
+from gateway.cli.options import Database, Since
 from gateway.cli.output import AsJson, ago, console, counted, print_json, print_table, printable
 from gateway.config.faults import nearest
 from gateway.core.model import Json
 from gateway.core.routing import ALL_ROUTES
 from gateway.core.verifying import OUTCOMES
 
-Since = Annotated[str | None, typer.Option(metavar="TIME", help="Not before (RFC 3339).")]
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
 Endpoint = Annotated[str | None, typer.Option(metavar="NAME", help="Only to this endpoint.")]
 
@@ -22,8 +22,7 @@ Endpoint = Annotated[str | None, typer.Option(metavar="NAME", help="Only to this
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (
-        status, events, deliveries, dead, inbox, redeliver, replay, cancel, pause, resume,
-        audit,
+        status, events, deliveries, dead, inbox, cancel, pause, resume, audit,
     ):  # fmt: skip
         app.command()(command)
 
@@ -287,6 +286,10 @@ def _print_delivery(delivery: dict[str, Json]) -> None:
 def dead(
     endpoint: Endpoint = None,
     since: Since = None,
+    by: Annotated[
+        Literal["reason"] | None,
+        typer.Option(help="Count them by endpoint and reason, with what redelivers each group."),
+    ] = None,
     limit: Limit = 20,
     at: At = None,
     token_file: TokenFile = None,
@@ -294,11 +297,22 @@ def dead(
     as_json: AsJson = False,
 ) -> None:
     """Deliveries that will not be attempted again, and why. Exit 1 when there are some."""
-    query = {"state": "dead", "endpoint": endpoint, "since": since, "limit": limit}
-    page = connect(at, token_file, database).get("/api/v1/deliveries", query)
-    print_json(page) if as_json else _print_deliveries(page, "no dead letters")
-    if page["items"]:
+    client = connect(at, token_file, database)
+    query = {"state": "dead", "endpoint": endpoint, "since": since}
+    if by == "reason":
+        found = counted_groups(lambda more: client.get(GROUPS, {**query, **more}))
+        print_json(found) if as_json else print_groups(found, empty=NO_DEAD_LETTERS, commands=True)
+        some = found["groups"]
+    else:
+        page = client.get("/api/v1/deliveries", {**query, "limit": limit})
+        print_json(page) if as_json else _print_deliveries(page, NO_DEAD_LETTERS)
+        some = page["items"]
+    if some:
         raise typer.Exit(NO)
+
+
+GROUPS = "/api/v1/deliveries/groups"
+NO_DEAD_LETTERS = "no dead letters"
 
 
 def inbox(
@@ -373,20 +387,6 @@ def _print_entry(entry: dict[str, Json]) -> None:
 Name = Annotated[str, typer.Argument(show_default=False)]
 
 
-def redeliver(
-    delivery: Name,
-    at: At = None,
-    token_file: TokenFile = None,
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Put a dead or cancelled delivery back on schedule, under the same id."""
-    answer = connect(at, token_file, database).post(
-        f"/api/v1/deliveries/{segment(delivery)}/redeliver"
-    )
-    _done(answer, f"{delivery} is back on schedule", as_json=as_json)
-
-
 def cancel(
     delivery: Name,
     at: At = None,
@@ -399,24 +399,6 @@ def cancel(
         f"/api/v1/deliveries/{segment(delivery)}/cancel"
     )
     _done(answer, f"{delivery} is cancelled", as_json=as_json)
-
-
-def replay(
-    event: Name,
-    at: At = None,
-    token_file: TokenFile = None,
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Route a stored event again, by today's routes: new deliveries."""
-    answer = connect(at, token_file, database).post(f"/api/v1/events/{segment(event)}/replay")
-    made = answer["deliveries"]
-    _done(
-        answer,
-        f"{counted(len(made), 'new delivery', 'new deliveries')}:"
-        f" {', '.join(made) or 'no route matches'}",
-        as_json=as_json,
-    )
 
 
 def pause(

@@ -1,12 +1,16 @@
 """Options that several commands share, and the settings that they make."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from gateway.clock import SystemClock
+from gateway.config.quantities import parse_duration
 from gateway.config.settings import Settings, read_settings
+from gateway.core.model import SECOND, Micros, rfc3339
 
 
 def setting(name: str, metavar: str | None = None) -> Any:
@@ -23,6 +27,38 @@ Headers = Annotated[
     typer.Option(
         "--header", "-H", metavar="NAME:VALUE", help="A header that the source would send."
     ),
+]
+
+
+def parsed_moment(option: str, text: str, now: Micros) -> Micros:
+    """So long ago, or a moment."""
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise typer.BadParameter(f"{option} {text!r} is neither 7d nor 2026-12-01T00:00:00Z")
+    return round(moment.timestamp() * SECOND)
+
+
+def _as_moment(parameter: typer.CallbackParam, text: str | None) -> str | None:
+    """A moment as the admin API reads it."""
+    if text is None:
+        return None
+    return rfc3339(parsed_moment(parameter.opts[0], text, SystemClock().now()))
+
+
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="WHEN", help="Not before: 2h ago, or RFC 3339.", callback=_as_moment),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="WHEN", help="Before; likewise.", callback=_as_moment),
 ]
 
 
@@ -51,8 +87,11 @@ __all__ = [
     "Database",
     "Headers",
     "Routes",
+    "Since",
+    "Until",
     "content_of",
     "parsed_headers",
+    "parsed_moment",
     "read_settings",
     "setting",
 ]

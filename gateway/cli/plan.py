@@ -6,7 +6,6 @@ import re
 import sys
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,9 +13,9 @@ import typer
 
 from gateway.cli.client import At, TokenFile
 from gateway.cli.exits import FIX, NO
-from gateway.cli.options import Database, Routes
+from gateway.cli.options import Database, Routes, parsed_moment
 from gateway.cli.output import AsJson, console, loading_progress, print_json
-from gateway.core.model import SECOND, Micros
+from gateway.core.model import Micros
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -160,8 +159,8 @@ def _span(since: str, until: str | None, now: Micros) -> "Read":
     """From when to when, and how to say so."""
     from gateway.cli.planned import Read
 
-    first = _moment("--since", since, now)
-    last = now if until is None else _moment("--until", until, now)
+    first = parsed_moment("--since", since, now)
+    last = now if until is None else parsed_moment("--until", until, now)
     if first >= last:
         raise typer.BadParameter("--since is not before --until")
     words = f"since {since}"
@@ -171,20 +170,3 @@ def _span(since: str, until: str | None, now: Micros) -> "Read":
     if until is not None:
         words = f"from {since} to {until}"
     return Read(since=first, until=last, words=words)
-
-
-def _moment(option: str, text: str, now: Micros) -> Micros:
-    """So long ago, or a moment."""
-    from gateway.config.quantities import parse_duration
-
-    try:
-        return now - parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise typer.BadParameter(f"{option} {text!r} is neither 7d nor 2026-12-01T00:00:00Z")
-    return round(moment.timestamp() * SECOND)

@@ -89,7 +89,7 @@ class AuditEntry:
     action: str
     """`pause`, `resume`, `redeliver`, `cancel`, `replay`, `reload`, or `tokens`."""
     object: str
-    """The name of what was to be changed."""
+    """The name of what was to be changed; of an operation also its filter, or its counts."""
     outcome: str = DONE
     """Or the code of the error; then nothing has changed."""
 

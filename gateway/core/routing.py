@@ -307,15 +307,19 @@ def indexed(
 # -- an event in, its deliveries out ---------------------------------------------------------------------
 
 
-def plan(event: Event, routes: Routes) -> Routed:
-    """The deliveries that *routes* make of *event*, and what kept others from being made."""
+def plan(event: Event, routes: Routes, now: Micros | None = None) -> Routed:
+    """The deliveries that *routes* make of *event*, and what kept others from being made.
+
+    What counts from when the event came (`delay`, `expires_after` …) counts from *now* where that is
+    given: when the event is routed again.
+    """
     routed = Routed()
     try:
         matched = routes.match(event)
     except EventTooWide as error:
         routed.failures = [Failure(ALL_ROUTES, error.code, str(error), to_inbox=True)]
         return routed
-    planning = _Planning(event, routes, routed)
+    planning = _Planning(event, routes, routed, event.received_at if now is None else now)
     for route in matched:
         planning.add(route)
     return routed
@@ -324,10 +328,20 @@ def plan(event: Event, routes: Routes) -> Routed:
 class _Planning:
     """One event on its way to deliveries, one route after the other."""
 
-    __slots__ = ("_event", "_failed_targets", "_known", "_named", "_route", "_routed", "_routes")
+    __slots__ = (
+        "_came_at",
+        "_event",
+        "_failed_targets",
+        "_known",
+        "_named",
+        "_route",
+        "_routed",
+        "_routes",
+    )
 
-    def __init__(self, event: Event, routes: Routes, routed: Routed) -> None:
+    def __init__(self, event: Event, routes: Routes, routed: Routed, came_at: Micros) -> None:
         self._event = event
+        self._came_at = came_at
         self._routes = routes
         self._routed = routed
         self._route: Route
@@ -370,7 +384,7 @@ class _Planning:
             self._withhold("nothing", "no target's `when` is true, or every `each` is empty")
 
     def _confirm(self, confirm: Confirm) -> None:
-        due_at = self._event.received_at + confirm.within
+        due_at = self._came_at + confirm.within
         promised = Confirmation(self._route.name, due_at, confirm.otherwise)
         self._routed.confirmations = [*self._routed.confirmations, promised]
 
@@ -441,7 +455,7 @@ class _Planning:
 
     def _turn(self, target: Target, endpoint: EndpointConfig, scope: Scope) -> Turn:
         """When a delivery may be attempted. Raises ExpressionFailed, which says of what."""
-        timing, came_at = target.timing, self._event.received_at
+        timing, came_at = target.timing, self._came_at
         turn = Turn()
         compute = timing.key or endpoint.key
         if compute is not None:

@@ -14,7 +14,7 @@ Everything here is a function of what the caller knows. Stores keep the queues, 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from gateway.core.model import EventId, Micros
+from gateway.core.model import Delivery, EventId, Micros
 from gateway.core.retry import Decision, RetryAt
 from gateway.core.state import FINAL, State
 
@@ -25,6 +25,12 @@ def place_of(event_id: EventId, moment: Micros | None = None) -> str:
     Or at *moment*, where it had to wait for that. Places sort in the order in which they are taken.
     """
     return event_id[4:] if moment is None else f"{moment // 1000:012x}{event_id[16:]}"
+
+
+def due_of(delivery: Delivery, now: Micros) -> Micros:
+    """When a delivery that is made now is due."""
+    turn = delivery.turn
+    return now if turn is None or turn.due_at is None else max(now, turn.due_at)
 
 
 def due_after_quiet(now: Micros, settle: Micros, longest: Micros, since: Micros) -> Micros:

@@ -31,7 +31,7 @@ from gateway.core.model import (
 from gateway.core.redaction import Redaction
 from gateway.core.retry import Park, decide
 from gateway.core.routing import EndpointConfig
-from gateway.core.turns import in_time
+from gateway.core.turns import due_of, in_time
 from gateway.flows.calling import BoundEndpoint, call_record, handle
 from gateway.flows.lanes import Lane, Lanes
 from gateway.flows.record import Recorder
@@ -73,9 +73,7 @@ class Deliver:
         """Take up deliveries that have just been committed: with a lease at once, else by a claim."""
         for delivery in deliveries:
             if delivery.lease is None:
-                turn = delivery.turn
-                due_at = now if turn is None or turn.due_at is None else turn.due_at
-                self._lanes.note_due(delivery.endpoint, due_at)
+                self._lanes.note_due(delivery.endpoint, due_of(delivery, now))
             else:
                 lane = self._lanes[delivery.endpoint]
                 lane.reserved -= 1

@@ -8,6 +8,7 @@ from gateway.core.model import DeliveryId, EventId, Json, delivery_id, parse_del
 from gateway.core.redaction import without_credentials
 from gateway.core.routing import Routes, plan
 from gateway.core.state import State, may_come_from
+from gateway.core.turns import due_of
 from gateway.flows.audit import Audit
 from gateway.flows.deliver import Deliver
 from gateway.flows.lanes import Lane, Lanes
@@ -75,11 +76,11 @@ class Operate:
             event = await self._look_up.event(event_id)
             if event is None:
                 raise NotFound(f"there is no event {name}", cure="see `gateway events`")
-            routed = plan(event, self._routes())
             now = self._clock.now()
+            routed = plan(event, self._routes(), now)
             numbers = await self._store.replay(event_id, routed, now, entry)
         for delivery in routed.deliveries:
-            self._lanes.note_due(delivery.endpoint, now)
+            self._lanes.note_due(delivery.endpoint, due_of(delivery, now))
         names = [delivery_id(event_id, n) for n in numbers]
         return names, [failure.detail for failure in routed.failures]
 

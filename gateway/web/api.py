@@ -2,10 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeAlias
 
-import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,8 +19,9 @@ from gateway.core.errors import (
     ScopeMissing,
     Unauthorised,
 )
-from gateway.core.model import SECOND, EventId, Json, parse_delivery_id
+from gateway.core.model import EventId, Json, parse_delivery_id
 from gateway.core.state import State
+from gateway.flows.bulk import Bulk
 from gateway.flows.operate import Operate
 from gateway.ports import LookUpStore
 from gateway.web.access import (
@@ -32,7 +31,9 @@ from gateway.web.access import (
     check_scope,
     recognised,
 )
+from gateway.web.bulk import BulkApi
 from gateway.web.errors import answer
+from gateway.web.parameters import json_answer, moment
 
 Do: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
 """What a path does, for a caller who may."""
@@ -48,6 +49,7 @@ class Surroundings:
 
     look_up: LookUpStore
     operate: Operate
+    bulk: Bulk
     status: Callable[[], dict[str, Json]]
     """What /readyz tells in detail."""
     routes: Callable[[], dict[str, dict[str, int]]]
@@ -66,7 +68,7 @@ class Surroundings:
 
 def admin_app(around: Surroundings) -> AdminGuard:
     """The ASGI application of the admin listener."""
-    api = _Api(around)
+    api, bulk = _Api(around), BulkApi(around.bulk)
     paths: list[tuple[Scope, str, str, Do]] = [
         (Scope.READ, "GET", "/readyz", api.readyz),
         (Scope.READ, "GET", "/version", api.version),
@@ -77,6 +79,11 @@ def admin_app(around: Surroundings) -> AdminGuard:
         (Scope.READ, "GET", "/api/v1/events/{id}", api.event),
         (Scope.OPERATE, "POST", "/api/v1/events/{id}/replay", api.replay),
         (Scope.READ, "GET", "/api/v1/deliveries", api.deliveries),
+        (Scope.READ, "GET", "/api/v1/deliveries/groups", bulk.groups),
+        (Scope.OPERATE, "POST", "/api/v1/deliveries/redeliver", bulk.redeliver),
+        (Scope.OPERATE, "POST", "/api/v1/events/replay", bulk.replay),
+        (Scope.READ, "GET", "/api/v1/operations", bulk.operations),
+        (Scope.READ, "GET", "/api/v1/operations/{id}", bulk.operation),
         (Scope.READ, "GET", "/api/v1/deliveries/{id}", api.delivery),
         (Scope.OPERATE, "POST", "/api/v1/deliveries/{id}/redeliver", api.redeliver),
         (Scope.OPERATE, "POST", "/api/v1/deliveries/{id}/cancel", api.cancel),
@@ -131,10 +138,10 @@ class _Api:
 
     async def readyz(self, _request: Request, _caller: Caller) -> Response:
         status = self._around.status()
-        return _json(status, 200 if status["ready"] else 503)
+        return json_answer(status, 200 if status["ready"] else 503)
 
     async def version(self, _request: Request, _caller: Caller) -> Response:
-        return _json({"version": __version__})
+        return json_answer({"version": __version__})
 
     async def metrics(self, _request: Request, _caller: Caller) -> Response:
         return Response(
@@ -142,7 +149,7 @@ class _Api:
         )
 
     async def status(self, _request: Request, _caller: Caller) -> Response:
-        return _json(
+        return json_answer(
             {
                 **self._around.status(),
                 "endpoints": self._operate.endpoints(),
@@ -161,7 +168,7 @@ class _Api:
         ]
 
     async def stats(self, _request: Request, _caller: Caller) -> Response:
-        return _json(await self._look_up.stats())
+        return json_answer(await self._look_up.stats())
 
     # -- events and deliveries ---------------------------------------------------------------------
 
@@ -180,16 +187,16 @@ class _Api:
             delivery["attempts"] = await self._attempts(delivery["id"], caller)
         withheld = await self._look_up.withheld(name)
         event = _seen_by(caller, event, "data", "body")
-        return _json({**event, "deliveries": deliveries[::-1], "withheld": withheld})
+        return json_answer({**event, "deliveries": deliveries[::-1], "withheld": withheld})
 
     async def recorded(self, request: Request, _caller: Caller) -> Response:
         query = _query(request, ())
         items = await self._look_up.recorded(query)
-        return _json({"items": items, "next": items[-1]["id"] if items else None})
+        return json_answer({"items": items, "next": items[-1]["id"] if items else None})
 
     async def replay(self, request: Request, caller: Caller) -> Response:
         names, failures = await self._operate.replay(request.path_params["id"], caller)
-        return _json({"deliveries": names, "failures": failures}, 202)
+        return json_answer({"deliveries": names, "failures": failures}, 202)
 
     async def deliveries(self, request: Request, _caller: Caller) -> Response:
         query = _query(request, ("state", "endpoint", "route", "event", "key"))
@@ -200,16 +207,16 @@ class _Api:
         parsed = parse_delivery_id(name)
         query = {"event": parsed[0], "n": parsed[1]} if parsed else {"event": ""}
         for found in self._owned(await self._look_up.deliveries(query)):
-            return _json({**found, "attempts": await self._attempts(name, caller)})
+            return json_answer({**found, "attempts": await self._attempts(name, caller)})
         raise NotFound(f"there is no delivery {name}", cure="see `gateway deliveries`")
 
     async def redeliver(self, request: Request, caller: Caller) -> Response:
         await self._operate.redeliver(request.path_params["id"], caller)
-        return _json({"id": request.path_params["id"], "state": "scheduled"}, 202)
+        return json_answer({"id": request.path_params["id"], "state": "scheduled"}, 202)
 
     async def cancel(self, request: Request, caller: Caller) -> Response:
         await self._operate.cancel(request.path_params["id"], "cancelled by an operator", caller)
-        return _json({"id": request.path_params["id"], "state": "cancelled"})
+        return json_answer({"id": request.path_params["id"], "state": "cancelled"})
 
     async def inbox(self, request: Request, caller: Caller) -> Response:
         query = _query(request, ("source", "code", "outcome", "refused"))
@@ -219,7 +226,7 @@ class _Api:
     async def inbox_entry(self, request: Request, caller: Caller) -> Response:
         name = request.path_params["id"]
         for found in await self._look_up.inbox({"id": name}):
-            return _json(_seen_by(caller, found, "body"))
+            return json_answer(_seen_by(caller, found, "body"))
         raise NotFound(f"there is no entry {name} in the inbox", cure="see `gateway inbox`")
 
     async def audit(self, request: Request, _caller: Caller) -> Response:
@@ -233,23 +240,23 @@ class _Api:
         items = [
             {**route, "counts": counts.get(route["name"], {})} for route in self._operate.routes()
         ]
-        return _json({"items": items})
+        return json_answer({"items": items})
 
     async def routes_files(self, _request: Request, _caller: Caller) -> Response:
-        return _json(self._around.files())
+        return json_answer(self._around.files())
 
     # -- endpoints ---------------------------------------------------------------------------------
 
     async def endpoints(self, _request: Request, _caller: Caller) -> Response:
-        return _json({"items": self._operate.endpoints()})
+        return json_answer({"items": self._operate.endpoints()})
 
     async def pause(self, request: Request, caller: Caller) -> Response:
         await self._operate.pause(request.path_params["name"], caller)
-        return _json({"name": request.path_params["name"], "state": "paused"})
+        return json_answer({"name": request.path_params["name"], "state": "paused"})
 
     async def resume(self, request: Request, caller: Caller) -> Response:
         await self._operate.resume(request.path_params["name"], caller)
-        return _json({"name": request.path_params["name"], "state": "open"})
+        return json_answer({"name": request.path_params["name"], "state": "open"})
 
     def _owned(self, deliveries: list[dict[str, Json]]) -> list[dict[str, Json]]:
         """Deliveries with who to ask about them."""
@@ -283,7 +290,7 @@ def _query(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
         if name in known:
             query[name] = value
         elif name in ("since", "until"):
-            query[name] = _moment(name, value)
+            query[name] = moment(name, value)
         elif name == "limit":
             query[name] = _limit(value)
         elif name == "cursor":
@@ -308,16 +315,6 @@ def _cursor(value: str, *, of_deliveries: bool) -> tuple[EventId, int] | str:
     return parsed or value
 
 
-def _moment(name: str, value: str) -> int:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ParameterInvalid(f"{name} is no moment", cure="write it as 2026-12-01T00:00:00Z")
-    return round(moment.timestamp() * SECOND)
-
-
 def _limit(value: str) -> int:
     if not value.isdigit() or not 1 <= int(value) <= LARGEST_LIMIT:
         raise ParameterInvalid("limit is out of range", cure=f"use 1 to {LARGEST_LIMIT}")
@@ -328,11 +325,7 @@ def _page(items: list[dict[str, Json]], request: Request) -> Response:
     """A listing, with the cursor of the next page when there may be one."""
     limit = int(request.query_params.get("limit", "50"))
     following = items[-1]["id"] if len(items) == limit else None
-    return _json({"items": items, "next": following})
-
-
-def _json(value: Json, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")
+    return json_answer({"items": items, "next": following})
 
 
 def _failure(error: Exception) -> Response:

@@ -25,12 +25,23 @@ def redeliver(
 ) -> str | None:
     """Put a dead or cancelled delivery back on schedule; the state that it was in."""
     state = _state(cursor, event_id, n)
-    (leads,) = cursor.execute(REDELIVER, (now, event_id, n)).fetchone() or (None,)
-    if leads is not None:
+    if put_back(cursor, event_id, n, now):
         note(cursor, entry)
+    return state
+
+
+def put_back(cursor: sqlite3.Cursor, event_id: EventId, n: int, due_at: Micros) -> bool:
+    """Have a dead or cancelled delivery due then, with its whole schedule before it; whether it was one.
+
+    What was cancelled because this one had not been delivered waits for it again.
+    """
+    found = cursor.execute(REDELIVER, (due_at, event_id, n)).fetchone()
+    if found is None:
+        return False
+    (leads,) = found
     if leads:
         wait_again(cursor, event_id)
-    return state
+    return True
 
 
 def cancel(

@@ -175,9 +175,9 @@ class Reader:
 
     async def recorded(self, query: Mapping[str, Any]) -> list[EventRow]:
         """Whole events, oldest first: see `LookUpStore.recorded`."""
-        after = _first_id(query.get("since", 0))
+        after = first_id(query.get("since", 0))
         until = query.get("until")
-        before = "evt_~" if until is None else _first_id(until)  # after every other
+        before = "evt_~" if until is None else first_id(until)  # after every other
         limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
         parameters = (max(after, query.get("cursor", "")), before, limit, LARGEST_PAGE_BYTES)
         found = await self.rows(READ_RECORDED, parameters)
@@ -310,7 +310,7 @@ async def reading(path: Path, keys: Sequence[bytes] = ()) -> AsyncIterator[Reade
             remove_empty_log(path)
 
 
-def _first_id(moment: Micros) -> str:
+def first_id(moment: Micros) -> str:
     """What sorts before the ids of all events of that millisecond, and after those of all earlier."""
     return f"evt_{max(moment, 0) // 1000:012x}"
 

@@ -26,6 +26,7 @@ from gateway.store.group_commit import GroupCommit
 from gateway.store.rows import event_of, packed
 from gateway.store.sqlite import change, lease
 from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
+from gateway.store.sqlite.bulk import SqliteBulk
 from gateway.store.sqlite.database import Lock, insert_many
 from gateway.store.sqlite.lease import Claim
 from gateway.store.sqlite.read import Reader, shown_event
@@ -45,6 +46,8 @@ class SqliteStore:
         self._vault = vault
         self._commits: GroupCommit[Operation] = GroupCommit(writer.commit, name="store-writer")
         self._reader = Reader(path, vault)
+        self.bulk = SqliteBulk(Reader(path, vault), self._change, vault)
+        """See `BulkStore`."""
 
     @classmethod
     async def open(cls, path: Path, keys: Sequence[bytes] = ()) -> "SqliteStore":
@@ -73,6 +76,7 @@ class SqliteStore:
         """Commit what was submitted, fold the log into the file, and let go of it."""
         await self._commits.close()
         await self._reader.close()
+        await self.bulk.close()
         self._writer.close()
         self.lock.release()
 

@@ -1,0 +1,4 @@
+SELECT id, action, filter, rate, started_at, due_at, position, pages, done, made, failed, finished_at
+FROM operations
+ORDER BY started_at DESC, id DESC
+LIMIT ?

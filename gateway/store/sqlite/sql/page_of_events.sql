@@ -1,0 +1,1 @@
+SELECT id, length(body) FROM events WHERE {where} ORDER BY id LIMIT ?

@@ -1,0 +1,1 @@
+SELECT pages FROM operations WHERE id = ?
