@@ -1,0 +1,75 @@
+"""Who goes first: high priority before low, without starving the low.
+
+Turns are counted. On most of them the highest priority that waits goes first. In every eight turns
+there is one for each of the lower priorities; where that one has nothing waiting, its turn goes to the
+highest that has. So while something of a priority waits, at least one of any eight in a row is its.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+HIGH, NORMAL, LOW = 0, 1, 2
+PRIORITIES = (HIGH, NORMAL, LOW)
+
+FIRST_OF_TURN = (HIGH, HIGH, HIGH, NORMAL, HIGH, HIGH, HIGH, LOW)
+"""Who goes first on each of eight turns."""
+
+Item = TypeVar("Item")
+
+
+def first(waiting: Sequence[int], turn: int) -> int | None:
+    """The priority whose turn it is, of those with something *waiting*; None where nothing waits."""
+    preferred = FIRST_OF_TURN[turn % len(FIRST_OF_TURN)]
+    if waiting[preferred]:
+        return preferred
+    return next((priority for priority in PRIORITIES if waiting[priority]), None)
+
+
+def deal(places: int, waiting: Sequence[int], turn: int) -> tuple[list[int], int]:
+    """Share *places* among the priorities: how many of each may go, and the turn that is next."""
+    left, dealt = list(waiting), [0] * len(PRIORITIES)
+    for _ in range(min(places, sum(left))):
+        priority = first(left, turn)
+        assert priority is not None  # noqa: S101  # so many wait
+        left[priority] -= 1
+        dealt[priority] += 1
+        turn += 1
+    return dealt, turn
+
+
+class Queue(Generic[Item]):
+    """What waits, each with its priority; of one priority, first in, first out."""
+
+    __slots__ = ("_items", "_turn")
+
+    def __init__(self) -> None:
+        self._items: tuple[deque[Item], ...] = tuple(deque() for _ in PRIORITIES)
+        self._turn = 0
+
+    def __len__(self) -> int:
+        high, normal, low = self._items
+        return len(high) + len(normal) + len(low)
+
+    def push(self, item: Item, priority: int = NORMAL) -> None:
+        """Put *item* behind those of its priority."""
+        self._items[priority].append(item)
+
+    def pop(self) -> Item | None:
+        """Take the one whose turn it is; None where nothing waits."""
+        high, normal, low = self._items
+        if not high and not low:  # so it is where nobody says anything of priorities
+            return normal.popleft() if normal else None
+        priority = first((len(high), len(normal), len(low)), self._turn)
+        if priority is None:
+            return None
+        self._turn += 1
+        return self._items[priority].popleft()
+
+    def keep(self, most: int) -> list[Item]:
+        """Take out all but *most*: the lowest priority first, and of it the last that came."""
+        taken: list[Item] = []
+        for items in reversed(self._items):
+            while items and len(self) > most:
+                taken.append(items.pop())
+        return taken
