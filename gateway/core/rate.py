@@ -68,6 +68,9 @@ def _wait(full_at: float, burst: Micros, now: Micros) -> Micros:
 TOLERANCE: Micros = 10_000
 """By so much an attempt may be early, so that those that a busy machine begins late are made up for."""
 
+SLACK: Micros = 60 * SECOND
+"""Who asks may have looked at the clock so long ago: it was not set back."""
+
 
 class Pace:
     """Allows *rate* beginnings in each *per*, evenly spaced: a token bucket that holds one token.
@@ -75,7 +78,7 @@ class Pace:
     It is the generic cell rate algorithm (ITU-T I.371): only the moment is kept at which the next
     one is due. In no window does it allow more than `(window + TOLERANCE) / interval + 1`. Time is the
     wall clock's, so that what began before a restart counts after it; a clock that is set back costs
-    one interval at most.
+    one interval at most, and up to SLACK.
     """
 
     __slots__ = ("_due_at", "interval")
@@ -89,7 +92,8 @@ class Pace:
         if now >= self._due_at - TOLERANCE:
             return 0
         latest = now + self.interval + TOLERANCE
-        self._due_at = min(self._due_at, latest)  # where the clock was set back
+        if self._due_at > latest + SLACK:  # the clock was set back
+            self._due_at = latest
         return self._due_at - TOLERANCE // 2 - now
 
     def take(self, now: Micros) -> None:

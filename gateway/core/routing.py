@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
+from gateway.core.breaker import BreakerPolicy
 from gateway.core.egress import Network
 from gateway.core.errors import EventTooWide, ExpressionFailed
 from gateway.core.handshake import Handshake
@@ -143,6 +144,10 @@ class EndpointConfig:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: Micros = 20 * SECOND
     concurrency: int = 8
+    rate: tuple[int, Micros] | None = None
+    """So many attempts may begin in so long, evenly spaced; None: as many as there are."""
+    breaker: BreakerPolicy | None = field(default_factory=BreakerPolicy)
+    """When to leave it alone for a while; None: never."""
     groups: tuple[str, ...] = ()
     owner: str | None = None
 

@@ -18,12 +18,12 @@ FIRST_OF_TURN = (HIGH, HIGH, HIGH, NORMAL, HIGH, HIGH, HIGH, LOW)
 Item = TypeVar("Item")
 
 
-def first(waiting: Sequence[int], turn: int) -> int | None:
-    """The priority whose turn it is, of those with something *waiting*; None where nothing waits."""
+def first(waiting: Sequence[int], turn: int) -> int:
+    """The priority whose turn it is, of those with something *waiting*; one of them has."""
     preferred = FIRST_OF_TURN[turn % len(FIRST_OF_TURN)]
     if waiting[preferred]:
         return preferred
-    return next((priority for priority in PRIORITIES if waiting[priority]), None)
+    return next(priority for priority in PRIORITIES if waiting[priority])
 
 
 def deal(places: int, waiting: Sequence[int], turn: int) -> tuple[list[int], int]:
@@ -31,7 +31,6 @@ def deal(places: int, waiting: Sequence[int], turn: int) -> tuple[list[int], int
     left, dealt = list(waiting), [0] * len(PRIORITIES)
     for _ in range(min(places, sum(left))):
         priority = first(left, turn)
-        assert priority is not None  # noqa: S101  # so many wait
         left[priority] -= 1
         dealt[priority] += 1
         turn += 1
@@ -61,8 +60,6 @@ class Queue(Generic[Item]):
         if not high and not low:  # so it is where nobody says anything of priorities
             return normal.popleft() if normal else None
         priority = first((len(high), len(normal), len(low)), self._turn)
-        if priority is None:
-            return None
         self._turn += 1
         return self._items[priority].popleft()
 

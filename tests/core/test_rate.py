@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.model import SECOND
-from gateway.core.rate import TOLERANCE, Pace, TokenBucket, TokenBuckets
+from gateway.core.rate import SLACK, TOLERANCE, Pace, TokenBucket, TokenBuckets
 
 
 def test_a_full_bucket_allows_its_rate_at_once_and_no_more():
@@ -130,7 +130,14 @@ def test_the_next_may_begin_after_the_wait_that_was_named(rate, began):
 def test_a_clock_that_is_set_back_costs_one_interval_at_most(rate, back):
     pace = Pace(*rate)
     pace.take(2000 * HOUR)
-    assert pace.wait(2000 * HOUR - back) <= pace.interval + TOLERANCE
+    assert pace.wait(2000 * HOUR - back) <= pace.interval + TOLERANCE + SLACK
+
+
+def test_who_looked_at_the_clock_a_while_ago_changes_nothing():
+    pace = Pace(2, SECOND)
+    pace.take(HOUR)
+    pace.wait(HOUR - 30 * SECOND)
+    assert pace.wait(HOUR) == SECOND // 2 - TOLERANCE // 2
 
 
 def test_what_may_begin_within_a_while_is_counted():

@@ -88,8 +88,8 @@ def test_places_are_dealt_as_far_as_anything_waits_and_as_single_turns_would(pla
     dealt, following = deal(places, waiting, turn)
     left, expected = list(waiting), [0, 0, 0]
     for i in range(places):
-        priority = first(left, turn + i)
-        if priority is not None:
+        if any(left):
+            priority = first(left, turn + i)
             left[priority] -= 1
             expected[priority] += 1
     assert dealt == expected

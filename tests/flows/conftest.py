@@ -35,11 +35,14 @@ class ScriptedSender:
         self.under_way = 0
         self.most_under_way = 0
         self._only_one = False
+        self._called = asyncio.Condition()
 
     async def send(self, call: Call) -> Outcome:
         self.calls.append(call)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
+        async with self._called:
+            self._called.notify_all()
         try:
             await self.may_answer.wait()
         finally:
@@ -51,6 +54,11 @@ class ScriptedSender:
 
     async def close(self) -> None:
         pass
+
+    async def called(self, count: int) -> None:
+        """Wait until so many calls were made."""
+        async with self._called:
+            await self._called.wait_for(lambda: len(self.calls) >= count)
 
     def answer_one(self) -> None:
         """Answer one call that waits, and hold those that follow."""
@@ -114,6 +122,7 @@ class Flows:
     def start(self) -> None:
         for loop in (self.recorder.loop, self.claim.loop, self.reclaim.loop, self.refusals.loop):
             loop.start()
+        self.deliver.turns.loop.start()
 
     async def stop(self) -> None:
         if isinstance(self.sender, ScriptedSender):
@@ -121,6 +130,7 @@ class Flows:
         await self.deliver.drain(1_000_000)
         for loop in (self.claim.loop, self.reclaim.loop, self.recorder.loop):
             await loop.stop()
+        await self.deliver.turns.loop.stop()
         await self.refusals.close()
 
     async def states(self) -> dict[str, str]:
