@@ -12,7 +12,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gateway.config.quantities import Duration
+from gateway.config.quantities import Duration, Rate, Share
 from gateway.config.shape import (
     EXPRESSION,
     HANDLER,
@@ -202,11 +202,37 @@ class TlsShape(Shape):
         return self
 
 
+def _some_time(value: Micros) -> Micros:
+    if value == 0:
+        raise PydanticCustomError("no-time", "0s leaves no time", {"cure": "write 20s, say"})
+    return value
+
+
+Timeout = Annotated[Duration, AfterValidator(_some_time)]
+
+
 class RetryShape(Shape):
     """When failed attempts are made again."""
 
     schedule: list[Duration] = Field(examples=[["5s", "5m", "30m", "2h"]])
     """The delays before the second, third … attempt; after the last the delivery is dead."""
+
+
+class BreakerShape(Shape):
+    """When an endpoint that fails is left alone, and for how long."""
+
+    failures: int = Field(10, ge=1, le=1000, examples=[10])
+    """So many failures in a row open the breaker."""
+    share: Share = Field(50, examples=["50%"])
+    """So do failures that are this share of the last attempts."""
+    of: int = Field(50, ge=2, le=1000, examples=[50])
+    """How many of the last attempts that is a share of."""
+    within: Duration = Field(60 * SECOND, examples=["1m"])
+    """How old the failures of that share may be."""
+    delay: Timeout = Field(30 * SECOND, examples=["30s"])
+    """How long until the first probe; twice as long after each that fails."""
+    longest: Timeout = Field(600 * SECOND, examples=["10m"])
+    """The longest that this becomes."""
 
 
 Expression = Annotated[str, StringConstraints(pattern=EXPRESSION)]
@@ -221,17 +247,6 @@ Body = Annotated[
     | Annotated[dict[str, Any] | list[Any] | Expression, Tag("<template>")],
     Discriminator(_body_form),
 ]
-
-
-def _some_time(value: Micros) -> Micros:
-    if value == 0:
-        raise PydanticCustomError(
-            "no-time", "a timeout of 0 leaves no time", {"cure": "write 20s, say"}
-        )
-    return value
-
-
-Timeout = Annotated[Duration, AfterValidator(_some_time)]
 
 
 class EndpointShape(Shape):
@@ -280,6 +295,16 @@ class EndpointShape(Shape):
     """Default: Standard Webhooks' schedule, ten attempts over three days."""
     concurrency: int = Field(8, ge=1, le=1000, examples=[8])
     """Attempts at the same time."""
+    rate: Rate | None = Field(None, examples=["50/s"])
+    """Attempts begin no faster, and evenly spaced."""
+    breaker: (
+        Annotated[
+            Annotated[Literal["off"], Tag("<text>")] | Annotated[BreakerShape, Tag("<mapping>")],
+            Discriminator(text_or_mapping),
+        ]
+        | None
+    ) = Field(None, examples=[{"failures": 10, "share": "50%"}, "off"])
+    """When it is left alone because it fails; `off`: never."""
     groups: list[Name] = Field(default_factory=list, examples=[["publishers"]])
     """Names by which routes send to several endpoints at once: `to: [{group: publishers}]`."""
     owner: str | None = Field(None, examples=["web-team"])
