@@ -12,6 +12,7 @@ from gateway.cli import (
     check,
     configure,
     demo,
+    endpoints,
     explain,
     keys,
     operate,
@@ -33,7 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for commands in (
-    serve, check, configure, keys, explain, plan, send, receive, demo, operate, tokens,
+    serve, check, configure, keys, explain, plan, send, receive, demo, operate, endpoints,
+    tokens,
 ):  # fmt: skip
     commands.register(app)
 

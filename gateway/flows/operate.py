@@ -94,10 +94,9 @@ class Operate:
         names = [delivery_id(event_id, n) for n in numbers]
         return names, [failure.detail for failure in routed.failures]
 
-    async def pause(
-        self, name: str, by: Caller = LOCAL, reason: str = "paused by an operator"
-    ) -> None:
+    async def pause(self, name: str, by: Caller = LOCAL, reason: str = "") -> None:
         """Begin no attempt at this endpoint until it is resumed; its work waits."""
+        reason = reason or "paused by an operator"
         async with self._audit.of(by, "pause", name) as entry:
             lane = self._lane(name)
             await self._store.set_endpoint(name, "paused", reason, self._clock.now(), entry)
