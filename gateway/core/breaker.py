@@ -173,7 +173,7 @@ class Breaker:
         too_many = self._too_many(self._policy, now)
         if too_many:
             self.since = now
-            self._open(self._policy, f"{too_many}, the last by {failure}", now, jitter)
+            self._open(self._policy, f"{too_many}, the last: {failure}", now, jitter)
         return bool(too_many)
 
     def forget(self, number: int, now: Micros) -> None:
@@ -209,7 +209,8 @@ class Breaker:
     def _too_many(self, policy: BreakerPolicy, now: Micros) -> str:
         """Which limit the failures have come to; empty: none."""
         if self._streak >= policy.failures:
-            return f"{self._streak} failures in a row"
+            in_a_row = f"{self._streak} failures in a row"
+            return in_a_row if self._streak > 1 else "a failure"
         failed = self._failed
         number, at = failed[0]
         recent = number > self._count - policy.of and at >= now - policy.within

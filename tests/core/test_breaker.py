@@ -44,7 +44,7 @@ def test_it_opens_after_so_many_failures_in_a_row():
     assert breaker.is_closed
     attempts(breaker, "x")
     assert breaker.state is BreakerState.OPEN
-    assert breaker.reason == "3 failures in a row, the last by http-500"
+    assert breaker.reason == "3 failures in a row, the last: http-500"
     assert breaker.wait(0) == POLICY.delay
 
 
@@ -53,7 +53,7 @@ def test_it_opens_when_too_great_a_share_of_the_last_attempts_failed():
     attempts(breaker, "x.x.xx.")
     assert breaker.is_closed
     attempts(breaker, "x")
-    assert breaker.reason == "5 of the last 10 attempts failed, the last by http-500"
+    assert breaker.reason == "5 of the last 10 attempts failed, the last: http-500"
 
 
 def test_failures_among_many_successes_do_not_open_it():

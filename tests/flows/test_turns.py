@@ -148,7 +148,7 @@ async def test_an_open_breaker_begins_nothing_and_what_waits_loses_no_attempt(ma
     assert sorted(row["attempts"] for row in rows) == [0] * 7 + [1] * 3
     (report,) = await flows.seen("endpoint.closed")
     assert report["endpoint"] == "cms"
-    assert report["reason"] == "3 failures in a row, the last by http-500"
+    assert report["reason"] == "3 failures in a row, the last: http-500"
 
 
 async def test_a_new_event_waits_while_the_breaker_is_open(make_flows, clock):
