@@ -178,7 +178,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     "leases.reclaimed": (logging.WARNING, "deliveries whose lease ran out are back on schedule"),
     "endpoint.closed": (
         logging.WARNING,
-        "an endpoint takes nothing more: `gateway resume` opens it",
+        "an endpoint is left alone: `gateway endpoints` says why, `gateway resume` ends it",
     ),
     "endpoint.opened": (logging.INFO, "an endpoint is open again"),
     "routes.reloaded": (logging.INFO, "new routes are in force"),

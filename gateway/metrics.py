@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from gateway.core.breaker import BreakerState
 from gateway.core.model import SECOND, Arrival, Attempt, Delivery, Micros, Receipt, Routed
 from gateway.core.retry import Decision, Finish, GiveUp
 
@@ -142,11 +143,21 @@ class Metrics(Collector):
         is_open = GaugeMetricFamily(
             "gateway_endpoint_open", "1 while the endpoint takes attempts.", labels=["endpoint"]
         )
+        breaker = GaugeMetricFamily(
+            "gateway_endpoint_breaker",
+            "1 for the state that the endpoint's breaker is in, 0 for the others.",
+            labels=["endpoint", "state"],
+        )
         for lane in self._lanes():
             running.add_metric([lane["name"]], lane["running"])
-            is_open.add_metric([lane["name"]], lane["state"] == "open")
+            closed = lane["breaker"] not in (BreakerState.OPEN, BreakerState.PROBING)
+            is_open.add_metric([lane["name"]], lane["state"] == "open" and closed)
+            for state in BreakerState:
+                if lane["breaker"] != "off":
+                    breaker.add_metric([lane["name"], state], lane["breaker"] == state)
         yield running
         yield is_open
+        yield breaker
 
     def _histogram(self) -> HistogramMetricFamily:
         family = HistogramMetricFamily(

@@ -18,6 +18,7 @@ from gateway.core.model import (
     EventId,
     InboxEntry,
     Json,
+    LaneMark,
     Lease,
     Micros,
     Outcome,
@@ -108,7 +109,8 @@ class RecordStore(Protocol):
         when on each may be attempted.
 
         Raises LeaseLost when the lease ran out first. Someone else owns the delivery by then, so the
-        caller drops the outcome and writes nothing.
+        caller drops the outcome and writes nothing. What the attempt changed for its lane is kept
+        in either case.
         """
 
 
@@ -171,6 +173,9 @@ class LookUpStore(Protocol):
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """`state`, `reason` and `changed_at` of each endpoint that is not open."""
 
+    async def lanes(self) -> dict[str, LaneMark]:
+        """What was marked of each lane, where there is anything."""
+
 
 class OperateStore(Protocol):
     """What operators change, each with the entry of the audit log that is committed with it.
@@ -202,7 +207,16 @@ class OperateStore(Protocol):
     async def set_endpoint(
         self, name: str, state: str, reason: str, now: Micros, entry: AuditEntry | None = None
     ) -> None:
-        """Write down that an endpoint is `open`, `paused`, `disabled` or `blocked`."""
+        """Write down that an endpoint is `open`, `paused`, `disabled` or `blocked`.
+
+        What is open has a closed breaker, and is held back no longer.
+        """
+
+    async def note_leased(self, now: Micros) -> None:
+        """Mark the lanes of what is leased as having begun an attempt, now at the latest.
+
+        That is the worst that can be true after a crash: what was under way, nobody recorded.
+        """
 
     async def note(self, entry: AuditEntry) -> None:
         """Write an entry of the audit log on its own."""

@@ -275,6 +275,7 @@ class Service:
         self._servers = [self._public_server(), Server(admin_app(around))]
         for loop in (
             self._recorder.loop,
+            self._deliver.timer.loop,
             self._claim.loop,
             self._reclaim.loop,
             self._expire.loop,
@@ -333,6 +334,7 @@ class Service:
         """Let go of everything, where it was opened and not started."""
         for loop in (
             self._claim.loop,
+            self._deliver.timer.loop,
             self._reclaim.loop,
             self._expire.loop,
             self._late.loop,
@@ -447,13 +449,11 @@ class Service:
     async def _put_in_force(self, checked: Checked, routes: Routes) -> None:
         self.routes, self._handlers = routes, checked.handlers
         self._texts = checked.loaded.files.named_texts()
-        self._lanes.configure(routes.endpoints)
-        self._deliver.empty_closed_lanes()
+        await self._operate.use_endpoints(routes.endpoints)
         self._ingest.use(routes)
         self._publish.use(routes)
         gc.freeze()  # an index is large, and lives until the next
         await self._claim.refresh()  # what waited for an endpoint that is new, or back
-        await self._operate.reopen_blocked()
         self._lanes.wake()
         self.telemetry.emit("routes.reloaded", fingerprint=routes.fingerprint)
 

@@ -85,14 +85,12 @@ class Client:
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Json:
         """The answer to GET."""
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        if given:
-            path += "?" + urllib.parse.urlencode(given)
-        return self._call("GET", path)
+        return self._call("GET", _with_query(path, query))
 
-    def post(self, path: str, body: Json = None) -> Json:
+    def post(self, path: str, body: Json = None, query: Mapping[str, Any] | None = None) -> Json:
         """The answer to POST, with *body* as JSON where there is one."""
-        return self._call("POST", path, None if body is None else orjson.dumps(body))
+        content = None if body is None else orjson.dumps(body)
+        return self._call("POST", _with_query(path, query), content)
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Json:
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
@@ -106,6 +104,11 @@ class Client:
             raise _of_answer(error) from None
         except (OSError, ValueError) as error:
             raise _no_answer(self.url, error) from None
+
+
+def _with_query(path: str, query: Mapping[str, Any] | None) -> str:
+    given = {name: value for name, value in (query or {}).items() if value is not None}
+    return f"{path}?{urllib.parse.urlencode(given)}" if given else path
 
 
 def _no_answer(url: str, error: Exception) -> Unreachable:

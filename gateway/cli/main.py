@@ -13,6 +13,7 @@ from gateway.cli import (
     check,
     configure,
     demo,
+    endpoints,
     explain,
     keys,
     operate,
@@ -34,7 +35,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for commands in (
-    serve, check, configure, keys, explain, plan, send, receive, demo, operate, bulk, tokens,
+    serve, check, configure, keys, explain, plan, send, receive, demo, operate, bulk, endpoints,
+    tokens,
 ):  # fmt: skip
     commands.register(app)
 

@@ -11,6 +11,7 @@ from gateway.cli.exits import NO
 from gateway.cli.options import Database, Since
 from gateway.cli.output import AsJson, ago, console, counted, print_json, print_table, printable
 from gateway.config.faults import nearest
+from gateway.core.breaker import BreakerState
 from gateway.core.model import Json
 from gateway.core.routing import ALL_ROUTES
 from gateway.core.verifying import OUTCOMES
@@ -66,6 +67,12 @@ def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
         for endpoint in state["endpoints"]
         if endpoint["state"] in {"disabled", "blocked"}
     ]
+    troubles += [
+        f"{endpoint['name']} fails and is left alone ({endpoint['reason']}), a probe is made"
+        f" {ago(endpoint['probe_at'])}: mend it; `gateway resume {endpoint['name']}` tries at once"
+        for endpoint in state["endpoints"]
+        if _is_left_alone(endpoint)
+    ]
     for name, dead_letters in state["stats"]["dead"].items():
         troubles.append(
             f"{name} has {counted(dead_letters['count'], 'dead letter')}: see `gateway dead`"
@@ -96,6 +103,12 @@ def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
     return troubles
 
 
+def _is_left_alone(endpoint: dict[str, Json]) -> bool:
+    """Whether it is open, and its breaker lets nothing through but probes."""
+    breaking = endpoint["breaker"] in (BreakerState.OPEN, BreakerState.PROBING)
+    return breaking and endpoint["state"] == "open"
+
+
 def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -> None:
     routes, stats = state["routes"], state["stats"]
     console().print(
@@ -108,7 +121,7 @@ def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -
         (
             (
                 each["name"],
-                each["state"],
+                f"breaker {each['breaker']}" if _is_left_alone(each) else each["state"],
                 each["running"],
                 stats["scheduled"].get(each["name"], {}).get("count", 0),
                 state["late"].get(each["name"], 0),
@@ -403,13 +416,17 @@ def cancel(
 
 def pause(
     endpoint: Name,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why: `gateway endpoints` shows it.")
+    ] = None,
     at: At = None,
     token_file: TokenFile = None,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Begin no attempt at an endpoint until it is resumed; its work waits."""
-    answer = connect(at, token_file, database).post(f"/api/v1/endpoints/{segment(endpoint)}/pause")
+    path = f"/api/v1/endpoints/{segment(endpoint)}/pause"
+    answer = connect(at, token_file, database).post(path, query={"reason": reason})
     _done(answer, f"{endpoint} is paused", as_json=as_json)
 
 
@@ -420,7 +437,7 @@ def resume(
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let attempts at an endpoint begin again: paused, disabled or blocked."""
+    """Let attempts at an endpoint begin again, now: paused, disabled, blocked, its breaker open."""
     answer = connect(at, token_file, database).post(f"/api/v1/endpoints/{segment(endpoint)}/resume")
     _done(answer, f"{endpoint} is open", as_json=as_json)
 

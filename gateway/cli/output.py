@@ -31,6 +31,8 @@ STYLES = {
     "dead": "bold red",
     "disabled": "bold red",
     "blocked": "bold red",
+    "breaker open": "bold red",
+    "breaker probing": "yellow",
     "cancelled": "dim",
     "superseded": "dim",
 }

@@ -11,7 +11,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gateway.config.quantities import Duration, Timeout
+from gateway.config.quantities import Duration, Rate, Share, Timeout
 from gateway.config.shape import (
     EXPRESSION,
     HANDLER,
@@ -208,6 +208,23 @@ class RetryShape(Shape):
     """The delays before the second, third … attempt; after the last the delivery is dead."""
 
 
+class BreakerShape(Shape):
+    """When an endpoint that fails is left alone, and for how long."""
+
+    failures: int = Field(10, ge=1, le=1000, examples=[10])
+    """So many failures in a row open the breaker."""
+    share: Share = Field(50, examples=["50%"])
+    """So do failures that are this share of the last attempts."""
+    of: int = Field(50, ge=2, le=1000, examples=[50])
+    """How many of the last attempts that is a share of."""
+    within: Duration = Field(60 * SECOND, examples=["1m"])
+    """How old the failures of that share may be."""
+    delay: Timeout = Field(30 * SECOND, examples=["30s"])
+    """How long until the first probe; twice as long after each that fails."""
+    longest: Timeout = Field(600 * SECOND, examples=["10m"])
+    """The longest that this becomes."""
+
+
 Expression = Annotated[str, StringConstraints(pattern=EXPRESSION)]
 
 
@@ -273,6 +290,16 @@ class EndpointShape(Shape):
     in the order in which their events came. `${…}` sees `event`, and `item` only in targets."""
     late_after: Timeout | None = Field(None, examples=["5m"])
     """A delivery that is not delivered so long after its event came counts as late, and is reported."""
+    rate: Rate | None = Field(None, examples=["50/s"])
+    """Attempts begin no faster, and evenly spaced."""
+    breaker: (
+        Annotated[
+            Annotated[Literal["off"], Tag("<text>")] | Annotated[BreakerShape, Tag("<mapping>")],
+            Discriminator(text_or_mapping),
+        ]
+        | None
+    ) = Field(None, examples=[{"failures": 10, "share": "50%"}, "off"])
+    """When it is left alone because it fails; `off`: never."""
     groups: list[Name] = Field(default_factory=list, examples=[["publishers"]])
     """Names by which routes send to several endpoints at once: `to: [{group: publishers}]`."""
     owner: str | None = Field(None, examples=["web-team"])

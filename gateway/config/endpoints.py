@@ -9,12 +9,19 @@ from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 import orjson
 from yarl import URL
 
-from gateway.config.endpoint_shapes import AuthShape, EndpointShape, SignShape, UrlReference
+from gateway.config.endpoint_shapes import (
+    AuthShape,
+    BreakerShape,
+    EndpointShape,
+    SignShape,
+    UrlReference,
+)
 from gateway.config.expressions import Expressions
 from gateway.config.part import Part
 from gateway.config.shape import SecretReference
 from gateway.config.signatures import build_signature
 from gateway.config.tls import build_tls
+from gateway.core.breaker import BreakerPolicy
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import BodyForm, Json, Tls, basic_authorization
 from gateway.core.oauth2 import ClientCredentials
@@ -90,6 +97,8 @@ def build_endpoint(
         concurrency=shape.concurrency,
         key=None if shape.key is None else part.at("key").compute(shape.key, event_expressions()),
         late_after=shape.late_after,
+        rate=shape.rate,
+        breaker=_breaker(shape.breaker),
         groups=tuple(shape.groups),
         owner=shape.owner,
     )
@@ -99,6 +108,16 @@ def _signature(
     shape: EndpointShape, part: Part
 ) -> tuple[tuple[SigningKey, ...], HeaderForm | None]:
     return build_signature(shape.sign, part) if isinstance(shape.sign, SignShape) else ((), None)
+
+
+def _breaker(shape: BreakerShape | str | None) -> BreakerPolicy | None:
+    match shape:
+        case None:
+            return BreakerPolicy()
+        case BreakerShape():
+            return BreakerPolicy(**shape.model_dump())
+        case _:
+            return None
 
 
 def _tls(shape: EndpointShape, part: Part, *, secure: bool) -> Tls | None:

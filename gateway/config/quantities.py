@@ -20,6 +20,7 @@ _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024}
 DURATION = r"^[0-9]{1,9}(ms|s|m|h|d)$"
 SIZE = r"^[0-9]{1,9}(B|KiB|MiB)$"
 RATE = r"^[1-9][0-9]{0,6}/(s|m|h)$"
+SHARE = r"^([1-9][0-9]?|100)%$"
 
 
 def parse_duration(value: Any) -> Micros:
@@ -40,6 +41,11 @@ def parse_rate(value: Any) -> tuple[int, Micros]:
     """`50/s`, `100/m` as so many in so long."""
     number, _, unit = _matched(value, RATE, "rate", "50/s or 100/m").partition("/")
     return int(number), _UNITS[unit]
+
+
+def parse_share(value: Any) -> int:
+    """`50%` as a number of per cent."""
+    return int(_matched(value, SHARE, "share", "50%").removesuffix("%"))
 
 
 def _matched(value: Any, form: str, kind: str, examples: str) -> str:
@@ -71,6 +77,11 @@ Rate = Annotated[
     tuple[int, Micros],
     BeforeValidator(parse_rate),
     WithJsonSchema({"type": "string", "pattern": RATE, "examples": ["50/s", "100/m"]}),
+]
+Share = Annotated[
+    int,
+    BeforeValidator(parse_share),
+    WithJsonSchema({"type": "string", "pattern": SHARE, "examples": ["50%"]}),
 ]
 
 

@@ -441,6 +441,22 @@ class CallRecord:
     duration: Micros
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneMark:
+    """What has to be known of an endpoint's lane after a restart."""
+
+    begun_at: Micros = 0
+    """When an attempt last began, where there is a rate to keep; it may have been earlier."""
+    held_until: Micros = 0
+    """Until when the endpoint has asked to be left alone."""
+    since: Micros = 0
+    """When its breaker opened; 0: it is closed, and what follows says nothing."""
+    probe_at: Micros = 0
+    probes: int = 0
+    """How many have failed since."""
+    reason: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class Attempt:
     """One try at a delivery, as it is written down."""
@@ -455,6 +471,8 @@ class Attempt:
     excerpt: str | None = None
     """The start of the answer's body, or of the traceback: at most 16 KiB."""
     calls: list[CallRecord] = field(default_factory=list)
+    lane: LaneMark | None = None
+    """What it changed for the endpoint's lane, if anything: written down in the same commit."""
 
 
 @dataclass(slots=True, frozen=True)

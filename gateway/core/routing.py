@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from gateway.core.breaker import BreakerPolicy
 from gateway.core.egress import Network
 from gateway.core.errors import EventTooWide, ExpressionFailed
 from gateway.core.handshake import Handshake
@@ -155,6 +156,10 @@ class EndpointConfig:
     """By what its deliveries take turns, where their target says nothing of it."""
     late_after: Micros | None = None
     """A delivery that is not delivered so long after its event counts as late."""
+    rate: tuple[int, Micros] | None = None
+    """So many attempts may begin in so long, evenly spaced; None: as many as there are."""
+    breaker: BreakerPolicy | None = field(default_factory=BreakerPolicy)
+    """When to leave it alone for a while; None: never."""
     groups: tuple[str, ...] = ()
     owner: str | None = None
 

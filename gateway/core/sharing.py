@@ -1,34 +1,73 @@
-"""How places are shared among priorities: the higher ones first, and some for the others always.
+"""Who goes first: high priority before low, without starving the low.
 
-However much of high priority there is, one place in EVERY goes to the lower priorities that have
-something, so that nothing starves.
+Turns are counted. On most of them the highest priority that waits goes first. In every eight turns
+there is one for each of the lower priorities; where that one has nothing waiting, its turn goes to the
+highest that has. So while something of a priority waits, at least one of any eight in a row is its.
 """
 
+from collections import deque
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
-EVERY = 8
+from gateway.core.model import Priority
 
+HIGH, NORMAL, LOW = PRIORITIES = tuple(Priority)
 
-def deal(places: int, waiting: Sequence[int], *, turn: int) -> list[int]:
-    """How many of each priority get a place, the highest first in *waiting*.
+FIRST_OF_TURN = (HIGH, HIGH, HIGH, NORMAL, HIGH, HIGH, HIGH, LOW)
+"""Who goes first on each of eight turns."""
 
-    *turn* counts the places that were dealt before: which of the next are the others' depends on it.
-    """
-    left, given = list(waiting), [0] * len(waiting)
-    for place in range(turn, turn + places):
-        chosen = first(left, place)
-        if chosen is None:
-            break
-        left[chosen] -= 1
-        given[chosen] += 1
-    return given
+Item = TypeVar("Item")
 
 
-def first(waiting: Sequence[int], turn: int) -> int | None:
-    """The priority that the next place goes to; None where nothing waits."""
-    order = list(range(len(waiting)))
-    if turn % EVERY == 0:
-        lower = order[1:]
-        start = turn // EVERY % len(lower)
-        order = [*lower[start:], *lower[:start], 0]
-    return next((priority for priority in order if waiting[priority]), None)
+def first(waiting: Sequence[int], turn: int) -> int:
+    """The priority whose turn it is, of those with something *waiting*; one of them has."""
+    preferred = FIRST_OF_TURN[turn % len(FIRST_OF_TURN)]
+    if waiting[preferred]:
+        return preferred
+    return next(priority for priority in PRIORITIES if waiting[priority])
+
+
+def deal(places: int, waiting: Sequence[int], turn: int) -> tuple[list[int], int]:
+    """Share *places* among the priorities: how many of each may go, and the turn that is next."""
+    left, dealt = list(waiting), [0] * len(PRIORITIES)
+    for _ in range(min(places, sum(left))):
+        priority = first(left, turn)
+        left[priority] -= 1
+        dealt[priority] += 1
+        turn += 1
+    return dealt, turn
+
+
+class Queue(Generic[Item]):
+    """What waits, each with its priority; of one priority, first in, first out."""
+
+    __slots__ = ("_items", "_turn")
+
+    def __init__(self) -> None:
+        self._items: tuple[deque[Item], ...] = tuple(deque() for _ in PRIORITIES)
+        self._turn = 0
+
+    def __len__(self) -> int:
+        high, normal, low = self._items
+        return len(high) + len(normal) + len(low)
+
+    def push(self, item: Item, priority: int = NORMAL) -> None:
+        """Put *item* behind those of its priority."""
+        self._items[priority].append(item)
+
+    def pop(self) -> Item | None:
+        """Take the one whose turn it is; None where nothing waits."""
+        high, normal, low = self._items
+        if not high and not low:  # so it is where nobody says anything of priorities
+            return normal.popleft() if normal else None
+        priority = first((len(high), len(normal), len(low)), self._turn)
+        self._turn += 1
+        return self._items[priority].popleft()
+
+    def keep(self, most: int) -> list[Item]:
+        """Take out all but *most*: the lowest priority first, and of it the last that came."""
+        taken: list[Item] = []
+        for items in reversed(self._items):
+            while items and len(self) > most:
+                taken.append(items.pop())
+        return taken

@@ -86,7 +86,7 @@ class Bulk:
     async def _sample(self, sought: Filter) -> dict[str, Json]:
         """What a first page would come to, `once` left aside."""
         page = await self._store.events(sought, None, MOST[Action.REPLAY])
-        replays, failures = await self._routed(page, [0] * len(page.items), sought)
+        replays, failures = await self._routed(page, [0] * len(page.items), sought["until"], sought)
         counts: dict[tuple[str, str], int] = {}
         for each in replays:
             for delivery in each.routed.deliveries:

@@ -1,7 +1,8 @@
 """The way out: one attempt after the other, as each lane allows.
 
 An attempt is five steps: find the endpoint in force; post the event, or have the endpoint's handler
-do it; decide what follows from the outcome; move the lane on; hand it all to the recorder.
+do it; decide what follows from the outcome; move the lane on; hand it all to the recorder. What holds
+a lane back for a while, timer.py ends.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
+from gateway.core.breaker import failure_of
 from gateway.core.calls import PreparedCall, joined
 from gateway.core.model import (
     SECOND,
@@ -27,14 +29,16 @@ from gateway.core.model import (
     Response,
     Skipped,
     Unreachable,
+    rfc3339,
 )
 from gateway.core.redaction import Redaction
-from gateway.core.retry import Park, decide
+from gateway.core.retry import Park, decide, retry_after
 from gateway.core.routing import EndpointConfig
 from gateway.core.turns import due_of, in_time
 from gateway.flows.calling import BoundEndpoint, call_record, handle
-from gateway.flows.lanes import Lane, Lanes
+from gateway.flows.lanes import AHEAD, Lane, Lanes
 from gateway.flows.record import Recorder
+from gateway.flows.timer import Timer
 from gateway.flows.tokens import Tokens
 from gateway.ports import Clock, Handler, LeaseStore, Sender
 from gateway.telemetry import Telemetry
@@ -66,19 +70,30 @@ class Deliver:
         self._handler = handler
         self._clock = clock
         self._telemetry = telemetry
+        self.timer = Timer(self._go_on, clock, telemetry)
         self._workers: set[asyncio.Task[None]] = set()
         self._releases: set[asyncio.Future[None]] = set()
 
     def begin(self, deliveries: Iterable[Delivery], now: Micros) -> None:
-        """Take up deliveries that have just been committed: with a lease at once, else by a claim."""
+        """Take up deliveries that have just been committed: with a lease at once, else by a claim.
+
+        Leases of a lane that has closed since they were taken are returned.
+        """
+        late: list[Delivery] = []
+        draining = "draining" in self._lanes.held_by
+        committed_at = self._clock.now()
         for delivery in deliveries:
             if delivery.lease is None:
                 self._lanes.note_due(delivery.endpoint, due_of(delivery, now))
+                continue
+            lane = self._lanes[delivery.endpoint]
+            lane.reserved -= 1
+            if draining or not lane.takes(committed_at):
+                late.append(delivery)
             else:
-                lane = self._lanes[delivery.endpoint]
-                lane.reserved -= 1
-                lane.waiting.append(delivery)
+                lane.waiting.push(delivery, delivery.priority)
                 self._start_worker(lane)
+        self._release(late)
 
     def resume(self) -> None:
         """Go on wherever something waits, after the lanes were held."""
@@ -86,28 +101,32 @@ class Deliver:
             while self._start_worker(lane):
                 pass
 
-    def empty_closed_lanes(self) -> None:
-        """Return what waits in lanes that take no more, after they were configured anew."""
+    def fit_lanes(self) -> None:
+        """Return what waits in lanes that take no more, or fewer, after they were configured anew."""
+        now = self._clock.now()
         for lane in self._lanes:
-            if not lane.is_open:
-                self._release(list(lane.waiting))
-                lane.waiting.clear()
+            self._empty(lane, keep=lane.places if lane.takes(now) else 0)
+            self.watch(lane)
+
+    def watch(self, lane: Lane) -> None:
+        """Go on with this lane when its time comes, if it has to wait for one."""
+        now = self._clock.now()
+        if lane.wait(now):
+            self.timer.wait_for(lane, now)
 
     def close_lane(self, lane: Lane, state: str, reason: str) -> None:
         """Begin no more attempts in this lane, and return what waits in it to the schedule."""
-        lane.state, lane.reason = state, reason
+        lane.state, lane.reason, lane.since = state, reason, self._clock.now()
         self._telemetry.emit(
             "endpoint.closed", endpoint=lane.endpoint.name, state=state, reason=reason
         )
-        self._release(list(lane.waiting))
-        lane.waiting.clear()
+        self._empty(lane)
 
     async def drain(self, grace: Micros) -> None:
         """Begin nothing more, let attempts under way finish within *grace*, return the rest."""
         self._lanes.hold("draining")
         for lane in self._lanes:
-            self._release(list(lane.waiting))
-            lane.waiting.clear()
+            self._empty(lane)
         if self._workers:
             await asyncio.wait(self._workers, timeout=grace / SECOND)
         self.abandon()
@@ -123,51 +142,65 @@ class Deliver:
 
     def _start_worker(self, lane: Lane) -> bool:
         """Begin the lane's next attempt, if there is one and it may."""
-        delivery = self._next(lane) if lane.running < lane.endpoint.concurrency else None
-        if delivery is None:
+        begun = self._next(lane) if lane.running < lane.endpoint.concurrency else None
+        if begun is None:
             return False
         lane.running += 1
-        worker = asyncio.create_task(self._work(lane, delivery))
+        worker = asyncio.create_task(self._work(lane, *begun))
         self._workers.add(worker)
         worker.add_done_callback(self._workers.discard)
         return True
 
-    def _next(self, lane: Lane) -> Delivery | None:
-        """The next delivery to attempt; those that have waited too long go back on schedule."""
+    def _go_on(self, lane: Lane) -> None:
+        """Begin what may begin in this lane by now, and have more claimed."""
+        while self._start_worker(lane):
+            pass
+        if lane.claimable(self._clock.now()):
+            self._lanes.wake()
+
+    def _next(self, lane: Lane) -> tuple[Delivery, int] | None:
+        """The next delivery to attempt, and the number by which the lane's breaker knows the attempt.
+
+        None where none waits, or none may begin. Those that have waited too long go back on schedule.
+        """
         if self._lanes.held_by or not lane.is_open:
             return None
         now = self._clock.now()
-        stale = []
-        found = None
-        while lane.waiting and found is None:
-            delivery = lane.waiting.popleft()
+        if lane.wait(now):
+            return None
+        stale: list[Delivery] = []
+        begun = None
+        while begun is None and (delivery := lane.waiting.pop()) is not None:
             if _is_stale(delivery, lane.endpoint.timeout, now):
                 stale.append(delivery)
             else:
-                found = delivery
-        if stale:
-            self._release(stale)
+                begun = delivery, lane.begin(now)
+        if lane.pace is not None:
+            self.watch(lane)
+        self._release(stale)
         if lane.claimable(now):
             self._lanes.wake()
-        return found
+        return begun
 
-    async def _work(self, lane: Lane, delivery: Delivery) -> None:
+    async def _work(self, lane: Lane, delivery: Delivery, number: int) -> None:
         """Make attempts until the lane has none left that may be made."""
-        following: Delivery | None = delivery
+        begun: tuple[Delivery, int] | None = delivery, number
         try:
-            while following is not None:
-                delivery = following
-                await self._attempt(lane, delivery)
-                following = None
+            while begun is not None:
+                delivery, number = begun
+                await self._attempt(lane, delivery, number)
+                begun = None
                 if lane.running <= lane.endpoint.concurrency:
-                    following = self._next(lane)
+                    begun = self._next(lane)
         except asyncio.CancelledError:
             self._release([delivery])
             raise
         finally:
-            self._lanes.ended(lane, self._clock.now())
+            now = self._clock.now()
+            lane.breaker.forget(number, now)
+            self._lanes.ended(lane, now)
 
-    async def _attempt(self, lane: Lane, delivery: Delivery) -> None:
+    async def _attempt(self, lane: Lane, delivery: Delivery, number: int) -> None:
         endpoint = lane.endpoint
         started_at, began = self._clock.now(), self._clock.monotonic()
         spelled_out = delivery.form is BodyForm.CALL
@@ -187,16 +220,54 @@ class Deliver:
             decision = in_time(decision, delivery.turn.expires_at)
         if isinstance(decision, Park) and lane.is_open:
             self.close_lane(lane, decision.state, decision.reason)
+        moved = self._teach(lane, number, outcome)
         attempt = described(outcome)
         attempt.number = delivery.attempts
         attempt.started_at = started_at
         attempt.duration = self._clock.monotonic() - began
         attempt.calls = calls
+        if moved or lane.pace is not None:
+            attempt.lane = lane.mark()
         sent = endpoint.sent_secrets()
         if endpoint.oauth2 is not None:
             sent += self._tokens.sent_to(endpoint)
         self._redaction.clean(attempt, sent)
         self._recorder.record(delivery, attempt, decision)
+
+    def _teach(self, lane: Lane, number: int, outcome: Outcome) -> bool:
+        """Have the lane learn from an outcome; whether that is to be known after a restart."""
+        failure = failure_of(outcome)
+        if failure is None:
+            return False
+        now = self._clock.now()
+        was_closed = lane.breaker.is_closed
+        jitter = self._clock.chance() if failure else 0.0
+        moved = lane.breaker.learn(number, failure, now, jitter)
+        if moved and was_closed != lane.breaker.is_closed:
+            self._tell_breaker(lane)
+        asked = _asked_for(outcome, now) if failure else 0
+        if not moved and not asked:
+            return False
+        lane.hold(asked, now)
+        if lane.wait(now) > AHEAD or not lane.breaker.is_closed:
+            self._empty(lane)
+        self.watch(lane)
+        self._lanes.wake()
+        return True
+
+    def _tell_breaker(self, lane: Lane) -> None:
+        breaker, name = lane.breaker, lane.endpoint.name
+        if breaker.is_closed:
+            reason = "it answered a probe"
+            self._telemetry.emit("endpoint.opened", endpoint=name, by="breaker", reason=reason)
+        else:
+            self._telemetry.emit(
+                "endpoint.closed",
+                endpoint=name,
+                state="breaker",
+                reason=breaker.reason,
+                probe_at=rfc3339(breaker.probe_at),
+            )
 
     async def _make(
         self, endpoint: EndpointConfig, delivery: Delivery, now: Micros
@@ -219,6 +290,10 @@ class Deliver:
         outcome = await sender.send(call)
         return outcome, [call_record(call, outcome, self._clock.monotonic() - began)]
 
+    def _empty(self, lane: Lane, keep: int = 0) -> None:
+        """Return what waits in the lane, all but so many."""
+        self._release(lane.waiting.keep(keep))
+
     def _release(self, deliveries: list[Delivery]) -> None:
         """Return leases without an attempt. If the store fails, they run out by themselves."""
         if not deliveries:
@@ -234,6 +309,13 @@ class Deliver:
         self._releases.discard(release)
         if not release.cancelled() and release.exception() is not None:
             self._telemetry.emit("release.failed", error=str(release.exception()))
+
+
+def _asked_for(outcome: Outcome, now: Micros) -> Micros:
+    """For how long an answer asks us to leave the whole endpoint alone: 429 or 503 with Retry-After."""
+    if isinstance(outcome, Refused) and outcome.response.status in (429, 503):
+        return retry_after(outcome.response, now)
+    return 0
 
 
 SECRETS_ENDED = Raised("secrets-ended", "every secret of the endpoint is past its `until`")

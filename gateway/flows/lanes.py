@@ -1,42 +1,73 @@
-"""A lane per endpoint: what is under way to it, what waits in memory, and when more is due.
+"""A lane per endpoint: what is under way to it, what waits in memory, and when more may begin.
 
 A lane has places. A place is taken by a delivery from the moment it is leased until its attempt has
 ended; `concurrency` of those are attempts under way, the others wait in memory for their turn. What
 finds no place stays scheduled in the store, and is claimed when places come free. So one endpoint's
 backlog costs no other lane anything, and memory stays bounded.
+
+Three things make a lane wait for a moment: its rate, its breaker, and an endpoint that has asked to be
+left alone. What could not begin soon holds no lease meanwhile.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from gateway.core.model import SECOND, Delivery, Lease, Micros
+from gateway.core.breaker import Breaker
+from gateway.core.model import SECOND, Delivery, LaneMark, Lease, Micros
+from gateway.core.rate import Pace
+from gateway.core.retry import HOUR
 from gateway.core.routing import EndpointConfig
+from gateway.core.sharing import Queue
 
 LEASE_MARGIN = 10 * SECOND
 """A lease outlasts its attempt's timeout by this."""
 
 FEWEST_PLACES = 32
 
+AHEAD = SECOND
+"""Only what may begin within this is leased: far less than a lease's margin."""
+
+LONGEST_HOLD = HOUR
+"""A whole lane is held back by a Retry-After for no longer than this."""
+
 
 class Lane:
     """One endpoint's way out."""
 
     def __init__(self, endpoint: EndpointConfig) -> None:
-        self.endpoint = endpoint
-        self.waiting: deque[Delivery] = deque()
+        self.waiting: Queue[Delivery] = Queue()
         self.running = 0
         self.reserved = 0
         """Places promised to deliveries whose event is being committed."""
         self.state = "open"
         """`open`, or why it is not: `paused`, `disabled`, `blocked`; `gone` from routes.yaml."""
         self.reason = ""
+        self.since: Micros | None = None
+        """When it came into that state; None: it is open, or nobody knows."""
         self.due_at: Micros | None = None
         """When the first of its scheduled deliveries is due, as far as is known; None: none is."""
-
-    @property
-    def places(self) -> int:
+        self.held_until: Micros = 0
+        """Until when the endpoint has asked to be left alone; 0: it has not."""
+        self.begun_at: Micros = 0
+        """When an attempt last began, where there is a rate."""
+        self.endpoint = endpoint
+        self.breaker = Breaker(endpoint.breaker)
+        self.pace = None if endpoint.rate is None else Pace(*endpoint.rate)
+        self.places = self._places()
         """How many deliveries it holds at most."""
-        return max(2 * self.endpoint.concurrency, FEWEST_PLACES)
+
+    def configure(self, endpoint: EndpointConfig) -> None:
+        """Go by what the endpoint says now."""
+        if endpoint.rate != self.endpoint.rate:
+            self.pace = None if endpoint.rate is None else Pace(*endpoint.rate)
+            if self.pace is not None:
+                self.pace.began(self.begun_at)
+        self.breaker.use(endpoint.breaker)
+        self.endpoint = endpoint
+        self.places = self._places()
+
+    def _places(self) -> int:
+        most = max(2 * self.endpoint.concurrency, FEWEST_PLACES)
+        return most if self.pace is None else min(most, self.pace.most_within(AHEAD))
 
     @property
     def held(self) -> int:
@@ -48,12 +79,61 @@ class Lane:
         """Whether attempts may begin."""
         return self.state == "open"
 
+    def reopen(self) -> None:
+        """Let attempts begin, whatever had stopped them."""
+        self.state, self.reason, self.since = "open", "", None
+        self.held_until = 0
+        self.breaker.close()
+
+    # -- when --------------------------------------------------------------------------------------
+
+    def wait(self, now: Micros) -> Micros:
+        """How long rate, breaker and endpoint let nothing begin; 0: they do."""
+        if self.pace is None and not self.held_until and self.breaker.is_closed:
+            return 0
+        wait = self.breaker.wait(now)
+        if self.pace is not None:
+            wait = max(wait, self.pace.wait(now))
+        if self.held_until:
+            self.held_until = min(self.held_until, now + LONGEST_HOLD)  # the clock was set back
+            if self.held_until <= now:
+                self.held_until = 0
+            else:
+                wait = max(wait, self.held_until - now)
+        return wait
+
+    def acts_in(self, wait: Micros) -> Micros:
+        """When there is something to do for a lane that has so long to wait: what it leases ahead."""
+        return wait - AHEAD if wait > AHEAD and self.breaker.is_closed else wait
+
+    def begin(self, now: Micros) -> int:
+        """An attempt begins, where `wait` is 0: the number by which its breaker knows it."""
+        if self.pace is not None:
+            self.pace.take(now)
+            self.begun_at = now
+        return self.breaker.begin()
+
+    def hold(self, wait: Micros, now: Micros) -> None:
+        """Leave the endpoint alone for so long, as it has asked; 0: it has not."""
+        if wait:
+            self.held_until = max(self.held_until, now + min(wait, LONGEST_HOLD))
+
+    # -- how many ----------------------------------------------------------------------------------
+
+    def takes(self, now: Micros) -> bool:
+        """Whether a delivery that holds a lease may wait here for its turn."""
+        if not self.is_open:
+            return False
+        if self.breaker.is_closed:
+            return self.wait(now) <= AHEAD
+        return self.wait(now) == 0 and not self.waiting
+
     def room(self, now: Micros) -> int:
         """How many more deliveries may be leased straight from their event.
 
-        While older ones are due, half of the places are kept for them.
+        While older ones are due, half of the places are kept for them; so is the breaker's probe.
         """
-        if not self.is_open:
+        if not self.is_open or not self.breaker.is_closed or self.wait(now) > AHEAD:
             return 0
         places = self.places
         if self.due_at is not None and self.due_at <= now:
@@ -64,12 +144,38 @@ class Lane:
         """How many of its scheduled deliveries to claim now: none until a fair number fits."""
         if not self.is_open or self.due_at is None or self.due_at > now:
             return 0
+        wait = self.wait(now)
+        if not self.breaker.is_closed:
+            # What began before the breaker opened may hang for long: it takes no place from the probe.
+            idle = not self.waiting and not self.reserved
+            return int(wait == 0 and idle and self.running < self.endpoint.concurrency)
         free = self.places - self.held
-        return free if free >= self.places // 4 else 0
+        return free if wait <= AHEAD and free >= max(1, self.places // 4) else 0
 
     def lease(self, token: int, now: Micros) -> Lease:
         """A lease that lasts one attempt that begins now."""
         return Lease(token, now + self.endpoint.timeout + LEASE_MARGIN)
+
+    # -- what outlives the process -----------------------------------------------------------------
+
+    def mark(self) -> LaneMark:
+        """What has to be known of it after a restart."""
+        breaker = self.breaker
+        return LaneMark(
+            begun_at=self.begun_at,
+            held_until=self.held_until,
+            since=breaker.since,
+            probe_at=breaker.probe_at,
+            probes=breaker.probes,
+            reason=breaker.reason,
+        )
+
+    def restore(self, mark: LaneMark) -> None:
+        """Be as the mark says."""
+        self.begun_at, self.held_until = mark.begun_at, mark.held_until
+        if self.pace is not None:
+            self.pace.began(mark.begun_at)
+        self.breaker.restore(mark)
 
 
 class Lanes:
@@ -93,19 +199,27 @@ class Lanes:
         """The lane of that endpoint, if there is one."""
         return self._lanes.get(endpoint)
 
-    def configure(self, endpoints: Mapping[str, EndpointConfig]) -> None:
-        """Take over the endpoints in force: new lanes open, those of endpoints that went stop."""
+    def configure(self, endpoints: Mapping[str, EndpointConfig]) -> list[Lane]:
+        """Take over the endpoints in force: which lanes are new, or back, and open.
+
+        Those of endpoints that went stop.
+        """
+        new = []
         for name, endpoint in endpoints.items():
             lane = self._lanes.get(name)
             if lane is None:
-                self._lanes[name] = Lane(endpoint)
+                lane = self._lanes[name] = Lane(endpoint)
+                new.append(lane)
             else:
-                lane.endpoint = endpoint
+                lane.configure(endpoint)
                 if lane.state == "gone":
                     lane.state, lane.reason = "open", ""
+                    new.append(lane)
         for name, lane in self._lanes.items():
             if name not in endpoints:
                 lane.state, lane.reason = "gone", "it is no longer in routes.yaml"
+                lane.since = None
+        return new
 
     def reserve(self, deliveries: Iterable[Delivery], now: Micros) -> None:
         """Lease a place to each delivery that finds one; the others get none and will be scheduled."""

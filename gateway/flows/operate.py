@@ -1,12 +1,23 @@
 """What an operator asks for: again, not at all, from the start, not now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from gateway.core.access import DONE, LOCAL, AuditEntry, Caller
 from gateway.core.errors import Conflict, GatewayError, NotFound
-from gateway.core.model import DeliveryId, EventId, Json, delivery_id, parse_delivery_id
+from gateway.core.model import (
+    SECOND,
+    DeliveryId,
+    EventId,
+    Json,
+    LaneMark,
+    Micros,
+    delivery_id,
+    parse_delivery_id,
+    rfc3339,
+)
 from gateway.core.redaction import without_credentials
-from gateway.core.routing import Routes, plan
+from gateway.core.routing import EndpointConfig, Routes, plan
 from gateway.core.state import State, may_come_from
 from gateway.core.turns import due_of
 from gateway.flows.audit import Audit
@@ -84,16 +95,16 @@ class Operate:
         names = [delivery_id(event_id, n) for n in numbers]
         return names, [failure.detail for failure in routed.failures]
 
-    async def pause(self, name: str, by: Caller = LOCAL) -> None:
+    async def pause(self, name: str, by: Caller = LOCAL, reason: str = "") -> None:
         """Begin no attempt at this endpoint until it is resumed; its work waits."""
+        reason = reason or "paused by an operator"
         async with self._audit.of(by, "pause", name) as entry:
             lane = self._lane(name)
-            reason = "paused by an operator"
             await self._store.set_endpoint(name, "paused", reason, self._clock.now(), entry)
         self._deliver.close_lane(lane, "paused", reason)
 
     async def resume(self, name: str, by: Caller = LOCAL) -> None:
-        """Let attempts at this endpoint begin again, whatever had stopped them."""
+        """Let attempts at this endpoint begin again, whatever had stopped them: its breaker too."""
         async with self._audit.of(by, "resume", name) as entry:
             lane = self._lane(name)
             if lane.state == "gone":
@@ -104,7 +115,7 @@ class Operate:
     async def _open(self, lane: Lane, entry: AuditEntry | None) -> None:
         name = lane.endpoint.name
         await self._store.set_endpoint(name, "open", "", self._clock.now(), entry)
-        lane.state, lane.reason = "open", ""
+        lane.reopen()
         self._telemetry.emit("endpoint.opened", endpoint=name)
         self._lanes.wake()
 
@@ -121,11 +132,30 @@ class Operate:
         await self._audit.note(LOCAL, action, name, outcome)
 
     async def restore_lanes(self) -> None:
-        """Close the lanes that were closed when the gateway last ran."""
-        for name, closed in (await self._look_up.endpoint_states()).items():
-            lane = self._lanes.get(name)
-            if lane is not None and lane.is_open:
+        """Have the lanes as they were when the gateway last ran, or worse: see `note_leased`."""
+        await self._store.note_leased(self._clock.now())
+        states, marks = await self._look_up.endpoint_states(), await self._look_up.lanes()
+        await self._restore(list(self._lanes), states, marks)
+
+    async def use_endpoints(self, endpoints: Mapping[str, EndpointConfig]) -> None:
+        """Put these endpoints in force; one that is new, or back, is as it was left."""
+        # What was left is read before, so that no lane is open for a moment that was closed.
+        states, marks = await self._look_up.endpoint_states(), await self._look_up.lanes()
+        await self._restore(self._lanes.configure(endpoints), states, marks)
+        self._deliver.fit_lanes()
+
+    async def _restore(
+        self, lanes: list[Lane], states: Mapping[str, Json], marks: Mapping[str, LaneMark]
+    ) -> None:
+        for lane in lanes:
+            name = lane.endpoint.name
+            if name in states:
+                closed = states[name]
                 lane.state, lane.reason = closed["state"], closed["reason"]
+                lane.since = _micros(closed["changed_at"])
+            if name in marks:
+                lane.restore(marks[name])
+            self._deliver.watch(lane)
         await self.reopen_blocked()
 
     async def reopen_blocked(self) -> None:
@@ -136,20 +166,12 @@ class Operate:
 
     def endpoints(self) -> list[dict[str, Json]]:
         """Every lane, as the API shows it."""
-        return [
-            {
-                "name": lane.endpoint.name,
-                "url": without_credentials(lane.endpoint.url),
-                "handler": lane.endpoint.handler,
-                "owner": lane.endpoint.owner,
-                "state": lane.state,
-                "reason": lane.reason,
-                "concurrency": lane.endpoint.concurrency,
-                "running": lane.running,
-                "waiting_in_memory": len(lane.waiting),
-            }
-            for lane in self._lanes
-        ]
+        now = self._clock.now()
+        return [_shown(lane, now) for lane in self._lanes]
+
+    def endpoint(self, name: str) -> dict[str, Json]:
+        """One of them."""
+        return _shown(self._lane(name), self._clock.now())
 
     def routes(self) -> list[dict[str, Json]]:
         """Every route in force, as the API shows it."""
@@ -176,6 +198,45 @@ class Operate:
         if lane is None:
             raise NotFound(f"there is no endpoint {name}", cure="see `gateway status`")
         return lane
+
+
+def _shown(lane: Lane, now: Micros) -> dict[str, Json]:
+    """A lane as the API shows it. Where it begins nothing, `reason` and `since` say why."""
+    endpoint, breaker = lane.endpoint, lane.breaker
+    lane.wait(now)  # what is over by now is not shown
+    return {
+        "name": endpoint.name,
+        "url": without_credentials(endpoint.url),
+        "handler": endpoint.handler,
+        "owner": endpoint.owner,
+        "state": lane.state,
+        "reason": lane.reason or breaker.reason,
+        "since": _moment(breaker.since if lane.is_open else lane.since),
+        "breaker": "off" if endpoint.breaker is None else breaker.state,
+        "probe_at": _moment(breaker.probe_at),
+        "failed_probes": breaker.probes,
+        "held_until": _moment(lane.held_until),
+        "rate": None if endpoint.rate is None else _rate(*endpoint.rate),
+        "concurrency": endpoint.concurrency,
+        "running": lane.running,
+        "waiting_in_memory": len(lane.waiting),
+    }
+
+
+def _moment(at: Micros | None) -> str | None:
+    return rfc3339(at) if at else None
+
+
+def _micros(text: str) -> Micros:
+    return round(datetime.fromisoformat(text).timestamp() * SECOND)
+
+
+def _rate(number: int, per: Micros) -> str:
+    """A rate as it is written in routes.yaml."""
+    return f"{number}/{UNITS[per]}"
+
+
+UNITS: dict[Micros, str] = {SECOND: "s", 60 * SECOND: "m", 3600 * SECOND: "h"}
 
 
 def _parsed(name: str) -> tuple[EventId, int]:

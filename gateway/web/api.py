@@ -39,6 +39,7 @@ Do: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
 """What a path does, for a caller who may."""
 
 LARGEST_LIMIT = 500
+LONGEST_REASON = 500
 TRUTHS = frozenset({"unmatched", "refused"})
 """Parameters that are `true` or `false`."""
 
@@ -88,6 +89,7 @@ def admin_app(around: Surroundings) -> AdminGuard:
         (Scope.OPERATE, "POST", "/api/v1/deliveries/{id}/redeliver", api.redeliver),
         (Scope.OPERATE, "POST", "/api/v1/deliveries/{id}/cancel", api.cancel),
         (Scope.READ, "GET", "/api/v1/endpoints", api.endpoints),
+        (Scope.READ, "GET", "/api/v1/endpoints/{name}", api.endpoint),
         (Scope.OPERATE, "POST", "/api/v1/endpoints/{name}/pause", api.pause),
         (Scope.OPERATE, "POST", "/api/v1/endpoints/{name}/resume", api.resume),
         (Scope.READ, "GET", "/api/v1/routes", api.routes),
@@ -248,10 +250,24 @@ class _Api:
     # -- endpoints ---------------------------------------------------------------------------------
 
     async def endpoints(self, _request: Request, _caller: Caller) -> Response:
-        return json_answer({"items": self._operate.endpoints()})
+        return json_answer({"items": await self._counted(self._operate.endpoints())})
+
+    async def endpoint(self, request: Request, _caller: Caller) -> Response:
+        shown = self._operate.endpoint(request.path_params["name"])
+        return json_answer((await self._counted([shown]))[0])
+
+    async def _counted(self, endpoints: list[dict[str, Json]]) -> list[dict[str, Json]]:
+        """Endpoints with what waits for them in the store, since when it is due, and what is dead."""
+        stats = await self._look_up.stats()
+        for each in endpoints:
+            waiting = stats["scheduled"].get(each["name"], {})
+            each["waiting"] = waiting.get("count", 0)
+            each["due_at"] = waiting.get("first_at")
+            each["dead"] = stats["dead"].get(each["name"], {}).get("count", 0)
+        return endpoints
 
     async def pause(self, request: Request, caller: Caller) -> Response:
-        await self._operate.pause(request.path_params["name"], caller)
+        await self._operate.pause(request.path_params["name"], caller, _reason(request))
         return json_answer({"name": request.path_params["name"], "state": "paused"})
 
     async def resume(self, request: Request, caller: Caller) -> Response:
@@ -268,6 +284,18 @@ class _Api:
         parsed = parse_delivery_id(name)
         found = await self._look_up.attempts(*parsed) if parsed else []
         return [_seen_by(caller, attempt, "excerpt") for attempt in found]
+
+
+def _reason(request: Request) -> str:
+    """Why an operator asks for it, in that one's own words."""
+    if unknown := request.query_params.keys() - {"reason"}:
+        raise ParameterInvalid(f"there is no parameter {min(unknown)}", cure="use reason")
+    reason = request.query_params.get("reason", "").strip()
+    if len(reason) > LONGEST_REASON:
+        raise ParameterInvalid(
+            "reason is too long", cure=f"use {LONGEST_REASON} characters at most"
+        )
+    return reason
 
 
 def _object(request: Request) -> str:

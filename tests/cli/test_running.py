@@ -166,6 +166,21 @@ def test_pause_cancel_redeliver_resume(running):
     assert running.run("resume", "workflow").stdout == "workflow is open\n"
 
 
+def test_endpoints_shows_each_lane_and_why_nothing_begins(running):
+    running.run("pause", "workflow", "--reason", "they [b]migrate[/b]")
+    table = running.run("endpoints").stdout
+    header, *lines = table.splitlines()
+    assert header.split()[:5] == ["endpoint", "state", "breaker", "running", "waiting"]
+    (line,) = (line for line in lines if line.startswith("workflow"))
+    assert "paused" in line
+    assert line.endswith("they [b]migrate[/b]")
+    shown = json.loads(running.run("endpoints", "workflow", "--json").stdout)
+    assert (shown["state"], shown["breaker"]) == ("paused", "closed")
+    running.run("resume", "workflow")
+    assert "migrate" not in running.run("endpoints", "workflow").stdout
+    assert running.run("endpoints", "nope").returncode == 1
+
+
 def test_replay_makes_new_deliveries(running):
     name = sent(running, "--sample", "asset.updated")
     result = running.run("replay", name)

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.config.routes import load_routes
 from gateway.config.settings import Settings
+from gateway.core.breaker import BreakerPolicy
 from gateway.core.model import SECOND, BodyForm
 from gateway.core.routing import EndpointConfig
 from gateway.core.schemes.credentials import TokenVerifier
@@ -80,6 +81,36 @@ def test_a_good_file_comes_to_values(load):
     assert [(r.name, [t.endpoint for t in r.to]) for r in routes.routes] == [
         ("all", ["cms", "chat"])
     ]
+
+
+PACED = (
+    GOOD
+    + """\
+  - {name: paced, match: {}, to: [paced, off]}
+"""
+)
+PACED = PACED.replace(
+    "routes:\n",
+    """\
+  paced:
+    url: https://paced.example.com/
+    sign: none
+    rate: 100/m
+    breaker: {failures: 5, share: 30%, of: 20, within: 10m, delay: 10s, longest: 5m}
+  off: {url: "https://off.example.com/", sign: none, breaker: off}
+routes:
+""",
+)
+
+
+def test_a_rate_and_a_breaker_come_to_values(load):
+    endpoints = load(PACED).routes.endpoints
+    assert endpoints["paced"].rate == (100, 60 * SECOND)
+    assert endpoints["paced"].breaker == BreakerPolicy(
+        failures=5, share=30, of=20, within=600 * SECOND, delay=10 * SECOND, longest=300 * SECOND
+    )
+    assert endpoints["off"].breaker is None
+    assert (endpoints["cms"].rate, endpoints["cms"].breaker) == (None, BreakerPolicy())
 
 
 def test_secrets_do_not_print(load):
@@ -203,6 +234,13 @@ ENDPOINT = "version: 1\nendpoints:\n  x: {{{}}}\n"
         ("url: 'https://example.com/', handler: 'handlers.cms:gone'", "handler"),
         ("url: 'https://example.com/', sign: none, retry: {schedule: [5]}", "not-a-duration"),
         ("url: 'https://example.com/', sign: none, timeout: 0s", "no-time"),
+        ("url: 'https://example.com/', sign: none, rate: 5", "not-a-rate"),
+        ("url: 'https://example.com/', sign: none, breaker: never", "unknown-value"),
+        ("url: 'https://example.com/', sign: none, breaker: {share: 0.5}", "not-a-share"),
+        ("url: 'https://example.com/', sign: none, breaker: {share: 0%}", "not-a-share"),
+        ("url: 'https://example.com/', sign: none, breaker: {delay: 0s}", "no-time"),
+        ("url: 'https://example.com/', sign: none, breaker: {failures: 0}", "greater-than-equal"),
+        ("url: 'https://example.com/', sign: none, breaker: {fails: 3}", "unknown-key"),
         ("url: {env: NOT_SET, default: ''}, sign: none", "string-too-short"),
     ],
 )

@@ -39,11 +39,14 @@ class ScriptedSender:
         self.under_way = 0
         self.most_under_way = 0
         self._only_one = False
+        self._called = asyncio.Condition()
 
     async def send(self, call: Call) -> Outcome:
         self.calls.append(call)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
+        async with self._called:
+            self._called.notify_all()
         try:
             await self.may_answer.wait()
         finally:
@@ -55,6 +58,11 @@ class ScriptedSender:
 
     async def close(self) -> None:
         pass
+
+    async def called(self, count: int) -> None:
+        """Wait until so many calls were made."""
+        async with self._called:
+            await self._called.wait_for(lambda: len(self.calls) >= count)
 
     def answer_one(self) -> None:
         """Answer one call that waits, and hold those that follow."""
@@ -126,6 +134,7 @@ class Flows:
     def start(self) -> None:
         for loop in (*self._loops(), self.refusals.loop):
             loop.start()
+        self.deliver.timer.loop.start()
 
     def _loops(self):
         flows = (self.recorder, self.claim, self.reclaim, self.expire, self.late, self.confirm)
@@ -137,6 +146,7 @@ class Flows:
         await self.deliver.drain(1_000_000)
         for loop in self._loops():
             await loop.stop()
+        await self.deliver.timer.loop.stop()
         await self.refusals.close()
 
     async def states(self) -> dict[str, str]:

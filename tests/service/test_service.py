@@ -184,6 +184,8 @@ async def test_work_for_an_endpoint_that_left_the_file_waits_visibly(gateway, ro
     assert waiting["state"] == "scheduled"
     routes_file.write_text(text)
     await gateway.service.reload()
+    assert not gateway.service.takes("pager")  # it is paused, as it was left
+    await gateway.service._operate.resume("pager")
     await gateway.endpoint("pager").calls(1)
 
 

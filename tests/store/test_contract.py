@@ -14,6 +14,7 @@ from gateway.core.model import (
     EventId,
     Failure,
     InboxEntry,
+    LaneMark,
     Refusal,
     Routed,
     Withheld,
@@ -518,6 +519,61 @@ async def test_endpoint_states_are_kept_until_it_is_open_again(store):
     assert (await store.endpoint_states())["cms"]["state"] == "disabled"
     await store.set_endpoint("cms", "open", "", NOW)
     assert await store.endpoint_states() == {}
+
+
+MARK = LaneMark(
+    begun_at=NOW, held_until=SOON, since=NOW, probe_at=SOON, probes=2, reason="3 failures in a row"
+)
+
+
+async def test_what_an_attempt_changed_for_its_lane_is_kept_with_it(store):
+    await keep(store, an_arrival(to=("cms", "cms")))
+    first, second = await store.claim("cms", [a_lease(), a_lease()], NOW)
+    await store.record(first, an_attempt(lane=MARK), RetryAt(SOON, "http-500"))
+    assert await store.lanes() == {"cms": MARK}
+    earlier = LaneMark(begun_at=NOW - 1)
+    await store.record(second, an_attempt(lane=earlier), Finish())
+    assert await store.lanes() == {"cms": LaneMark(begun_at=NOW)}
+
+
+async def test_what_an_attempt_changed_for_its_lane_is_kept_though_its_lease_was_lost(store):
+    await keep(store, an_arrival())
+    claimed = await claim_one(store)
+    await store.reclaim(NOW + 10**12)
+    with pytest.raises(LeaseLost):
+        await store.record(claimed, an_attempt(lane=MARK), Finish())
+    assert await store.lanes() == {"cms": MARK}
+
+
+async def test_an_attempt_that_changed_nothing_for_its_lane_leaves_it_as_it_is(store):
+    await keep(store, an_arrival())
+    await store.record(await claim_one(store), an_attempt(), Finish())
+    assert await store.lanes() == {}
+
+
+async def test_an_endpoint_that_is_opened_has_a_closed_breaker_and_is_not_held_back(store):
+    await keep(store, an_arrival())
+    await store.record(await claim_one(store), an_attempt(lane=MARK), Finish())
+    await store.set_endpoint("cms", "open", "", NOW)
+    assert await store.lanes() == {"cms": LaneMark(begun_at=NOW)}
+
+
+async def test_what_is_leased_is_noted_as_begun_before_its_lease_ended_and_before_now(store):
+    await keep(store, an_arrival(to=("cms", "pager", "chat")))
+    for endpoint, until in (("cms", SOON), ("pager", SOON + 10**9)):
+        await store.claim(endpoint, [a_lease(until=until)], NOW)
+    await store.note_leased(SOON + 5)
+    marks = await store.lanes()
+    assert {name: mark.begun_at for name, mark in marks.items()} == {"cms": SOON, "pager": SOON + 5}
+
+
+async def test_to_note_what_is_leased_leaves_breakers_as_they_are(store):
+    await keep(store, an_arrival(), an_arrival())
+    await store.record(await claim_one(store), an_attempt(lane=MARK), Finish())
+    await claim_one(store)
+    await store.note_leased(SOON)
+    (mark,) = (await store.lanes()).values()
+    assert (mark.begun_at, mark.probe_at, mark.reason) == (SOON, MARK.probe_at, MARK.reason)
 
 
 # -- look up ---------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The admin listener."""
 
+import asyncio
+
 import aiohttp
 import pytest
 
@@ -111,9 +113,49 @@ async def test_an_endpoint_is_paused_and_resumed_and_its_work_cancelled(gateway,
     assert (await api("POST", "/api/v1/endpoints/cms/resume"))[1]["state"] == "open"
 
 
+async def test_a_pause_has_a_reason_that_the_endpoint_shows(api):
+    await api("POST", "/api/v1/endpoints/cms/pause?reason=they+migrate")
+    _, shown = await api("GET", "/api/v1/endpoints/cms")
+    assert (shown["state"], shown["reason"]) == ("paused", "they migrate")
+    assert shown["since"] is not None
+
+
+@pytest.mark.parametrize("query", ["limit=5", "reason=" + "x" * 501])
+async def test_what_a_pause_cannot_be_told_is_refused_and_nothing_is_paused(api, query):
+    status, problem = await api("POST", f"/api/v1/endpoints/cms/pause?{query}")
+    assert (status, problem["code"]) == (400, "parameter-invalid")
+    assert (await api("GET", "/api/v1/endpoints/cms"))[1]["state"] == "open"
+
+
+async def test_an_endpoint_shows_its_breaker_what_waits_and_how_fast_it_may_go(routes_file, seen):
+    text = routes_file.read_text().replace(
+        "retry: {schedule: []}", "retry: {schedule: [1h, 1h]}\n    breaker: {failures: 1}"
+    )
+    routes_file.write_text(text.replace("sign: none\n", "sign: none\n    rate: 100/s\n"))
+    async with Gateway(routes_file) as gateway:
+        gateway.endpoint("pager").reply(500)
+        recorded = asyncio.create_task(seen(gateway, "attempt.recorded", 2))
+        await asyncio.to_thread(lambda: None)
+        await an_expired_licence(gateway)
+        await recorded
+        async with aiohttp.ClientSession(gateway.service.admin_url) as session:
+            async with session.get("/api/v1/endpoints/pager") as answer:
+                shown = await answer.json()
+            async with session.get("/metrics") as answer:
+                metrics = await answer.text()
+    assert shown["breaker"] == "open"
+    assert shown["reason"] == "a failure, the last: http-500"
+    assert (shown["waiting"], shown["rate"], shown["running"]) == (1, "100/s", 0)
+    assert shown["since"] < shown["probe_at"] < shown["due_at"]
+    assert 'gateway_endpoint_breaker{endpoint="pager",state="open"} 1.0' in metrics
+    assert 'gateway_endpoint_breaker{endpoint="cms",state="closed"} 1.0' in metrics
+    assert 'gateway_endpoint_open{endpoint="pager"} 0.0' in metrics
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
+        ("GET", "/api/v1/endpoints/x"),
         ("GET", "/api/v1/events/evt_0"), ("POST", "/api/v1/events/evt_0/replay"),
         ("GET", "/api/v1/deliveries/dlv_0_0"), ("GET", "/api/v1/deliveries/x"),
         ("POST", "/api/v1/deliveries/dlv_0_0/redeliver"), ("POST", "/api/v1/endpoints/x/pause"),

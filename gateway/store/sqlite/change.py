@@ -15,6 +15,8 @@ CANCEL = statement("cancel")
 COUNT_DELIVERIES = statement("count_deliveries")
 CLOSE_ENDPOINT = statement("close_endpoint")
 OPEN_ENDPOINT = statement("open_endpoint")
+REOPEN_LANE = statement("reopen_lane")
+NOTE_LEASED = statement("note_leased")
 NOTE_AUDIT = statement("note_audit")
 NOTE_TOLD = statement("note_told")
 END_CONFIRMATION = statement("end_confirmation")
@@ -94,12 +96,18 @@ def set_endpoint(
     now: Micros,
     entry: AuditEntry | None,
 ) -> None:
-    """Write down an endpoint's state; an open one has no row."""
+    """Write down an endpoint's state; an open one has no row, and its breaker is closed."""
     if state == "open":
         cursor.execute(OPEN_ENDPOINT, (name,))
+        cursor.execute(REOPEN_LANE, (name,))
     else:
         cursor.execute(CLOSE_ENDPOINT, (name, state, reason, now))
     note(cursor, entry)
+
+
+def note_leased(cursor: sqlite3.Cursor, now: Micros) -> None:
+    """Have what is leased count as begun, at the latest now: nobody knows whether it was."""
+    cursor.execute(NOTE_LEASED, (now,))
 
 
 def note(cursor: sqlite3.Cursor, entry: AuditEntry | None) -> None:

@@ -86,7 +86,7 @@ def _due(cursor: sqlite3.Cursor, each: Claim, most: int) -> list[_Due]:
     if len(found) <= most:
         return found
     by_priority = [[row for row in found if row.priority == p] for p in Priority]
-    counts = deal(most, [len(rows) for rows in by_priority], turn=each.leases[0].token)
+    counts, _ = deal(most, [len(rows) for rows in by_priority], each.leases[0].token)
     return [row for rows, n in zip(by_priority, counts, strict=True) for row in rows[:n]]
 
 

@@ -12,7 +12,15 @@ from typing import Any
 import aiosqlite
 import orjson
 
-from gateway.core.model import EventId, Json, Micros, delivery_id, moment_of_event, rfc3339
+from gateway.core.model import (
+    EventId,
+    Json,
+    LaneMark,
+    Micros,
+    delivery_id,
+    moment_of_event,
+    rfc3339,
+)
 from gateway.store.rows import EventRow, open_envelope
 from gateway.store.sqlite.database import (
     check_schema,
@@ -34,6 +42,7 @@ READ_TOLD = statement("read_told")
 DUE_CONFIRMATIONS = statement("due_confirmations")
 NEXT_CONFIRMATION = statement("next_confirmation")
 ENDPOINT_STATES = statement("endpoint_states")
+READ_LANES = statement("read_lanes")
 STATS = statement("stats")
 WITHHELD_OF = statement("withheld_of")
 
@@ -244,6 +253,22 @@ class Reader:
         return {
             name: {"state": state, "reason": reason, "changed_at": rfc3339(changed_at)}
             for name, state, reason, changed_at in await self.rows(ENDPOINT_STATES)
+        }
+
+    async def lanes(self) -> dict[str, LaneMark]:
+        """What is to be known of lanes after a restart."""
+        return {
+            name: LaneMark(
+                begun_at=begun_at,
+                held_until=held_until,
+                since=since,
+                probe_at=probe_at,
+                probes=probes,
+                reason=reason,
+            )
+            for name, begun_at, held_until, since, probe_at, probes, reason in await self.rows(
+                READ_LANES
+            )
         }
 
     async def stats(self) -> dict[str, Json]:

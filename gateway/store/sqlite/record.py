@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gateway.core.errors import LeaseLost
-from gateway.core.model import Attempt, Delivery
+from gateway.core.model import Attempt, Delivery, LaneMark
 from gateway.core.retry import Decision, Finish, GiveUp, Park
 from gateway.store.rows import calls_of, moved_by
 from gateway.store.sqlite.database import insert_many, statement
@@ -19,6 +19,7 @@ from gateway.store.vault import Vault
 RECORD_OUTCOMES = statement("record_outcomes")
 APPEND_ATTEMPTS = statement("append_attempts")
 CLOSE_ENDPOINT = statement("close_endpoint")
+NOTE_LANE = statement("note_lane")
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ def record(
 ) -> list[LeaseLost | Ready]:
     """Do them all: what may go by each, or LeaseLost where the lease is no longer theirs.
 
-    Of those nothing is written.
+    Of these nothing is written, but what they changed for their lane: they were made all the same.
     """
     cursor.execute("SAVEPOINT outcomes")
     moves = [_move(each) for each in records]
@@ -48,6 +49,9 @@ def record(
     cursor.execute("RELEASE outcomes")
     held = [each for each, gone in zip(records, lost, strict=True) if gone is None]
     insert_many(cursor, APPEND_ATTEMPTS, [_attempt_row(each, vault) for each in held])
+    marks = {r.delivery.endpoint: r.attempt.lane for r in records if r.attempt.lane is not None}
+    for name, mark in marks.items():
+        cursor.execute(NOTE_LANE, lane_row(name, mark))
     for each in held:
         if isinstance(each.decision, Park):
             ended_at = each.attempt.started_at + each.attempt.duration
@@ -76,6 +80,19 @@ def _let_others_go(
     ):
         supersede_if_older(cursor, moved.event_id, moved.n, turn.slot, ended_at)
     return let_others_go(cursor, [moved], ended_at)
+
+
+def lane_row(name: str, mark: LaneMark) -> tuple[Any, ...]:
+    """A lane's columns, in the order of note_lane.sql."""
+    return (
+        name,
+        mark.begun_at,
+        mark.held_until,
+        mark.since,
+        mark.probe_at,
+        mark.probes,
+        mark.reason,
+    )
 
 
 def _write(cursor: sqlite3.Cursor, moves: Sequence[tuple[Any, ...]]) -> int:

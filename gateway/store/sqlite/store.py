@@ -15,6 +15,7 @@ from gateway.core.model import (
     EventId,
     InboxEntry,
     Json,
+    LaneMark,
     Lease,
     Micros,
     Receipt,
@@ -234,6 +235,10 @@ class SqliteStore:
         """See `OperateStore.set_endpoint`."""
         await self._change(change.set_endpoint, name, state, reason, now, entry)
 
+    async def note_leased(self, now: Micros) -> None:
+        """See `OperateStore.note_leased`."""
+        await self._change(change.note_leased, now)
+
     async def note(self, entry: AuditEntry) -> None:
         """See `OperateStore.note`."""
         await self._change(change.note, entry)
@@ -251,6 +256,10 @@ class SqliteStore:
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """See `OperateStore.endpoint_states`."""
         return await self._reader.endpoint_states()
+
+    async def lanes(self) -> dict[str, LaneMark]:
+        """See `LookUpStore.lanes`."""
+        return await self._reader.lanes()
 
 
 def _corrupt(event_id: EventId) -> BodyCorrupt:
