@@ -172,6 +172,11 @@ LEVELS: dict[str, tuple[int, str]] = {
         "an endpoint takes nothing more: `gateway resume` opens it",
     ),
     "endpoint.opened": (logging.INFO, "an endpoint is open again"),
+    "retention.pruned": (logging.INFO, "what is kept no longer is deleted"),
+    "retention.exceeded": (
+        logging.WARNING,
+        "the database is larger than `retention_size`, and nothing more may go: see docs/operations.md",
+    ),
     "routes.reloaded": (logging.INFO, "new routes are in force"),
     "routes.rejected": (logging.ERROR, "the routes file is faulty: the former one stays in force"),
     "tokens.reloaded": (logging.WARNING, "other tokens are in force for the admin API"),

@@ -37,6 +37,7 @@ class Metrics(Collector):
         self._routes: Counter[tuple[str, str]] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._ended: Counter[tuple[str, str]] = Counter()
+        self._pruned: Counter[str] = Counter()
         self._durations: dict[str, list[int]] = {}
         """For each endpoint, how many attempts took at most each of BOUNDS, and longer."""
         self._seconds: Counter[str] = Counter()
@@ -57,6 +58,8 @@ class Metrics(Collector):
             self._events[fields["source"], fields["code"]] += 1
         elif name == "event.ignored":
             self._events[fields["source"], "ignored"] += 1
+        elif name == "retention.pruned":
+            self._pruned.update(fields)
         elif name == "event.unreadable":
             self._events[fields["source"], "unreadable"] += 1
 
@@ -120,6 +123,14 @@ class Metrics(Collector):
             ("endpoint", "state"),
             self._ended,
         )
+        pruned = CounterMetricFamily(
+            "gateway_pruned",
+            "What retention has deleted: events, and entries of the inbox, of `once` and of the audit log.",
+            labels=["kind"],
+        )
+        for kind, count in self._pruned.items():
+            pruned.add_metric([kind], count)
+        yield pruned
         yield self._histogram()
         in_force = self._file_in_force()
         yield GaugeMetricFamily(

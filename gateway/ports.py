@@ -1,6 +1,6 @@
 """What the flows need of the world, as Protocols.
 
-The store is five small ones; `Store` is their sum, for the composition root. All of its verbs are
+The store is a few small ones; `Store` is their sum, for the composition root. All of its verbs are
 atomic: what one promises is committed and synced when it returns, or nothing of it is.
 """
 
@@ -25,6 +25,7 @@ from gateway.core.model import (
     Response,
     Routed,
 )
+from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 
 
@@ -173,7 +174,26 @@ class OperateStore(Protocol):
         """Write an entry of the audit log on its own."""
 
 
-class Store(AppendStore, LeaseStore, RecordStore, LookUpStore, OperateStore, Protocol):
+class TendStore(Protocol):
+    """What keeps the store from growing without end. Each verb is short; callers take turns."""
+
+    async def room(self) -> Room:
+        """How large the store is, and how much of that is free."""
+
+    async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
+        """The next *most* events behind *after*, oldest first; none where all that may go was seen."""
+
+    async def prune(self, events: Sequence[EventId]) -> int:
+        """Delete events with all that belongs to them; how many. Those with work to do stay, whole."""
+
+    async def prune_others(self, before: Horizon, most: int) -> dict[str, int]:
+        """Delete up to *most* of each of `inbox`, `once` and `audit`; how many."""
+
+    async def give_back(self, most_bytes: int) -> None:
+        """Make the file smaller by so much of what is free in it."""
+
+
+class Store(AppendStore, LeaseStore, RecordStore, LookUpStore, OperateStore, TendStore, Protocol):
     """All of it, and its end."""
 
     async def close(self) -> None:

@@ -35,6 +35,7 @@ from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest
 from gateway.flows.lanes import Lanes
 from gateway.flows.operate import Operate
+from gateway.flows.prune import Prune
 from gateway.flows.publish import Publish
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
@@ -175,6 +176,13 @@ class Service:
         self._refusals = Refusals(
             store=store, clock=clock, telemetry=telemetry, first_serial=secrets.randbits(48)
         )
+        self._prune = Prune(
+            store=store,
+            retention=self.settings.kept,
+            windows=lambda: {s.name: s.dedupe_window for s in self.routes.sources.values()},
+            clock=clock,
+            telemetry=telemetry,
+        )
         self._verify = Verify(self._sender, clock, telemetry)
         self._ingest = Ingest(
             routes=self.routes,
@@ -245,6 +253,7 @@ class Service:
             self._claim.loop,
             self._reclaim.loop,
             self._refusals.loop,
+            self._prune.loop,
         ):
             loop.start()
         for server, sock in zip(self._servers, sockets, strict=True):
@@ -295,7 +304,12 @@ class Service:
 
     async def close(self) -> None:
         """Let go of everything, where it was opened and not started."""
-        for loop in (self._claim.loop, self._reclaim.loop, self._recorder.loop):
+        for loop in (
+            self._claim.loop,
+            self._reclaim.loop,
+            self._recorder.loop,
+            self._prune.loop,
+        ):
             await loop.stop()
         await self._refusals.close()
         self._watchdog.stop()

@@ -45,6 +45,16 @@ def event_id(now: Micros, serial: int) -> EventId:
     return EventId(f"evt_{now // 1000:012x}{serial & 0xFFFF_FFFF_FFFF:012x}")
 
 
+def received_at(name: str) -> Micros:
+    """The moment, to the millisecond, that stands in the name of an event, or of an entry: `abc_…`."""
+    return int(name[4:16], 16) * 1000
+
+
+def first_id(kind: str, moment: Micros) -> str:
+    """What sorts before the names of that kind of that millisecond, and after those of all earlier."""
+    return f"{kind}_{max(moment, 0) // 1000:012x}"
+
+
 def delivery_id(event: EventId, n: int) -> DeliveryId:
     """The name of the *n*-th delivery of an event; it is the `webhook-id` that its endpoint sees."""
     return DeliveryId(f"dlv_{event[4:]}_{n}")

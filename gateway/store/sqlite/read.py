@@ -12,9 +12,11 @@ from typing import Any
 import aiosqlite
 import orjson
 
-from gateway.core.model import EventId, Json, Micros, delivery_id, rfc3339
+from gateway.core.model import EventId, Json, Micros, delivery_id, first_id, rfc3339
+from gateway.core.retention import Examined, Horizon, Room
 from gateway.store.rows import EventRow, open_envelope
 from gateway.store.sqlite.database import (
+    PAGE_BYTES,
     check_schema,
     log_path,
     remove_empty_log,
@@ -32,6 +34,7 @@ NEXT_DUE = statement("next_due")
 ENDPOINT_STATES = statement("endpoint_states")
 STATS = statement("stats")
 WITHHELD_OF = statement("withheld_of")
+EXAMINE_EVENTS = statement("examine_events")
 
 CORRUPT = "(what was stored here has changed)"
 
@@ -160,9 +163,9 @@ class Reader:
 
     async def recorded(self, query: Mapping[str, Any]) -> list[EventRow]:
         """Whole events, oldest first: see `LookUpStore.recorded`."""
-        after = _first_id(query.get("since", 0))
+        after = first_id("evt", query.get("since", 0))
         until = query.get("until")
-        before = "evt_~" if until is None else _first_id(until)  # after every other
+        before = "evt_~" if until is None else first_id("evt", until)  # after every other
         limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
         parameters = (max(after, query.get("cursor", "")), before, limit, LARGEST_PAGE_BYTES)
         found = await self.rows(READ_RECORDED, parameters)
@@ -195,6 +198,18 @@ class Reader:
         names = ("route", "reason", "detail", "at")
         rows = await self.rows(WITHHELD_OF, (event_id,))
         return [_shown(dict(zip(names, row, strict=True))) for row in rows]
+
+    async def room(self) -> Room:
+        """How much of the file is used, and how much is free."""
+        ((pages,),) = await self.rows("PRAGMA page_count")
+        ((free,),) = await self.rows("PRAGMA freelist_count")
+        return Room((pages - free) * PAGE_BYTES, free * PAGE_BYTES)
+
+    async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
+        """See `TendStore.examine`."""
+        latest, window = first_id("evt", before.latest), first_id("evt", before.oldest_window)
+        found = await self.rows(EXAMINE_EVENTS, (after, latest, most, window))
+        return [Examined._make(row) for row in found]
 
     async def next_due(self) -> dict[str, Micros]:
         """For each endpoint with scheduled deliveries, when the first is due."""
@@ -258,11 +273,6 @@ async def reading(path: Path, keys: Sequence[bytes] = ()) -> AsyncIterator[Reade
         await reader.close()
         if not had_log:
             remove_empty_log(path)
-
-
-def _first_id(moment: Micros) -> str:
-    """What sorts before the ids of all events of that millisecond, and after those of all earlier."""
-    return f"evt_{max(moment, 0) // 1000:012x}"
 
 
 def shown_event(row: EventRow) -> dict[str, Json]:

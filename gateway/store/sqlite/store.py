@@ -21,12 +21,13 @@ from gateway.core.model import (
     Refusal,
     Routed,
 )
+from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 from gateway.store.group_commit import GroupCommit
 from gateway.store.rows import event_of, packed
-from gateway.store.sqlite import change, lease
+from gateway.store.sqlite import change, lease, prune
 from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
-from gateway.store.sqlite.database import Lock, insert_many
+from gateway.store.sqlite.database import PAGE_BYTES, Lock, insert_many
 from gateway.store.sqlite.lease import Claim
 from gateway.store.sqlite.read import Reader, shown_event
 from gateway.store.sqlite.record import Record
@@ -211,6 +212,29 @@ class SqliteStore:
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """See `OperateStore.endpoint_states`."""
         return await self._reader.endpoint_states()
+
+    # -- tend --------------------------------------------------------------------------------------
+
+    async def room(self) -> Room:
+        """See `TendStore.room`."""
+        return await self._reader.room()
+
+    async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
+        """See `TendStore.examine`."""
+        return await self._reader.examine(after, before, most)
+
+    async def prune(self, events: Sequence[EventId]) -> int:
+        """See `TendStore.prune`."""
+        return int(await self._change(prune.prune_events, events))
+
+    async def prune_others(self, before: Horizon, most: int) -> dict[str, int]:
+        """See `TendStore.prune_others`."""
+        gone: dict[str, int] = await self._change(prune.prune_others, before, most)
+        return gone
+
+    async def give_back(self, most_bytes: int) -> None:
+        """See `TendStore.give_back`."""
+        await self._change(prune.give_back, -(-most_bytes // PAGE_BYTES))
 
 
 def _corrupt(event_id: EventId) -> BodyCorrupt:
