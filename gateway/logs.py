@@ -189,6 +189,11 @@ LEVELS: dict[str, tuple[int, str]] = {
     "loop.blocked": (logging.WARNING, "the event loop was blocked"),
     "audit.written": (logging.INFO, "someone asked for a change: see `gateway audit`"),
     "audit.unwritten": (logging.ERROR, "the audit log cannot be written: this line is the entry"),
+    "gateway.paused": (
+        logging.WARNING,
+        "started paused: events are taken, and nothing is delivered until `gateway resume --all`",
+    ),
+    "gateway.resumed": (logging.WARNING, "the pause is over: deliveries begin"),
     "gateway.draining": (logging.INFO, "shutting down: finishing what is under way"),
     "gateway.stopped": (logging.INFO, "stopped"),
 }

@@ -33,7 +33,7 @@ from gateway.flows.claim import Claim
 from gateway.flows.deliver import Deliver
 from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest
-from gateway.flows.lanes import Lanes
+from gateway.flows.lanes import PAUSED, Lanes
 from gateway.flows.operate import Operate
 from gateway.flows.prune import Prune
 from gateway.flows.publish import Publish
@@ -143,7 +143,7 @@ class Service:
         if checked.routes is None:
             raise ConfigError(checked.problems)
         keys = read_keys(settings.encryption_key)
-        store = await SqliteStore.open(settings.database, keys)
+        store = await SqliteStore.open(settings.database, keys, skip_backup=settings.skip_backup)
         service = cls(settings, check_routes, checked, store, clock or SystemClock(), redaction)
         service.tell_warnings(checked)
         return service
@@ -153,6 +153,8 @@ class Service:
         clock, telemetry, store = self._clock, self.telemetry, self._store
         self._lanes = lanes = Lanes(secrets.randbits(30) << 32)
         lanes.configure(self.routes.endpoints)
+        if self.settings.paused:
+            lanes.hold(PAUSED)
         self._sender = AiohttpSender(
             self.settings.egress, user_agent=f"rights-gateway/{__version__}"
         )
@@ -270,6 +272,8 @@ class Service:
             token=local_token,
         )
         self._started = True
+        if self.settings.paused:
+            self.telemetry.emit("gateway.paused")
 
     def _public_server(self) -> Server:
         limits = Limits(

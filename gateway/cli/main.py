@@ -14,6 +14,7 @@ from gateway.cli import (
     demo,
     explain,
     keys,
+    maintain,
     operate,
     plan,
     receive,
@@ -33,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for commands in (
-    serve, check, configure, keys, explain, plan, send, receive, demo, operate, tokens,
+    serve, check, configure, keys, explain, plan, send, receive, demo, operate, tokens, maintain,
 ):  # fmt: skip
     commands.register(app)
 

@@ -143,6 +143,10 @@ class Settings(BaseSettings):
     """Ports that calls to public addresses may go to besides 443."""
     production: bool = False
     """Make no secrets up, and do not open loopback to calls."""
+    skip_backup: bool = False
+    """Make no copy of the database before it is migrated."""
+    paused: bool = False
+    """Start without delivering: events are taken, and no attempt is begun until `gateway resume --all`."""
     grace: Duration = 25 * SECOND
     """How long attempts under way may take to finish at the end."""
     drain: Duration = 1 * SECOND

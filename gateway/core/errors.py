@@ -23,6 +23,7 @@ GatewayError
 ├── ConfirmationFailed       try again later: a subscription could not be confirmed
 ├── Draining                 try again on another node, or in a moment
 ├── Overloaded               try again in a moment: there is no room now
+├── BackupFailed             free some space, or name another file: there is no copy
 ├── SchemaTooNew             run the newer gateway that wrote the database
 ├── BodyCorrupt              restore a backup: stored bytes have changed
 ├── LeaseLost                throw the result away: someone else owns the delivery
@@ -292,6 +293,12 @@ class SchemaTooNew(GatewayError):
     """The database was written by a newer gateway."""
 
     code = "schema-too-new"
+
+
+class BackupFailed(GatewayError):
+    """The database could not be copied; nothing else has changed."""
+
+    code = "backup-failed"
 
 
 class CertificateUnavailable(GatewayError):

@@ -10,11 +10,14 @@ from gateway.core.routing import Routes, plan
 from gateway.core.state import State, may_come_from
 from gateway.flows.audit import Audit
 from gateway.flows.deliver import Deliver
-from gateway.flows.lanes import Lane, Lanes
+from gateway.flows.lanes import PAUSED, Lane, Lanes
 from gateway.ports import Clock, LookUpStore, OperateStore
 from gateway.telemetry import Telemetry
 
 REDELIVERABLE = may_come_from(State.SCHEDULED) - {State.LEASED}
+
+ALL = "(all)"
+"""What the audit log says instead of a name; no endpoint can have it."""
 
 
 class Operate:
@@ -99,6 +102,16 @@ class Operate:
                 what = f"the endpoint {name} is not in routes.yaml"
                 raise Conflict(what, cure="add it there first")
             await self._open(lane, entry)
+
+    async def resume_all(self, by: Caller = LOCAL) -> None:
+        """End the pause that the gateway was started with; endpoints closed one by one stay closed."""
+        async with self._audit.of(by, "resume", ALL) as entry:
+            if PAUSED not in self._lanes.held_by:
+                cure = "to open an endpoint, name it: `gateway resume NAME`"
+                raise Conflict("the gateway was not started paused, or is resumed", cure=cure)
+            await self._store.note(entry)
+        self._lanes.let_go(PAUSED)
+        self._telemetry.emit("gateway.resumed")
 
     async def _open(self, lane: Lane, entry: AuditEntry | None) -> None:
         name = lane.endpoint.name

@@ -81,6 +81,7 @@ def admin_app(around: Surroundings) -> AdminGuard:
         (Scope.READ, "GET", "/api/v1/endpoints", api.endpoints),
         (Scope.OPERATE, "POST", "/api/v1/endpoints/{name}/pause", api.pause),
         (Scope.OPERATE, "POST", "/api/v1/endpoints/{name}/resume", api.resume),
+        (Scope.OPERATE, "POST", "/api/v1/resume", api.resume_all),
         (Scope.READ, "GET", "/api/v1/routes", api.routes),
         (Scope.READ, "GET", "/api/v1/routes/files", api.routes_files),
         (Scope.READ, "GET", "/api/v1/inbox", api.inbox),
@@ -247,6 +248,10 @@ class _Api:
     async def resume(self, request: Request, caller: Caller) -> Response:
         await self._operate.resume(request.path_params["name"], caller)
         return _json({"name": request.path_params["name"], "state": "open"})
+
+    async def resume_all(self, _request: Request, caller: Caller) -> Response:
+        await self._operate.resume_all(caller)
+        return _json({"held_by": self._around.status()["held_by"]})
 
     def _owned(self, deliveries: list[dict[str, Json]]) -> list[dict[str, Json]]:
         """Deliveries with who to ask about them."""

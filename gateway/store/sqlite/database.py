@@ -118,6 +118,11 @@ def _migrations() -> list[Traversable]:
     return sorted(steps, key=lambda step: step.name)
 
 
+def known_schema() -> int:
+    """The number of the schema that this gateway reads and writes."""
+    return len(_migrations())
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date, one numbered file after the other, each in a transaction."""
     steps = _migrations()
@@ -146,7 +151,7 @@ def check_schema(present: int) -> None:
 
     Raises SchemaTooNew, or StoreUnavailable where it has yet to be brought up to date.
     """
-    known = len(_migrations())
+    known = known_schema()
     _refuse_newer(present, known)
     if present < known:
         raise StoreUnavailable(

@@ -27,6 +27,7 @@ from gateway.store.group_commit import GroupCommit
 from gateway.store.rows import event_of, packed
 from gateway.store.sqlite import change, lease, prune
 from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
+from gateway.store.sqlite.backup import back_up_before_migration
 from gateway.store.sqlite.database import PAGE_BYTES, Lock, insert_many
 from gateway.store.sqlite.lease import Claim
 from gateway.store.sqlite.read import Reader, shown_event
@@ -48,11 +49,15 @@ class SqliteStore:
         self._reader = Reader(path, vault)
 
     @classmethod
-    async def open(cls, path: Path, keys: Sequence[bytes] = ()) -> "SqliteStore":
+    async def open(
+        cls, path: Path, keys: Sequence[bytes] = (), *, skip_backup: bool = False
+    ) -> "SqliteStore":
         """Lock, open and migrate the database; it is made where there is none.
 
+        Before it is migrated, a copy is made beside it, unless *skip_backup*.
+
         Where there are *keys*, what is stored from now on is encrypted; the first of them counts, all
-        open what is there. Raises StoreInUse, StoreUnavailable, SchemaTooNew, or ConfigError where
+        open what is there. Raises StoreInUse, StoreUnavailable, SchemaTooNew, BackupFailed, or ConfigError where
         the database is encrypted and none of the keys opens it.
         """
         try:
@@ -64,6 +69,8 @@ class SqliteStore:
                 cure="make the folder writable, or name another with --database",
             ) from error
         try:
+            if not skip_backup:
+                back_up_before_migration(path)
             vault = Vault(keys)
             return cls(path, lock, Writer(path, vault), vault)
         except BaseException:
