@@ -13,6 +13,7 @@ from gateway.core.model import (
     Attempt,
     Call,
     Delivery,
+    Erased,
     Event,
     EventId,
     InboxEntry,
@@ -188,6 +189,31 @@ class TendStore(Protocol):
 
     async def prune_others(self, before: Horizon, most: int) -> dict[str, int]:
         """Delete up to *most* of each of `inbox`, `once` and `audit`; how many."""
+
+    async def count_others(self, before: Horizon) -> dict[str, int]:
+        """How many of each `prune_others` would delete."""
+
+    async def of_subject(
+        self, subject: str, after: str, most: int
+    ) -> tuple[str | None, list[EventId]]:
+        """Look through the next *most* events behind *after*: the last, and those about *subject*.
+
+        The last is None where there are no more.
+        """
+
+    async def erasable(self, events: Sequence[EventId]) -> Erased:
+        """What `erase` would come to."""
+
+    async def erase(
+        self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None
+    ) -> Erased:
+        """Take out what events say, and cancel what is still to be sent of them.
+
+        Of an event that is being sent the rest is cancelled, and it is left otherwise as it is.
+        """
+
+    async def empty_log(self) -> bool:
+        """Leave nothing of what is erased in the log beside the database; False: someone reads it."""
 
     async def give_back(self, most_bytes: int) -> None:
         """Make the file smaller by so much of what is free in it."""

@@ -31,6 +31,7 @@ from gateway.core.routing import Routes, Source
 from gateway.flows.admit import Admit
 from gateway.flows.claim import Claim
 from gateway.flows.deliver import Deliver
+from gateway.flows.erase import Erase
 from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest
 from gateway.flows.lanes import PAUSED, Lanes
@@ -180,11 +181,13 @@ class Service:
         )
         self._prune = Prune(
             store=store,
+            audit=store,
             retention=self.settings.kept,
             windows=lambda: {s.name: s.dedupe_window for s in self.routes.sources.values()},
             clock=clock,
             telemetry=telemetry,
         )
+        self._erase = Erase(store=store, audit=store, clock=clock, telemetry=telemetry)
         self._verify = Verify(self._sender, clock, telemetry)
         self._ingest = Ingest(
             routes=self.routes,
@@ -242,6 +245,8 @@ class Service:
         around = Surroundings(
             look_up=self._store,
             operate=self._operate,
+            prune=self._prune,
+            erase=self._erase,
             status=self.status,
             routes=self._metrics.routes,
             files=self.files,

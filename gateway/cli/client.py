@@ -90,8 +90,10 @@ class Client:
             path += "?" + urllib.parse.urlencode(given)
         return self._call("GET", path)
 
-    def post(self, path: str) -> Json:
+    def post(self, path: str, query: Mapping[str, Any] | None = None) -> Json:
         """The answer to POST."""
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
         return self._call("POST", path)
 
     def _call(self, method: str, path: str) -> Json:

@@ -170,9 +170,10 @@ def events(
 def print_event(event: dict[str, Json]) -> None:
     """An event and what became of it."""
     attributes = event["attributes"]
+    erased = f", erased {ago(event['erased_at'])}" if event["erased_at"] else ""
     console().print(
         f"{event['id']}  {attributes['type']}  {attributes.get('subject', '')}"
-        f"  from {event['source']}, {ago(event['received_at'])}"
+        f"  from {event['source']}, {ago(event['received_at'])}{erased}"
     )
     print_table(
         ("delivery", "endpoint", "route", "state", "attempts", "last", "owner", "reason"),

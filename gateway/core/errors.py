@@ -16,6 +16,7 @@ GatewayError
 │   └── ScopeMissing
 ├── NotFound                 the operator asked for what is not there
 ├── Conflict                 the operator asked for what cannot be done now
+│   ├── EventErased          what it said is gone for good, on request
 │   └── CannotSign           only the sender can: what is known here is its public key
 ├── StoreUnavailable         try again later; nothing was kept
 │   └── StoreInUse           another process has the database
@@ -263,6 +264,17 @@ class Conflict(GatewayError):
     """The thing exists, but its present state does not allow what was asked."""
 
     code = "conflict"
+
+
+class EventErased(Conflict):
+    """What an event said was erased on request: it can be shown that it was there, and no more."""
+
+    code = "event-erased"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"what the event {name} said was erased", cure="have its sender send it again"
+        )
 
 
 class CannotSign(Conflict):

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NewType, TypeAlias
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -510,6 +510,25 @@ class Refusal:
     """How long it was; None: it was not read."""
     sha256: bytes | None
     """Of all of it, where it was read."""
+
+
+class Erased(NamedTuple):
+    """What became of a request to erase events."""
+
+    events: int = 0
+    """So many are erased."""
+    cancelled: int = 0
+    """Deliveries that were still to be made."""
+    under_way: int = 0
+    """Events that are left: an attempt at one of their deliveries is being made."""
+
+    def plus(self, other: "Erased") -> "Erased":
+        """Both together."""
+        return Erased(
+            self.events + other.events,
+            self.cancelled + other.cancelled,
+            self.under_way + other.under_way,
+        )
 
 
 def basic_authorization(user: str, password: str) -> str:

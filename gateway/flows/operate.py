@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from gateway.core.access import DONE, LOCAL, AuditEntry, Caller
-from gateway.core.errors import Conflict, GatewayError, NotFound
+from gateway.core.access import ALL, DONE, LOCAL, AuditEntry, Caller
+from gateway.core.errors import Conflict, EventErased, GatewayError, NotFound
 from gateway.core.model import DeliveryId, EventId, Json, delivery_id, parse_delivery_id
 from gateway.core.redaction import without_credentials
 from gateway.core.routing import Routes, plan
@@ -15,9 +15,6 @@ from gateway.ports import Clock, LookUpStore, OperateStore
 from gateway.telemetry import Telemetry
 
 REDELIVERABLE = may_come_from(State.SCHEDULED) - {State.LEASED}
-
-ALL = "(all)"
-"""What the audit log says instead of a name; no endpoint can have it."""
 
 
 class Operate:
@@ -50,6 +47,9 @@ class Operate:
         async with self._audit.of(by, "redeliver", name) as entry:
             event_id, n = _parsed(name)
             now = self._clock.now()
+            for event in await self._look_up.events({"id": event_id}):
+                if event["erased_at"] is not None:
+                    raise EventErased(event_id)
             state = await self._store.redeliver(event_id, n, now, entry)
             if state is None:
                 raise _no_delivery(name)

@@ -8,11 +8,15 @@ letters, keys that count) it does not look at again until the next one that star
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from gateway.core.access import ALL, LOCAL, Caller
 from gateway.core.model import SECOND, EventId, Micros
 from gateway.core.retention import Examined, Horizon, Retention, bytes_to_give_back, horizon
+from gateway.flows.audit import Audit
 from gateway.flows.loop import Loop
-from gateway.ports import Clock, TendStore
+from gateway.ports import Clock, OperateStore, TendStore
 from gateway.telemetry import Telemetry
 
 EVERY = 60 * SECOND
@@ -29,6 +33,27 @@ REST = 4
 """After each commit, so many times as long as it took."""
 
 
+SLICE = SECOND
+"""For so long a slice works that someone waits for."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """How far one has come, and what it has deleted."""
+
+    after: str = ""
+    gone: Counter[str] = field(default_factory=Counter)
+
+
+class Slice(NamedTuple):
+    """What came of a part of a walk that someone asked for."""
+
+    gone: Mapping[str, int]
+    """By kind: `events`, `inbox`, `once`, `audit`."""
+    after: str | None
+    """Where the next slice begins; None: this was the last."""
+
+
 class Prune:
     """Walks now and then, and on request."""
 
@@ -36,52 +61,87 @@ class Prune:
         self,
         *,
         store: TendStore,
+        audit: OperateStore,
         retention: Retention,
         windows: Callable[[], Mapping[str, Micros]],
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
         self._store = store
+        self._audit = Audit(audit, clock, telemetry)
         self._retention = retention
         self._windows = windows
         self._clock = clock
         self._telemetry = telemetry
-        self._after = ""
+        self._walk = Walk()
         self._start_over_at: Micros = 0
-        self._gone: Counter[str] = Counter()
         self.loop = Loop("prune", self._step, clock, telemetry)
+
+    async def on_request(self, after: str, by: Caller = LOCAL) -> Slice:
+        """Do the next slice of a walk now, without a rest."""
+        if not after:
+            await self._audit.note(by, "prune", ALL)
+        walk, began = Walk(after), self._clock.monotonic()
+        before = await self._horizon()
+        more = True
+        while more and self._clock.monotonic() - began < SLICE:
+            more = await self._advance(walk, before)
+        self._report(walk.gone)
+        return Slice(walk.gone, walk.after if more else None)
+
+    async def count(self, after: str) -> Slice:
+        """What `on_request` would delete now; a database that is too large is not walked for its size."""
+        began, before = self._clock.monotonic(), await self._horizon()
+        events = 0
+        while page := await self._store.examine(after, before, PAGE):
+            events += sum(before.lets_go(event) for event in page)
+            after = page[-1].id
+            if self._clock.monotonic() - began > SLICE:
+                return Slice({"events": events}, after)
+        return Slice({"events": events, **await self._store.count_others(before)}, None)
 
     async def _step(self) -> Micros | None:
         """Take one step of a walk; at its end, say what is gone."""
         now, began = self._clock.now(), self._clock.monotonic()
         if now >= self._start_over_at:
-            self._after, self._start_over_at = "", now + START_OVER_EVERY
-        before = await self.horizon()
-        more = await self._prune_page(before) or await self._prune_others(before)
-        more = more or await self._give_back()
-        if more:
+            self._walk.after, self._start_over_at = "", now + START_OVER_EVERY
+        if await self._advance(self._walk, await self._horizon()):
             return now + REST * (self._clock.monotonic() - began)
-        await self._report()
+        self._report(self._walk.gone)
+        self._walk.gone = Counter()
+        room = await self._store.room()
+        if room.used > self._retention.size_bytes:
+            self._telemetry.emit(
+                "retention.exceeded", used=room.used, retention_size=self._retention.size_bytes
+            )
         return now + EVERY
 
-    async def horizon(self) -> Horizon:
+    async def _horizon(self) -> Horizon:
         """What goes at this moment."""
         room = await self._store.room()
         too_large = room.used > self._retention.size_bytes
         return horizon(self._retention, self._windows(), self._clock.now(), too_large=too_large)
 
-    async def _prune_page(self, before: Horizon) -> bool:
+    async def _advance(self, walk: Walk, before: Horizon) -> bool:
+        """Take the next step; False: there was nothing left to do."""
+        return (
+            await self._prune_page(walk, before)
+            or await self._prune_others(walk, before)
+            or await self._give_back()
+        )
+
+    async def _prune_page(self, walk: Walk, before: Horizon) -> bool:
         """Delete what is to go of the next page of events; whether there was one."""
-        page = await self._store.examine(self._after, before, PAGE)
+        page = await self._store.examine(walk.after, before, PAGE)
         for batch in batches([event for event in page if before.lets_go(event)]):
-            self._gone["events"] += await self._store.prune(batch)
+            walk.gone["events"] += await self._store.prune(batch)
         if page:
-            self._after = page[-1].id
+            walk.after = page[-1].id
         return bool(page)
 
-    async def _prune_others(self, before: Horizon) -> bool:
+    async def _prune_others(self, walk: Walk, before: Horizon) -> bool:
         gone = await self._store.prune_others(before, MOST_ROWS)
-        self._gone.update(gone)
+        walk.gone.update(gone)
         return max(gone.values()) == MOST_ROWS
 
     async def _give_back(self) -> bool:
@@ -90,15 +150,9 @@ class Prune:
             await self._store.give_back(min(spare, MOST_GIVEN_BACK))
         return spare > 0
 
-    async def _report(self) -> None:
-        gone, self._gone = +self._gone, Counter()
-        if gone:
-            self._telemetry.emit("retention.pruned", **gone)
-        room = await self._store.room()
-        if room.used > self._retention.size_bytes:
-            self._telemetry.emit(
-                "retention.exceeded", used=room.used, retention_size=self._retention.size_bytes
-            )
+    def _report(self, gone: Counter[str]) -> None:
+        if told := +gone:
+            self._telemetry.emit("retention.pruned", **told)
 
 
 def batches(events: Sequence[Examined]) -> list[list[EventId]]:

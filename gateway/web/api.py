@@ -23,7 +23,9 @@ from gateway.core.errors import (
 )
 from gateway.core.model import SECOND, EventId, Json, parse_delivery_id
 from gateway.core.state import State
+from gateway.flows.erase import Erase
 from gateway.flows.operate import Operate
+from gateway.flows.prune import Prune
 from gateway.ports import LookUpStore
 from gateway.web.access import (
     READING,
@@ -48,6 +50,8 @@ class Surroundings:
 
     look_up: LookUpStore
     operate: Operate
+    prune: Prune
+    erase: Erase
     status: Callable[[], dict[str, Json]]
     """What /readyz tells in detail."""
     routes: Callable[[], dict[str, dict[str, int]]]
@@ -88,6 +92,8 @@ def admin_app(around: Surroundings) -> AdminGuard:
         (Scope.READ, "GET", "/api/v1/inbox/{id}", api.inbox_entry),
         (Scope.READ, "GET", "/api/v1/stats", api.stats),
         (Scope.ADMIN, "GET", "/api/v1/audit", api.audit),
+        (Scope.ADMIN, "POST", "/api/v1/prune", api.prune),
+        (Scope.ADMIN, "POST", "/api/v1/erase", api.erase),
     ]
     app = Starlette(
         routes=[
@@ -224,6 +230,24 @@ class _Api:
         query = _query(request, ("who", "action", "object"))
         return _page(await self._look_up.audit(query), request)
 
+    async def prune(self, request: Request, caller: Caller) -> Response:
+        after, dry_run = _slice(request)
+        prune = self._around.prune
+        done = await (prune.count(after) if dry_run else prune.on_request(after, caller))
+        return _json({**done.gone, "next": done.after})
+
+    async def erase(self, request: Request, caller: Caller) -> Response:
+        after, dry_run = _slice(request, "subject")
+        subject = request.query_params.get("subject", "")
+        if not subject:
+            raise ParameterInvalid("subject is missing", cure="say whose events to erase")
+        erase = self._around.erase
+        done = await (
+            erase.count(subject, after) if dry_run else erase.erase(subject, after, caller)
+        )
+        told = done.erased._asdict()
+        return _json({**told, "log_emptied": done.log_emptied, "next": done.after})
+
     # -- routes ------------------------------------------------------------------------------------
 
     async def routes(self, _request: Request, _caller: Caller) -> Response:
@@ -300,6 +324,18 @@ def _query(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
     for name in TRUTHS & query.keys():
         query[name] = int(query[name] == "true")
     return query
+
+
+def _slice(request: Request, *more: str) -> tuple[str, bool]:
+    """After which event a slice of long work begins, and whether it is only to be counted."""
+    known = ("cursor", "dry_run", *more)
+    for name in request.query_params:
+        if name not in known:
+            raise ParameterInvalid(f"there is no parameter {name}", cure=f"use {', '.join(known)}")
+    dry_run = request.query_params.get("dry_run", "false")
+    if dry_run not in {"true", "false"}:
+        raise ParameterInvalid(f"dry_run is {dry_run}", cure="say true or false")
+    return request.query_params.get("cursor", ""), dry_run == "true"
 
 
 def _cursor(value: str, *, of_deliveries: bool) -> tuple[EventId, int] | str:

@@ -23,6 +23,7 @@ async def pruning(store, clock, make_flows):
         flows = make_flows()
         prune = Prune(
             store=store,
+            audit=store,
             retention=Retention(**kept),
             windows=windows,
             clock=clock,

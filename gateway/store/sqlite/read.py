@@ -12,7 +12,7 @@ from typing import Any
 import aiosqlite
 import orjson
 
-from gateway.core.model import EventId, Json, Micros, delivery_id, first_id, rfc3339
+from gateway.core.model import Erased, EventId, Json, Micros, delivery_id, first_id, rfc3339
 from gateway.core.retention import Examined, Horizon, Room
 from gateway.store.rows import EventRow, open_envelope
 from gateway.store.sqlite.database import (
@@ -35,6 +35,9 @@ ENDPOINT_STATES = statement("endpoint_states")
 STATS = statement("stats")
 WITHHELD_OF = statement("withheld_of")
 EXAMINE_EVENTS = statement("examine_events")
+FIND_OF_SUBJECT = statement("find_of_subject")
+COUNT_OTHERS = statement("count_others")
+COUNT_WORK = statement("count_work")
 
 CORRUPT = "(what was stored here has changed)"
 
@@ -84,7 +87,7 @@ AUDIT_FILTERS: Filters = {
     "cursor": "id < ?",
 }
 
-EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries FROM events"
+EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries, erased_at FROM events"
 DELIVERIES = (
     "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason"
     " FROM deliveries"
@@ -96,7 +99,16 @@ INBOX = (
 AUDIT = "SELECT id, at, who, address, action, object, outcome FROM audit"
 
 TIMES = frozenset(
-    {"received_at", "due_at", "created_at", "finished_at", "started_at", "changed_at", "at"}
+    {
+        "received_at",
+        "due_at",
+        "created_at",
+        "finished_at",
+        "started_at",
+        "changed_at",
+        "at",
+        "erased_at",
+    }
 )
 
 
@@ -199,6 +211,30 @@ class Reader:
         rows = await self.rows(WITHHELD_OF, (event_id,))
         return [_shown(dict(zip(names, row, strict=True))) for row in rows]
 
+    async def shown_erased(self, event_id: EventId) -> dict[str, Json]:
+        """What is left of an event, as the API shows one."""
+        (event,) = await self.events({"id": event_id})
+        attributes = {"type": event.pop("type")}
+        return {**event, "content_type": "", "attributes": attributes, "data": None, "body": ""}
+
+    async def count_others(self, before: Horizon) -> dict[str, int]:
+        """See `TendStore.count_others`."""
+        parameters = (first_id("inb", before.inbox), before.once, first_id("aud", before.audit))
+        (counts,) = await self.rows(COUNT_OTHERS, parameters)
+        return dict(zip(("inbox", "once", "audit"), counts, strict=True))
+
+    async def of_subject(
+        self, subject: str, after: str, most: int
+    ) -> tuple[str | None, list[EventId]]:
+        """See `TendStore.of_subject`."""
+        ((last, found),) = await self.rows(FIND_OF_SUBJECT, (after, subject, most))
+        return last, orjson.loads(found)
+
+    async def erasable(self, events: Sequence[EventId]) -> Erased:
+        """See `TendStore.erasable`."""
+        ((scheduled, leased),) = await self.rows(COUNT_WORK, (orjson.dumps(events).decode(),))
+        return Erased(len(events) - leased, scheduled, leased)
+
     async def room(self) -> Room:
         """How much of the file is used, and how much is free."""
         ((pages,),) = await self.rows("PRAGMA page_count")
@@ -284,6 +320,7 @@ def shown_event(row: EventRow) -> dict[str, Json]:
         "source": row.source,
         "key": row.key,
         "received_at": rfc3339(row.received_at),
+        "erased_at": None,
         "content_type": row.content_type,
         "attributes": attributes,
         "data": data,

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core.access import AuditEntry
-from gateway.core.errors import BodyCorrupt, StoreUnavailable
+from gateway.core.errors import BodyCorrupt, EventErased, StoreUnavailable
 from gateway.core.model import (
     Arrival,
     Attempt,
     Delivery,
+    Erased,
     Event,
     EventId,
     InboxEntry,
@@ -25,7 +26,7 @@ from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 from gateway.store.group_commit import GroupCommit
 from gateway.store.rows import event_of, packed
-from gateway.store.sqlite import change, lease, prune
+from gateway.store.sqlite import change, erase, lease, prune
 from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
 from gateway.store.sqlite.backup import back_up_before_migration
 from gateway.store.sqlite.database import PAGE_BYTES, Lock, insert_many
@@ -135,6 +136,8 @@ class SqliteStore:
         row = await self._reader.event_row(event_id)
         if row is None:
             return None
+        if row.is_erased:
+            raise EventErased(event_id)
         event = event_of(row)
         if event is None:
             raise _corrupt(event_id)
@@ -143,6 +146,8 @@ class SqliteStore:
     async def shown_event(self, event_id: EventId) -> dict[str, Json] | None:
         """See `LookUpStore.shown_event`."""
         row = await self._reader.event_row(event_id)
+        if row is not None and row.is_erased:
+            return await self._reader.shown_erased(event_id)
         if row is not None and row.sha256 == NO_DIGEST:  # it was sealed, and does not open
             raise _corrupt(event_id)
         return None if row is None else shown_event(row)
@@ -238,6 +243,32 @@ class SqliteStore:
         """See `TendStore.prune_others`."""
         gone: dict[str, int] = await self._change(prune.prune_others, before, most)
         return gone
+
+    async def count_others(self, before: Horizon) -> dict[str, int]:
+        """See `TendStore.count_others`."""
+        return await self._reader.count_others(before)
+
+    async def of_subject(
+        self, subject: str, after: str, most: int
+    ) -> tuple[str | None, list[EventId]]:
+        """See `TendStore.of_subject`."""
+        return await self._reader.of_subject(subject, after, most)
+
+    async def erasable(self, events: Sequence[EventId]) -> Erased:
+        """See `TendStore.erasable`."""
+        return await self._reader.erasable(events)
+
+    async def erase(
+        self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None
+    ) -> Erased:
+        """See `TendStore.erase`."""
+        erased: Erased = await self._change(erase.erase, events, now, entry)
+        return erased
+
+    async def empty_log(self) -> bool:
+        """See `TendStore.empty_log`."""
+        await self._change(lambda _cursor: self._writer.empty_log())
+        return self._writer.log_emptied
 
     async def give_back(self, most_bytes: int) -> None:
         """See `TendStore.give_back`."""
