@@ -173,6 +173,10 @@ LEVELS: dict[str, tuple[int, str]] = {
     ),
     "endpoint.opened": (logging.INFO, "an endpoint is open again"),
     "retention.pruned": (logging.INFO, "what is kept no longer is deleted"),
+    "retention.failed": (
+        logging.WARNING,
+        "what is kept no longer could not be deleted: it is tried again in a minute",
+    ),
     "retention.exceeded": (
         logging.WARNING,
         "the database is larger than `retention_size`, and nothing more may go: see docs/operations.md",

@@ -186,6 +186,8 @@ class Service:
             windows=lambda: {s.name: s.dedupe_window for s in self.routes.sources.values()},
             clock=clock,
             telemetry=telemetry,
+            # Who starts it so wants to look at what was restored, and that is older than it was.
+            paused=lambda: PAUSED in lanes.held_by,
         )
         self._erase = Erase(store=store, audit=store, clock=clock, telemetry=telemetry)
         self._verify = Verify(self._sender, clock, telemetry)

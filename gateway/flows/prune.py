@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.core.access import ALL, LOCAL, Caller
+from gateway.core.errors import StoreUnavailable
 from gateway.core.model import SECOND, EventId, Micros
 from gateway.core.retention import Examined, Horizon, Retention, bytes_to_give_back, horizon
 from gateway.flows.audit import Audit
@@ -66,11 +67,13 @@ class Prune:
         windows: Callable[[], Mapping[str, Micros]],
         clock: Clock,
         telemetry: Telemetry,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._audit = Audit(audit, clock, telemetry)
         self._retention = retention
         self._windows = windows
+        self._paused = paused
         self._clock = clock
         self._telemetry = telemetry
         self._walk = Walk()
@@ -82,16 +85,15 @@ class Prune:
         if not after:
             await self._audit.note(by, "prune", ALL)
         walk, began = Walk(after), self._clock.monotonic()
-        before = await self._horizon()
         more = True
         while more and self._clock.monotonic() - began < SLICE:
-            more = await self._advance(walk, before)
+            more = await self._advance(walk)
         self._report(walk.gone)
         return Slice(walk.gone, walk.after if more else None)
 
     async def count(self, after: str) -> Slice:
-        """What `on_request` would delete now; a database that is too large is not walked for its size."""
-        began, before = self._clock.monotonic(), await self._horizon()
+        """What `on_request` would delete of the next slice by its age."""
+        began, before = self._clock.monotonic(), self._horizon(too_large=False)
         events = 0
         while page := await self._store.examine(after, before, PAGE):
             events += sum(before.lets_go(event) for event in page)
@@ -103,27 +105,35 @@ class Prune:
     async def _step(self) -> Micros | None:
         """Take one step of a walk; at its end, say what is gone."""
         now, began = self._clock.now(), self._clock.monotonic()
+        if self._paused():
+            return now + EVERY
         if now >= self._start_over_at:
             self._walk.after, self._start_over_at = "", now + START_OVER_EVERY
-        if await self._advance(self._walk, await self._horizon()):
-            return now + REST * (self._clock.monotonic() - began)
-        self._report(self._walk.gone)
-        self._walk.gone = Counter()
-        room = await self._store.room()
-        if room.used > self._retention.size_bytes:
-            self._telemetry.emit(
-                "retention.exceeded", used=room.used, retention_size=self._retention.size_bytes
-            )
+        try:
+            if await self._advance(self._walk):
+                return now + REST * (self._clock.monotonic() - began)
+            self._report(self._walk.gone)
+            self._walk.gone = Counter()
+            await self._measure()
+        except StoreUnavailable as error:
+            self._telemetry.emit("retention.failed", error=str(error))
         return now + EVERY
 
-    async def _horizon(self) -> Horizon:
+    async def _measure(self) -> None:
+        """Say how large the store is, and when it is larger than it was to be."""
+        room, most = await self._store.room(), self._retention.size_bytes
+        self._telemetry.emit("store.measured", **room._asdict())
+        if room.used > most:
+            self._telemetry.emit("retention.exceeded", used=room.used, retention_size=most)
+
+    def _horizon(self, *, too_large: bool) -> Horizon:
         """What goes at this moment."""
-        room = await self._store.room()
-        too_large = room.used > self._retention.size_bytes
         return horizon(self._retention, self._windows(), self._clock.now(), too_large=too_large)
 
-    async def _advance(self, walk: Walk, before: Horizon) -> bool:
+    async def _advance(self, walk: Walk) -> bool:
         """Take the next step; False: there was nothing left to do."""
+        room = await self._store.room()
+        before = self._horizon(too_large=room.used > self._retention.size_bytes)
         return (
             await self._prune_page(walk, before)
             or await self._prune_others(walk, before)

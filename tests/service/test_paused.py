@@ -63,3 +63,16 @@ async def test_an_endpoint_that_was_paused_by_itself_stays_so(paused):
 
 async def test_a_start_without_the_flag_is_not_paused(gateway):
     assert gateway.service.status()["held_by"] == []
+
+
+async def test_nothing_is_deleted_before_someone_has_looked(paused, seen):
+    name = await expired(paused)
+    store = paused.service._store
+    for n in (0, 1):
+        await store.cancel(name, n, paused.clock.now(), "x")
+    paused.clock.advance(8 * 86_400)
+    assert await paused.service._prune._step() is not None
+    assert len(await store.events({})) == 1
+    await paused.service._operate.resume_all()
+    paused.service._prune.loop.wake()
+    assert await seen(paused, "retention.pruned") == [{"events": 1}]

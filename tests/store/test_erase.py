@@ -4,7 +4,7 @@ import pytest
 
 from gateway.core.access import AuditEntry
 from gateway.core.errors import EventErased
-from gateway.core.model import BodyForm, CallRecord, Failure, InboxEntry, Withheld
+from gateway.core.model import BodyForm, CallRecord, Failure, InboxEntry, Routed, Withheld
 from gateway.core.retry import Finish, GiveUp
 from gateway.store.sqlite import SqliteStore
 from tests.kit.build import ENCRYPTION_KEY, NOW, a_delivery, a_lease, an_arrival, an_event
@@ -193,3 +193,16 @@ async def test_the_log_is_not_emptied_under_a_reader_and_it_is_said(store):
     assert not await store.empty_log()
     await store._reader.rows("COMMIT")
     assert await store.empty_log()
+
+
+async def test_a_replay_that_comes_too_late_adds_nothing(store):
+    """It had read the event before it was erased, or pruned."""
+    arrival = await a_person(store)
+    await attempted(store, arrival)
+    routed = Routed([a_delivery(arrival.event)])
+    name = arrival.event.event_id
+    await erased(store, arrival)
+    assert await store.replay(name, routed, NOW) == []
+    await store.prune([name])
+    assert await store.replay(name, routed, NOW) == []
+    assert await store.deliveries({"state": "scheduled"}) == []
