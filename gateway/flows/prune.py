@@ -24,15 +24,27 @@ EVERY = 60 * SECOND
 START_OVER_EVERY = 3600 * SECOND
 """Events that ended after a walk had passed them go so much later, at most."""
 
-PAGE = 64
-"""So many events are examined at once."""
-MOST_ROWS = 512
-"""So many rows are deleted in one commit, or one event's: about 5 ms."""
-MOST_GIVEN_BACK = 128 * 4096
-"""Bytes by which the file is made smaller in one commit, likewise."""
-REST = 4
-"""After each commit, so many times as long as it took."""
 
+class Pace(NamedTuple):
+    """How much of the writer's time pruning takes."""
+
+    page: int
+    """So many events are examined at once."""
+    rows: int
+    """So many are deleted in one commit, or one event's."""
+    rest: int
+    """After each step, so many times as long as it took."""
+
+
+GENTLE = Pace(page=64, rows=512, rest=4)
+"""Some 3 ms a commit."""
+HURRIED = Pace(page=256, rows=2048, rest=3)
+"""Some 12 ms: where events come faster than a gentle walk lets go of them."""
+BEHIND = 3600 * SECOND
+"""What could have gone so long ago makes a walk hurry; and so does a database that is too large."""
+
+MOST_GIVEN_BACK = 128 * 4096
+"""Bytes by which the file is made smaller in one commit: some 3 ms."""
 
 SLICE = SECOND
 """For so long a slice works that someone waits for."""
@@ -44,6 +56,7 @@ class Walk:
 
     after: str = ""
     gone: Counter[str] = field(default_factory=Counter)
+    pace: Pace = GENTLE
 
 
 class Slice(NamedTuple):
@@ -95,7 +108,7 @@ class Prune:
         """What `on_request` would delete of the next slice by its age."""
         began, before = self._clock.monotonic(), self._horizon(too_large=False)
         events = 0
-        while page := await self._store.examine(after, before, PAGE):
+        while page := await self._store.examine(after, before, HURRIED.page):
             events += sum(before.lets_go(event) for event in page)
             after = page[-1].id
             if self._clock.monotonic() - began > SLICE:
@@ -111,7 +124,7 @@ class Prune:
             self._walk.after, self._start_over_at = "", now + START_OVER_EVERY
         try:
             if await self._advance(self._walk):
-                return now + REST * (self._clock.monotonic() - began)
+                return now + self._walk.pace.rest * (self._clock.monotonic() - began)
             self._report(self._walk.gone)
             self._walk.gone = Counter()
             await self._measure()
@@ -142,17 +155,20 @@ class Prune:
 
     async def _prune_page(self, walk: Walk, before: Horizon) -> bool:
         """Delete what is to go of the next page of events; whether there was one."""
-        page = await self._store.examine(walk.after, before, PAGE)
-        for batch in batches([event for event in page if before.lets_go(event)]):
+        page = await self._store.examine(walk.after, before, walk.pace.page)
+        going = [event for event in page if before.lets_go(event)]
+        for batch in batches(going, walk.pace.rows):
             walk.gone["events"] += await self._store.prune(batch)
+        behind = bool(going) and going[0].received_at < before.latest - BEHIND
+        walk.pace = HURRIED if behind else GENTLE
         if page:
             walk.after = page[-1].id
         return bool(page)
 
     async def _prune_others(self, walk: Walk, before: Horizon) -> bool:
-        gone = await self._store.prune_others(before, MOST_ROWS)
+        gone = await self._store.prune_others(before, GENTLE.rows)
         walk.gone.update(gone)
-        return max(gone.values()) == MOST_ROWS
+        return max(gone.values()) == GENTLE.rows
 
     async def _give_back(self) -> bool:
         spare = bytes_to_give_back(await self._store.room())
@@ -165,13 +181,13 @@ class Prune:
             self._telemetry.emit("retention.pruned", **told)
 
 
-def batches(events: Sequence[Examined]) -> list[list[EventId]]:
-    """Events that go in one commit each: no more than MOST_ROWS rows, or a single event."""
+def batches(events: Sequence[Examined], most: int) -> list[list[EventId]]:
+    """Events that go in one commit each: no more than *most* rows, or a single event."""
     made: list[list[EventId]] = []
-    rows = MOST_ROWS
+    rows = most
     for event in events:
         rows += 1 + event.rows
-        if rows > MOST_ROWS:
+        if rows > most:
             made.append([])
             rows = 1 + event.rows
         made[-1].append(event.id)

@@ -9,7 +9,7 @@ from gateway.core import retention
 from gateway.core.model import SECOND
 from gateway.core.retention import DAY, Examined, Retention
 from gateway.core.retry import Finish, GiveUp
-from gateway.flows.prune import MOST_ROWS, START_OVER_EVERY, Prune, batches
+from gateway.flows.prune import BEHIND, GENTLE, HURRIED, START_OVER_EVERY, Prune, batches
 from tests.kit.build import NOW, a_lease, an_arrival, an_event
 from tests.store.test_contract import an_attempt
 
@@ -142,6 +142,21 @@ async def test_the_file_shrinks_while_events_are_taken(store, clock, pruning, mo
     assert store.path.stat().st_size < full / 3
 
 
+async def test_a_walk_hurries_while_it_is_behind_and_no_longer(store, clock, make_flows):
+    await keep(store, GENTLE.page)
+    young = NOW + BEHIND
+    await keep(store, HURRIED.page, received_at=young)
+    prune = Prune(
+        store=store, audit=store, retention=Retention(finished=0), windows=dict,
+        clock=clock, telemetry=make_flows().telemetry,
+    )  # fmt: skip
+    clock.advance((young - NOW) / SECOND + 10)
+    await prune._step()
+    assert (prune._walk.pace, len(await left(store))) == (HURRIED, HURRIED.page)
+    await prune._step()
+    assert (prune._walk.pace, await left(store)) == (GENTLE, [])
+
+
 async def test_while_the_store_cannot_be_written_it_is_said_and_tried_again(store, clock, pruning):
     await keep(store)
     clock.advance(8 * 86_400)
@@ -176,9 +191,11 @@ def an_examined(rows: int) -> Examined:
     [
         ([], []),
         ([1] * 10, [10]),
-        ([MOST_ROWS // 2 - 1] * 5, [2, 2, 1]),
-        ([1, MOST_ROWS * 9, 1], [1, 1, 1]),
+        ([GENTLE.rows // 2 - 1] * 5, [2, 2, 1]),
+        ([1, GENTLE.rows * 9, 1], [1, 1, 1]),
     ],
 )
 def test_a_commit_deletes_no_more_than_it_should_or_one_event(rows, sizes):
-    assert [len(batch) for batch in batches([an_examined(each) for each in rows])] == sizes
+    assert [
+        len(batch) for batch in batches([an_examined(each) for each in rows], GENTLE.rows)
+    ] == sizes
