@@ -181,6 +181,15 @@ LEVELS: dict[str, tuple[int, str]] = {
         "an endpoint is left alone: `gateway endpoints` says why, `gateway resume` ends it",
     ),
     "endpoint.opened": (logging.INFO, "an endpoint is open again"),
+    "retention.pruned": (logging.INFO, "what is kept no longer is deleted"),
+    "retention.failed": (
+        logging.WARNING,
+        "what is kept no longer could not be deleted: it is tried again in a minute",
+    ),
+    "retention.exceeded": (
+        logging.WARNING,
+        "the database is larger than `retention_size`, and nothing more may go: see docs/operations.md",
+    ),
     "routes.reloaded": (logging.INFO, "new routes are in force"),
     "routes.rejected": (logging.ERROR, "the routes file is faulty: the former one stays in force"),
     "tokens.reloaded": (logging.WARNING, "other tokens are in force for the admin API"),
@@ -193,6 +202,11 @@ LEVELS: dict[str, tuple[int, str]] = {
     "loop.blocked": (logging.WARNING, "the event loop was blocked"),
     "audit.written": (logging.INFO, "someone asked for a change: see `gateway audit`"),
     "audit.unwritten": (logging.ERROR, "the audit log cannot be written: this line is the entry"),
+    "gateway.paused": (
+        logging.WARNING,
+        "started paused: events are taken, and nothing is delivered until `gateway resume --all`",
+    ),
+    "gateway.resumed": (logging.WARNING, "the pause is over: deliveries begin"),
     "gateway.draining": (logging.INFO, "shutting down: finishing what is under way"),
     "gateway.stopped": (logging.INFO, "stopped"),
 }

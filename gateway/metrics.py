@@ -38,6 +38,8 @@ class Metrics(Collector):
         self._routes: Counter[tuple[str, str]] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._ended: Counter[tuple[str, str]] = Counter()
+        self._room: dict[str, int] = {}
+        self._pruned: Counter[str] = Counter()
         self._durations: dict[str, list[int]] = {}
         """For each endpoint, how many attempts took at most each of BOUNDS, and longer."""
         self._seconds: Counter[str] = Counter()
@@ -61,6 +63,10 @@ class Metrics(Collector):
             self._events[fields["source"], fields["code"]] += 1
         elif name == "event.ignored":
             self._events[fields["source"], "ignored"] += 1
+        elif name == "retention.pruned":
+            self._pruned.update(fields)
+        elif name == "store.measured":
+            self._room = fields
         elif name == "event.unreadable":
             self._events[fields["source"], "unreadable"] += 1
 
@@ -130,6 +136,22 @@ class Metrics(Collector):
         for endpoint, count in self._late.items():
             late.add_metric([endpoint], count)
         yield late
+        pruned = CounterMetricFamily(
+            "gateway_pruned",
+            "What retention has deleted: events, and entries of the inbox, of `once` and of the audit log.",
+            labels=["kind"],
+        )
+        for kind, count in self._pruned.items():
+            pruned.add_metric([kind], count)
+        yield pruned
+        room = GaugeMetricFamily(
+            "gateway_database_bytes",
+            "How large the database is: what is used of it, and what is free in it; a minute old at most.",
+            labels=["kind"],
+        )
+        for kind, size in self._room.items():
+            room.add_metric([kind], size)
+        yield room
         yield self._histogram()
         in_force = self._file_in_force()
         yield GaugeMetricFamily(

@@ -1,6 +1,6 @@
 """What the flows need of the world, as Protocols.
 
-The store is six small ones; `Store` is their sum, for the composition root. All of its verbs are
+The store is a few small ones; `Store` is their sum, for the composition root. All of its verbs are
 atomic: what one promises is committed and synced when it returns, or nothing of it is.
 """
 
@@ -14,6 +14,7 @@ from gateway.core.model import (
     Attempt,
     Call,
     Delivery,
+    Erased,
     Event,
     EventId,
     InboxEntry,
@@ -27,6 +28,7 @@ from gateway.core.model import (
     Response,
     Routed,
 )
+from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 
 
@@ -223,6 +225,50 @@ class OperateStore(Protocol):
 
 
 class TendStore(Protocol):
+    """What keeps the store from growing without end. Each verb is short; callers take turns."""
+
+    async def room(self) -> Room:
+        """How large the store is, and how much of that is free."""
+
+    async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
+        """The next *most* events behind *after*, oldest first; none where all that may go was seen."""
+
+    async def prune(self, events: Sequence[EventId]) -> int:
+        """Delete events with all that belongs to them; how many. Those with work to do stay, whole."""
+
+    async def prune_others(self, before: Horizon, most: int) -> dict[str, int]:
+        """Delete up to *most* of each of `inbox`, `once` and `audit`; how many."""
+
+    async def count_others(self, before: Horizon) -> dict[str, int]:
+        """How many of each `prune_others` would delete."""
+
+    async def of_subject(
+        self, subject: str, after: str, most: int
+    ) -> tuple[str | None, list[EventId]]:
+        """Look through the next *most* events behind *after*: the last, and those about *subject*.
+
+        The last is None where there are no more.
+        """
+
+    async def erasable(self, events: Sequence[EventId]) -> Erased:
+        """What `erase` would come to."""
+
+    async def erase(
+        self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None
+    ) -> Erased:
+        """Take out what events say, and cancel what is still to be sent of them.
+
+        Of an event that is being sent the rest is cancelled, and it is left otherwise as it is.
+        """
+
+    async def empty_log(self) -> bool:
+        """Leave nothing of what is erased in the log beside the database; False: someone reads it."""
+
+    async def give_back(self, most_bytes: int) -> None:
+        """Make the file smaller by so much of what is free in it."""
+
+
+class NoteStore(Protocol):
     """What the gateway notes for itself."""
 
     async def note_told(self, what: str, till: Micros) -> None:
@@ -282,7 +328,16 @@ class BulkStore(Protocol):
         """Add new deliveries to stored events, as `OperateStore.replay` does; how many were made."""
 
 
-class Store(AppendStore, LeaseStore, RecordStore, LookUpStore, OperateStore, TendStore, Protocol):
+class Store(
+    AppendStore,
+    LeaseStore,
+    RecordStore,
+    LookUpStore,
+    OperateStore,
+    TendStore,
+    NoteStore,
+    Protocol,
+):
     """All of it, and its end."""
 
     async def close(self) -> None:

@@ -34,13 +34,15 @@ from gateway.flows.bulk import Bulk
 from gateway.flows.claim import Claim
 from gateway.flows.confirm import Confirm
 from gateway.flows.deliver import Deliver
+from gateway.flows.erase import Erase
 from gateway.flows.expire import Expire
 from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest
 from gateway.flows.keep import Keep
-from gateway.flows.lanes import Lanes
+from gateway.flows.lanes import PAUSED, Lanes
 from gateway.flows.late import Late
 from gateway.flows.operate import Operate
+from gateway.flows.prune import Prune
 from gateway.flows.publish import Publish
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
@@ -148,7 +150,7 @@ class Service:
         if checked.routes is None:
             raise ConfigError(checked.problems)
         keys = read_keys(settings.encryption_key)
-        store = await SqliteStore.open(settings.database, keys)
+        store = await SqliteStore.open(settings.database, keys, skip_backup=settings.skip_backup)
         service = cls(settings, check_routes, checked, store, clock or SystemClock(), redaction)
         service.tell_warnings(checked)
         return service
@@ -158,6 +160,8 @@ class Service:
         clock, telemetry, store = self._clock, self.telemetry, self._store
         self._lanes = lanes = Lanes(secrets.randbits(30) << 32)
         lanes.configure(self.routes.endpoints)
+        if self.settings.paused:
+            lanes.hold(PAUSED)
         self._sender = AiohttpSender(
             self.settings.egress, user_agent=f"rights-gateway/{__version__}"
         )
@@ -181,6 +185,17 @@ class Service:
         self._refusals = Refusals(
             store=store, clock=clock, telemetry=telemetry, first_serial=secrets.randbits(48)
         )
+        self._prune = Prune(
+            store=store,
+            audit=store,
+            retention=self.settings.kept,
+            windows=lambda: {s.name: s.dedupe_window for s in self.routes.sources.values()},
+            clock=clock,
+            telemetry=telemetry,
+            # Who starts it so wants to look at what was restored, and that is older than it was.
+            paused=lambda: PAUSED in lanes.held_by,
+        )
+        self._erase = Erase(store=store, audit=store, clock=clock, telemetry=telemetry)
         self._verify = Verify(self._sender, clock, telemetry)
         self._keep = Keep(
             routes=self.routes,
@@ -264,6 +279,8 @@ class Service:
             look_up=self._store,
             operate=self._operate,
             bulk=self._bulk,
+            prune=self._prune,
+            erase=self._erase,
             status=self.status,
             routes=self._metrics.routes,
             files=self.files,
@@ -282,6 +299,7 @@ class Service:
             self._late.loop,
             self._confirm.loop,
             self._refusals.loop,
+            self._prune.loop,
         ):
             loop.start()
         for server, sock in zip(self._servers, sockets, strict=True):
@@ -298,6 +316,8 @@ class Service:
             token=local_token,
         )
         self._started = True
+        if self.settings.paused:
+            self.telemetry.emit("gateway.paused")
 
     def _public_server(self) -> Server:
         limits = Limits(
@@ -340,6 +360,7 @@ class Service:
             self._late.loop,
             self._confirm.loop,
             self._recorder.loop,
+            self._prune.loop,
         ):
             await loop.stop()
         await self._refusals.close()

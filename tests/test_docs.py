@@ -13,6 +13,7 @@ from gateway.config.faults import _CURES
 from gateway.config.settings import Settings
 from gateway.core.errors import GatewayError
 from gateway.core.model import SECOND, Outcome
+from gateway.core.retention import DAY
 from gateway.core.retry import EGRESS_DENIED, REQUEST_INVALID
 from gateway.core.state import State
 from gateway.core.verifying import OUTCOMES
@@ -76,6 +77,8 @@ def as_written(name: str, value: Any) -> str:
             return str(value)
         case int() if name == "max_in_flight":
             return f"{value // 1024**2}MiB"
+        case int() if name == "retention_size":
+            return f"{value // 1024**3}GiB"
         case None | ():
             return "(none)"
         case bool():
@@ -84,6 +87,8 @@ def as_written(name: str, value: Any) -> str:
             return f"{host}:{port}"
         case frozenset():
             return ",".join(map(str, sorted(value))) or "(none)"
+        case int() if value >= DAY:
+            return f"{value // DAY}d"
         case int():
             return f"{value // SECOND}s"
         case _:

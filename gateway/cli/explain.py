@@ -26,7 +26,7 @@ from gateway.cli.options import (
 )
 from gateway.cli.output import AsJson, console, counted, print_json, printable
 from gateway.config.settings import Settings
-from gateway.core.errors import BodyCorrupt, ConfigError, NotFound
+from gateway.core.errors import BodyCorrupt, ConfigError, EventErased, NotFound
 from gateway.core.model import Event, EventId, Json
 
 RECORDED = re.compile(r"evt_\w+")
@@ -156,6 +156,8 @@ def _recorded(
             raise
         return asyncio.run(_read_event(settings, name))
     shown = client.get(f"/api/v1/events/{segment(name)}")
+    if shown["erased_at"] is not None:
+        raise EventErased(name)
     if "left_out" in shown:
         raise Refused(
             f"the gateway at {client.url} leaves out what {name} holds",
@@ -175,6 +177,8 @@ async def _read_event(settings: Settings, name: EventId) -> Event:
             row = await reader.event_row(name)
     if row is None:
         raise NotFound(f"there is no event {name} in {path}", cure="see `gateway events`")
+    if row.is_erased:
+        raise EventErased(name)
     event = event_of(row)
     if event is None:
         raise BodyCorrupt(f"the bytes of {name} in {path} have changed", cure="restore a backup")

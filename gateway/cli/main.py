@@ -16,6 +16,7 @@ from gateway.cli import (
     endpoints,
     explain,
     keys,
+    maintain,
     operate,
     plan,
     receive,
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 for commands in (
     serve, check, configure, keys, explain, plan, send, receive, demo, operate, bulk, endpoints,
-    tokens,
+    tokens, maintain,
 ):  # fmt: skip
     commands.register(app)
 

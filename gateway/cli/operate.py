@@ -55,6 +55,8 @@ def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
     troubles = []
     if not state["ready"]:
         troubles.append("the gateway is not ready: its log says why")
+    if "paused" in state["held_by"]:
+        troubles.append("it was started paused, and delivers nothing: `gateway resume --all`")
     rejected = state["routes"]["rejected"]
     if rejected:
         count = counted(len(rejected), "error")
@@ -186,9 +188,10 @@ def events(
 def print_event(event: dict[str, Json]) -> None:
     """An event and what became of it."""
     attributes = event["attributes"]
+    erased = f", erased {ago(event['erased_at'])}" if event["erased_at"] else ""
     console().print(
         f"{event['id']}  {attributes['type']}  {attributes.get('subject', '')}"
-        f"  from {event['source']}, {ago(event['received_at'])}"
+        f"  from {event['source']}, {ago(event['received_at'])}{erased}"
     )
     print_table(
         ("delivery", "endpoint", "route", "state", "attempts", "last", "owner", "reason"),
@@ -431,13 +434,24 @@ def pause(
 
 
 def resume(
-    endpoint: Name,
+    endpoint: Annotated[
+        str | None, typer.Argument(metavar="[ENDPOINT]", show_default=False)
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="End the pause of a gateway that was started --paused.")
+    ] = False,
     at: At = None,
     token_file: TokenFile = None,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let attempts at an endpoint begin again, now: paused, disabled, blocked, its breaker open."""
+    """Let attempts at an endpoint begin again, now: paused, disabled, blocked, its breaker open; or end a whole pause."""
+    if everything == (endpoint is not None):
+        raise typer.BadParameter("name an endpoint, or say --all")
+    if endpoint is None:
+        answer = connect(at, token_file, database).post("/api/v1/resume")
+        _done(answer, "deliveries begin", as_json=as_json)
+        return
     answer = connect(at, token_file, database).post(f"/api/v1/endpoints/{segment(endpoint)}/resume")
     _done(answer, f"{endpoint} is open", as_json=as_json)
 

@@ -19,7 +19,7 @@ from gateway.cli.options import Database, Routes, setting
 from gateway.cli.output import console, contents, loading_progress, own_command
 from gateway.config.settings import Settings, read_settings
 from gateway.core.egress import canonical
-from gateway.core.errors import ConfigError, Problem, SchemaTooNew
+from gateway.core.errors import BackupFailed, ConfigError, Problem, SchemaTooNew
 from gateway.core.redaction import Redaction
 
 
@@ -42,9 +42,17 @@ def serve(
     admin_token_file: Annotated[Path | None, setting("admin_token_file", "FILE")] = None,
     admin_host: Annotated[list[str] | None, setting("admin_host", "NAME")] = None,
     encryption_key: Annotated[list[str] | None, setting("encryption_key", "FILE")] = None,
+    retention: Annotated[str | None, setting("retention", "DURATION")] = None,
+    retention_dead: Annotated[str | None, setting("retention_dead", "DURATION")] = None,
+    retention_inbox: Annotated[str | None, setting("retention_inbox", "DURATION")] = None,
+    retention_once: Annotated[str | None, setting("retention_once", "DURATION")] = None,
+    retention_audit: Annotated[str | None, setting("retention_audit", "DURATION")] = None,
+    retention_size: Annotated[str | None, setting("retention_size", "SIZE")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
     egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
     production: Annotated[bool | None, setting("production")] = None,
+    skip_backup: Annotated[bool | None, setting("skip_backup")] = None,
+    paused: Annotated[bool | None, setting("paused")] = None,
     grace: Annotated[str | None, setting("grace", "DURATION")] = None,
     drain: Annotated[str | None, setting("drain", "DURATION")] = None,
     log: Annotated[str | None, setting("log", "FORM")] = None,
@@ -62,7 +70,7 @@ def serve(
         settings = read_settings(flags)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
-    except (ConfigError, SchemaTooNew) as error:
+    except (ConfigError, SchemaTooNew, BackupFailed) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(BAD_CONFIGURATION) from None
 
@@ -142,6 +150,9 @@ async def _sample_receiver(service: Any) -> Any:
     return receiver
 
 
+PAUSED = "events are taken, and nothing is delivered until `gateway resume --all`"
+
+
 def _print_start(service: Any, receiver: str | None) -> None:
     """What runs where, and the one command to type next."""
     out = console(to_stderr=True)
@@ -159,7 +170,8 @@ def _print_start(service: Any, receiver: str | None) -> None:
 def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     settings, routes = service.settings, service.routes
     public_url = settings.public_url or service.public_url
-    facts = [
+    facts = [("PAUSED", PAUSED)] if settings.paused else []
+    facts += [
         ("webhooks" if i == 0 else "", f"{public_url}/in/{name}{_open(source)}")
         for i, (name, source) in enumerate(routes.sources.items())
     ]

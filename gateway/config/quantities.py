@@ -15,10 +15,10 @@ _UNITS: dict[str, Micros] = {
     "h": 3600 * SECOND,
     "d": 86400 * SECOND,
 }
-_SIZES = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024}
+_SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 DURATION = r"^[0-9]{1,9}(ms|s|m|h|d)$"
-SIZE = r"^[0-9]{1,9}(B|KiB|MiB)$"
+SIZE = r"^[0-9]{1,9}(B|KiB|MiB|GiB)$"
 RATE = r"^[1-9][0-9]{0,6}/(s|m|h)$"
 SHARE = r"^([1-9][0-9]?|100)%$"
 

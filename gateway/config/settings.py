@@ -26,6 +26,7 @@ from gateway.config.urls import PublicUrl
 from gateway.core.egress import LOOPBACK, EgressPolicy, Network, allowed_network
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND
+from gateway.core.retention import DAY, Retention
 
 FILE = "gateway.toml"
 HTTPS_PORT = 443
@@ -124,12 +125,28 @@ class Settings(BaseSettings):
     """Names by which the admin API is called, besides its own address and those of loopback."""
     encryption_key: Files = ()
     """Files with keys: what is stored is encrypted with the first, and read with all."""
+    retention: Duration = 7 * DAY
+    """How long events are kept of which nothing is left to do."""
+    retention_dead: Duration = 90 * DAY
+    """How long events with a dead letter are kept."""
+    retention_inbox: Duration = 30 * DAY
+    """How long the inbox, and events that no route took, are kept."""
+    retention_once: Duration = 400 * DAY
+    """How long it is remembered for which values a `once` has fired."""
+    retention_audit: Duration = 400 * DAY
+    """How long the audit log is kept."""
+    retention_size: Size = 10 * 1024**3
+    """When the database holds more, finished events go before their time, oldest first."""
     egress_allow: Networks = ()
     """Address ranges that calls may go to besides public ones; with http, and any port."""
     egress_port: Ports = frozenset()
     """Ports that calls to public addresses may go to besides 443."""
     production: bool = False
     """Make no secrets up, and do not open loopback to calls."""
+    skip_backup: bool = False
+    """Make no copy of the database before it is migrated."""
+    paused: bool = False
+    """Start without delivering: events are taken, and no attempt is begun until `gateway resume --all`."""
     grace: Duration = 25 * SECOND
     """How long attempts under way may take to finish at the end."""
     drain: Duration = 1 * SECOND
@@ -159,6 +176,18 @@ class Settings(BaseSettings):
         development = () if self.production else LOOPBACK
         return EgressPolicy(
             allow=(*self.egress_allow, *development), ports=self.egress_port | {HTTPS_PORT}
+        )
+
+    @property
+    def kept(self) -> Retention:
+        """How long what is stored is kept."""
+        return Retention(
+            finished=self.retention,
+            dead=self.retention_dead,
+            inbox=self.retention_inbox,
+            once=self.retention_once,
+            audit=self.retention_audit,
+            size_bytes=self.retention_size,
         )
 
     @property

@@ -74,6 +74,8 @@ class TokensInvalid(ValueError):
 
 
 DONE = "done"
+ALL = "(all)"
+"""What the audit log has as the object of what was done to everything; nothing is named so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +89,10 @@ class AuditEntry:
     address: str
     """Where the request came from; empty: it was a signal, or a file that changed."""
     action: str
-    """`pause`, `resume`, `redeliver`, `cancel`, `replay`, `reload`, or `tokens`."""
+    """`pause`, `resume`, `redeliver`, `cancel`, `replay`, `prune`, `erase`, `reload`, or `tokens`."""
     object: str
-    """The name of what was to be changed; of an operation also its filter, or its counts."""
+    """The name of what was to be changed; of an operation also its filter, or its counts; of a subject that is
+    erased, a digest."""
     outcome: str = DONE
     """Or the code of the error; then nothing has changed."""
 

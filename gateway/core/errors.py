@@ -16,6 +16,7 @@ GatewayError
 │   └── ScopeMissing
 ├── NotFound                 the operator asked for what is not there
 ├── Conflict                 the operator asked for what cannot be done now
+│   ├── EventErased          what it said is gone for good, on request
 │   └── CannotSign           only the sender can: what is known here is its public key
 ├── StoreUnavailable         try again later; nothing was kept
 │   └── StoreInUse           another process has the database
@@ -23,6 +24,7 @@ GatewayError
 ├── ConfirmationFailed       try again later: a subscription could not be confirmed
 ├── Draining                 try again on another node, or in a moment
 ├── Overloaded               try again in a moment: there is no room now
+├── BackupFailed             free some space, or name another file: there is no copy
 ├── SchemaTooNew             run the newer gateway that wrote the database
 ├── BodyCorrupt              restore a backup: stored bytes have changed
 ├── LeaseLost                throw the result away: someone else owns the delivery
@@ -264,6 +266,17 @@ class Conflict(GatewayError):
     code = "conflict"
 
 
+class EventErased(Conflict):
+    """What an event said was erased on request: it can be shown that it was there, and no more."""
+
+    code = "event-erased"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"what the event {name} said was erased", cure="have its sender send it again"
+        )
+
+
 class CannotSign(Conflict):
     """Nothing can be signed in a source's name: its key is a public one, or stands in its URL."""
 
@@ -292,6 +305,12 @@ class SchemaTooNew(GatewayError):
     """The database was written by a newer gateway."""
 
     code = "schema-too-new"
+
+
+class BackupFailed(GatewayError):
+    """The database could not be copied; nothing else has changed."""
+
+    code = "backup-failed"
 
 
 class CertificateUnavailable(GatewayError):

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NewType, TypeAlias
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -58,9 +58,14 @@ def event_id(now: Micros, serial: int) -> EventId:
     return EventId(f"evt_{now // 1000:012x}{serial & 0xFFFF_FFFF_FFFF:012x}")
 
 
-def moment_of_event(event: EventId) -> Micros:
-    """The moment that the name of an event tells, to the millisecond."""
-    return int(event[4:16], 16) * 1000
+def received_at(name: str) -> Micros:
+    """The moment, to the millisecond, that stands in the name of an event, or of an entry: `abc_…`."""
+    return int(name[4:16], 16) * 1000
+
+
+def first_id(kind: str, moment: Micros) -> str:
+    """What sorts before the names of that kind of that millisecond, and after those of all earlier."""
+    return f"{kind}_{max(moment, 0) // 1000:012x}"
 
 
 def delivery_id(event: EventId, n: int) -> DeliveryId:
@@ -602,6 +607,25 @@ class Refusal:
     """How long it was; None: it was not read."""
     sha256: bytes | None
     """Of all of it, where it was read."""
+
+
+class Erased(NamedTuple):
+    """What became of a request to erase events."""
+
+    events: int = 0
+    """So many are erased."""
+    cancelled: int = 0
+    """Deliveries that were still to be made."""
+    under_way: int = 0
+    """Events that are left: an attempt at one of their deliveries is being made."""
+
+    def plus(self, other: "Erased") -> "Erased":
+        """Both together."""
+        return Erased(
+            self.events + other.events,
+            self.cancelled + other.cancelled,
+            self.under_way + other.under_way,
+        )
 
 
 def basic_authorization(user: str, password: str) -> str:

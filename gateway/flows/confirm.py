@@ -8,7 +8,7 @@ from gateway.core.model import SECOND, Event, EventId, InboxEntry, Json, Micros
 from gateway.core.state import State
 from gateway.flows.keep import Keep
 from gateway.flows.loop import Loop
-from gateway.ports import AppendStore, Clock, LookUpStore, TendStore
+from gateway.ports import AppendStore, Clock, LookUpStore, NoteStore
 from gateway.telemetry import Telemetry
 
 EVERY = 10 * SECOND
@@ -31,7 +31,7 @@ class Confirm:
         self,
         *,
         look_up: LookUpStore,
-        store: TendStore,
+        store: NoteStore,
         keep: Keep,
         inbox: AppendStore,
         clock: Clock,

@@ -30,6 +30,10 @@ LONGEST_HOLD = HOUR
 """A whole lane is held back by a Retry-After for no longer than this."""
 
 
+PAUSED = "paused"
+"""Why no lane begins an attempt in a gateway that was started so, until someone resumes them all."""
+
+
 class Lane:
     """One endpoint's way out."""
 
@@ -185,7 +189,7 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self._token = first_token
         self.held_by: set[str] = set()
-        """Why no lane begins an attempt at the moment (`store`, `draining`); empty when they may."""
+        """Why no lane begins an attempt at the moment (`store`, `draining`, `paused`); empty when they may."""
         self.wake: Callable[[], None] = _nobody
         """Called whenever there may be something to claim."""
 

@@ -2,7 +2,7 @@
 
 from gateway.core.model import SECOND, Micros
 from gateway.flows.loop import Loop
-from gateway.ports import Clock, LookUpStore, TendStore
+from gateway.ports import Clock, LookUpStore, NoteStore
 from gateway.telemetry import Telemetry
 
 EVERY = 10 * SECOND
@@ -13,7 +13,7 @@ class Late:
     """Looks now and then for what has become late since it last looked, over restarts too."""
 
     def __init__(
-        self, *, look_up: LookUpStore, store: TendStore, clock: Clock, telemetry: Telemetry
+        self, *, look_up: LookUpStore, store: NoteStore, clock: Clock, telemetry: Telemetry
     ) -> None:
         self._look_up = look_up
         self._store = store

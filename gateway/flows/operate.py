@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from gateway.core.access import DONE, LOCAL, AuditEntry, Caller
-from gateway.core.errors import Conflict, GatewayError, NotFound
+from gateway.core.access import ALL, DONE, LOCAL, AuditEntry, Caller
+from gateway.core.errors import Conflict, EventErased, GatewayError, NotFound
 from gateway.core.model import (
     SECOND,
     DeliveryId,
@@ -22,7 +22,7 @@ from gateway.core.state import State, may_come_from
 from gateway.core.turns import due_of
 from gateway.flows.audit import Audit
 from gateway.flows.deliver import Deliver
-from gateway.flows.lanes import Lane, Lanes
+from gateway.flows.lanes import PAUSED, Lane, Lanes
 from gateway.ports import Clock, LookUpStore, OperateStore
 from gateway.telemetry import Telemetry
 
@@ -59,6 +59,9 @@ class Operate:
         async with self._audit.of(by, "redeliver", name) as entry:
             event_id, n = _parsed(name)
             now = self._clock.now()
+            for event in await self._look_up.events({"id": event_id}):
+                if event["erased_at"] is not None:
+                    raise EventErased(event_id)
             state = await self._store.redeliver(event_id, n, now, entry)
             if state is None:
                 raise _no_delivery(name)
@@ -111,6 +114,16 @@ class Operate:
                 what = f"the endpoint {name} is not in routes.yaml"
                 raise Conflict(what, cure="add it there first")
             await self._open(lane, entry)
+
+    async def resume_all(self, by: Caller = LOCAL) -> None:
+        """End the pause that the gateway was started with; endpoints closed one by one stay closed."""
+        async with self._audit.of(by, "resume", ALL) as entry:
+            if PAUSED not in self._lanes.held_by:
+                cure = "to open an endpoint, name it: `gateway resume NAME`"
+                raise Conflict("the gateway was not started paused, or is resumed", cure=cure)
+            await self._store.note(entry)
+        self._lanes.let_go(PAUSED)
+        self._telemetry.emit("gateway.resumed")
 
     async def _open(self, lane: Lane, entry: AuditEntry | None) -> None:
         name = lane.endpoint.name

@@ -36,6 +36,11 @@ class EventRow(NamedTuple):
     data_end: int | None
     sha256: bytes
 
+    @property
+    def is_erased(self) -> bool:
+        """Whether its bytes were taken out on request: no other event is without an envelope."""
+        return not self.head
+
 
 def event_of(row: EventRow) -> Event | None:
     """The event that a row holds; None when its bytes are not those that were stored."""

@@ -22,7 +22,9 @@ from gateway.core.errors import (
 from gateway.core.model import EventId, Json, parse_delivery_id
 from gateway.core.state import State
 from gateway.flows.bulk import Bulk
+from gateway.flows.erase import Erase
 from gateway.flows.operate import Operate
+from gateway.flows.prune import Prune
 from gateway.ports import LookUpStore
 from gateway.web.access import (
     READING,
@@ -51,6 +53,8 @@ class Surroundings:
     look_up: LookUpStore
     operate: Operate
     bulk: Bulk
+    prune: Prune
+    erase: Erase
     status: Callable[[], dict[str, Json]]
     """What /readyz tells in detail."""
     routes: Callable[[], dict[str, dict[str, int]]]
@@ -92,12 +96,15 @@ def admin_app(around: Surroundings) -> AdminGuard:
         (Scope.READ, "GET", "/api/v1/endpoints/{name}", api.endpoint),
         (Scope.OPERATE, "POST", "/api/v1/endpoints/{name}/pause", api.pause),
         (Scope.OPERATE, "POST", "/api/v1/endpoints/{name}/resume", api.resume),
+        (Scope.OPERATE, "POST", "/api/v1/resume", api.resume_all),
         (Scope.READ, "GET", "/api/v1/routes", api.routes),
         (Scope.READ, "GET", "/api/v1/routes/files", api.routes_files),
         (Scope.READ, "GET", "/api/v1/inbox", api.inbox),
         (Scope.READ, "GET", "/api/v1/inbox/{id}", api.inbox_entry),
         (Scope.READ, "GET", "/api/v1/stats", api.stats),
         (Scope.ADMIN, "GET", "/api/v1/audit", api.audit),
+        (Scope.ADMIN, "POST", "/api/v1/prune", api.prune),
+        (Scope.ADMIN, "POST", "/api/v1/erase", api.erase),
     ]
     app = Starlette(
         routes=[
@@ -235,6 +242,24 @@ class _Api:
         query = _query(request, ("who", "action", "object"))
         return _page(await self._look_up.audit(query), request)
 
+    async def prune(self, request: Request, caller: Caller) -> Response:
+        after, dry_run = _slice(request)
+        prune = self._around.prune
+        done = await (prune.count(after) if dry_run else prune.on_request(after, caller))
+        return json_answer({**done.gone, "next": done.after})
+
+    async def erase(self, request: Request, caller: Caller) -> Response:
+        after, dry_run = _slice(request, "subject")
+        subject = request.query_params.get("subject", "")
+        if not subject:
+            raise ParameterInvalid("subject is missing", cure="say whose events to erase")
+        erase = self._around.erase
+        done = await (
+            erase.count(subject, after) if dry_run else erase.erase(subject, after, caller)
+        )
+        told = done.erased._asdict()
+        return json_answer({**told, "log_emptied": done.log_emptied, "next": done.after})
+
     # -- routes ------------------------------------------------------------------------------------
 
     async def routes(self, _request: Request, _caller: Caller) -> Response:
@@ -273,6 +298,10 @@ class _Api:
     async def resume(self, request: Request, caller: Caller) -> Response:
         await self._operate.resume(request.path_params["name"], caller)
         return json_answer({"name": request.path_params["name"], "state": "open"})
+
+    async def resume_all(self, _request: Request, caller: Caller) -> Response:
+        await self._operate.resume_all(caller)
+        return json_answer({"held_by": self._around.status()["held_by"]})
 
     def _owned(self, deliveries: list[dict[str, Json]]) -> list[dict[str, Json]]:
         """Deliveries with who to ask about them."""
@@ -333,6 +362,18 @@ def _query(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
     for name in TRUTHS & query.keys():
         query[name] = int(query[name] == "true")
     return query
+
+
+def _slice(request: Request, *more: str) -> tuple[str, bool]:
+    """After which event a slice of long work begins, and whether it is only to be counted."""
+    known = ("cursor", "dry_run", *more)
+    for name in request.query_params:
+        if name not in known:
+            raise ParameterInvalid(f"there is no parameter {name}", cure=f"use {', '.join(known)}")
+    dry_run = request.query_params.get("dry_run", "false")
+    if dry_run not in {"true", "false"}:
+        raise ParameterInvalid(f"dry_run is {dry_run}", cure="say true or false")
+    return request.query_params.get("cursor", ""), dry_run == "true"
 
 
 def _cursor(value: str, *, of_deliveries: bool) -> tuple[EventId, int] | str:

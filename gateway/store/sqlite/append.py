@@ -61,7 +61,7 @@ def append(cursor: sqlite3.Cursor, appends: Sequence[Append], vault: Vault) -> l
                 noted += _failures(arrival)
                 kept.append(Receipt(event.event_id, duplicate=False, fired_before=fired))
             else:
-                if _body(cursor, earlier, vault) != event.body:
+                if _body(cursor, earlier, vault) not in (event.body, None):
                     noted.append(_differs(event, earlier[0]))
                 kept.append(Receipt(earlier[0], duplicate=True))
         receipts.append(kept)
@@ -198,9 +198,12 @@ def _first_by_key(
 
 
 def _body(cursor: sqlite3.Cursor, earlier: _Earlier, vault: Vault) -> bytes | None:
+    """What an earlier event of the same key brought; None: it is erased, or does not open."""
     event_id, _, body = earlier
     if body is None:
-        stored, data_key = cursor.execute(READ_BODY, (event_id,)).fetchone()
+        stored, data_key, erased_at = cursor.execute(READ_BODY, (event_id,)).fetchone()
+        if erased_at is not None:
+            return None
         body = vault.open(data_key, f"events.body:{event_id}", stored)
     return body
 

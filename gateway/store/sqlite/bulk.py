@@ -12,11 +12,11 @@ import orjson
 
 from gateway.core.access import AuditEntry
 from gateway.core.bulk import Action, Ended, Operation, Page, Replayed
-from gateway.core.model import EventId, Json, Micros, delivery_id
+from gateway.core.model import EventId, Json, Micros, delivery_id, first_id
 from gateway.store.sqlite.change import note, put_back
 from gateway.store.sqlite.change import replay as replay_one
 from gateway.store.sqlite.database import statement
-from gateway.store.sqlite.read import LARGEST_PAGE_BYTES, Filters, Reader, first_id
+from gateway.store.sqlite.read import LARGEST_PAGE_BYTES, Filters, Reader
 from gateway.store.vault import Vault
 
 BEGIN_OPERATION = statement("begin_operation")
@@ -171,7 +171,7 @@ class SqliteBulk:
         self, query: Mapping[str, Any], after: str, most: int
     ) -> tuple[str, tuple[str | None, int]]:
         """The ids between which so many events lie, whether they fit or not, and how many do lie there."""
-        first = max(after, first_id(query.get("since", 0)))
+        first = max(after, first_id("evt", query.get("since", 0)))
         where, parameters = window_where(query, first)
         sql = WINDOW_OF_EVENTS.format(where=where)
         ((end, looked_at),) = await self._reader.rows(sql, (*parameters, most))
@@ -218,7 +218,7 @@ def _order(query: Mapping[str, Any]) -> str:
 def window_where(query: Mapping[str, Any], after: str) -> tuple[str, tuple[str, str]]:
     """The events that are looked at, after that one."""
     conditions = [*_unmatched(query), "id > ?", "id < ?"]
-    return " AND ".join(conditions), (after, first_id(query["until"]))
+    return " AND ".join(conditions), (after, first_id("evt", query["until"]))
 
 
 def events_where(query: Mapping[str, Any], after: str, end: str) -> tuple[str, tuple[Any, ...]]:

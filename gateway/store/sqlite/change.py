@@ -9,6 +9,7 @@ from gateway.store.sqlite.database import statement
 from gateway.store.sqlite.turns import Moved, let_others_go, wait_again
 from gateway.store.vault import Vault
 
+READ_ERASED = statement("read_erased")
 READ_STATE = statement("read_state")
 REDELIVER = statement("redeliver")
 CANCEL = statement("cancel")
@@ -76,7 +77,12 @@ def replay(
     entry: AuditEntry | None,
     vault: Vault,
 ) -> list[int]:
-    """Add new deliveries to a stored event, numbered after those it has; their numbers."""
+    """Add new deliveries to a stored event, numbered after those it has; their numbers.
+
+    None are added where it was pruned or erased since it was read.
+    """
+    if cursor.execute(READ_ERASED, (event_id,)).fetchone() != (None,):
+        return []
     (first,) = cursor.execute(COUNT_DELIVERIES, (event_id,)).fetchone()
     fired = fire(cursor, event_id, routed, now)
     note_withheld(cursor, event_id, routed, fired, now)

@@ -22,7 +22,11 @@ from gateway.core.model import Json
 OLDEST_SQLITE = (3, 38, 0)
 """STRICT tables (3.37), UPDATE FROM (3.33) and the ->> operator (3.38) are needed."""
 
+PAGE_BYTES = 4096
+"""SQLite's own default."""
+
 SETTINGS = (
+    f"PRAGMA page_size = {PAGE_BYTES}",
     "PRAGMA auto_vacuum = INCREMENTAL",  # takes effect only before the first table
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # with NORMAL, a power cut loses what was acknowledged
@@ -30,6 +34,7 @@ SETTINGS = (
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA busy_timeout = 5000",
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = FAST",  # what is deleted leaves no bytes in pages that stay
     "PRAGMA mmap_size = 0",
     "PRAGMA cache_size = -16384",
 )
@@ -113,6 +118,11 @@ def _migrations() -> list[Traversable]:
     return sorted(steps, key=lambda step: step.name)
 
 
+def known_schema() -> int:
+    """The number of the schema that this gateway reads and writes."""
+    return len(_migrations())
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date, one numbered file after the other, each in a transaction."""
     steps = _migrations()
@@ -141,7 +151,7 @@ def check_schema(present: int) -> None:
 
     Raises SchemaTooNew, or StoreUnavailable where it has yet to be brought up to date.
     """
-    known = len(_migrations())
+    known = known_schema()
     _refuse_newer(present, known)
     if present < known:
         raise StoreUnavailable(

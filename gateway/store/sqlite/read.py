@@ -13,16 +13,20 @@ import aiosqlite
 import orjson
 
 from gateway.core.model import (
+    Erased,
     EventId,
     Json,
     LaneMark,
     Micros,
     delivery_id,
-    moment_of_event,
+    first_id,
+    received_at,
     rfc3339,
 )
+from gateway.core.retention import Examined, Horizon, Room
 from gateway.store.rows import EventRow, open_envelope
 from gateway.store.sqlite.database import (
+    PAGE_BYTES,
     check_schema,
     log_path,
     remove_empty_log,
@@ -45,6 +49,10 @@ ENDPOINT_STATES = statement("endpoint_states")
 READ_LANES = statement("read_lanes")
 STATS = statement("stats")
 WITHHELD_OF = statement("withheld_of")
+EXAMINE_EVENTS = statement("examine_events")
+FIND_OF_SUBJECT = statement("find_of_subject")
+COUNT_OTHERS = statement("count_others")
+COUNT_WORK = statement("count_work")
 
 CORRUPT = "(what was stored here has changed)"
 
@@ -95,7 +103,7 @@ AUDIT_FILTERS: Filters = {
     "cursor": "id < ?",
 }
 
-EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries FROM events"
+EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries, erased_at FROM events"
 DELIVERIES = (
     "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason,"
     " priority, key, waits_for, expires_at, late_at FROM deliveries"
@@ -117,6 +125,7 @@ TIMES = frozenset(
         "at",
         "expires_at",
         "late_at",
+        "erased_at",
     }
 )
 
@@ -184,9 +193,9 @@ class Reader:
 
     async def recorded(self, query: Mapping[str, Any]) -> list[EventRow]:
         """Whole events, oldest first: see `LookUpStore.recorded`."""
-        after = first_id(query.get("since", 0))
+        after = first_id("evt", query.get("since", 0))
         until = query.get("until")
-        before = "evt_~" if until is None else first_id(until)  # after every other
+        before = "evt_~" if until is None else first_id("evt", until)  # after every other
         limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
         parameters = (max(after, query.get("cursor", "")), before, limit, LARGEST_PAGE_BYTES)
         found = await self.rows(READ_RECORDED, parameters)
@@ -220,6 +229,42 @@ class Reader:
         rows = await self.rows(WITHHELD_OF, (event_id,))
         return [_shown(dict(zip(names, row, strict=True))) for row in rows]
 
+    async def shown_erased(self, event_id: EventId) -> dict[str, Json]:
+        """What is left of an event, as the API shows one."""
+        (event,) = await self.events({"id": event_id})
+        attributes = {"type": event.pop("type")}
+        return {**event, "content_type": "", "attributes": attributes, "data": None, "body": ""}
+
+    async def count_others(self, before: Horizon) -> dict[str, int]:
+        """See `TendStore.count_others`."""
+        parameters = (first_id("inb", before.inbox), before.once, first_id("aud", before.audit))
+        (counts,) = await self.rows(COUNT_OTHERS, parameters)
+        return dict(zip(("inbox", "once", "audit"), counts, strict=True))
+
+    async def of_subject(
+        self, subject: str, after: str, most: int
+    ) -> tuple[str | None, list[EventId]]:
+        """See `TendStore.of_subject`."""
+        ((last, found),) = await self.rows(FIND_OF_SUBJECT, (after, subject, most))
+        return last, orjson.loads(found)
+
+    async def erasable(self, events: Sequence[EventId]) -> Erased:
+        """See `TendStore.erasable`."""
+        ((scheduled, leased),) = await self.rows(COUNT_WORK, (orjson.dumps(events).decode(),))
+        return Erased(len(events) - leased, scheduled, leased)
+
+    async def room(self) -> Room:
+        """How much of the file is used, and how much is free."""
+        ((pages,),) = await self.rows("PRAGMA page_count")
+        ((free,),) = await self.rows("PRAGMA freelist_count")
+        return Room((pages - free) * PAGE_BYTES, free * PAGE_BYTES)
+
+    async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
+        """See `TendStore.examine`."""
+        latest, window = first_id("evt", before.latest), first_id("evt", before.oldest_window)
+        found = await self.rows(EXAMINE_EVENTS, (after, latest, most, window))
+        return [Examined._make(row) for row in found]
+
     async def next_due(self) -> dict[str, Micros]:
         """For each endpoint with scheduled deliveries, when the first is due."""
         return {str(endpoint): int(due_at) for endpoint, due_at in await self.rows(NEXT_DUE)}
@@ -227,7 +272,7 @@ class Reader:
     async def latest_event(self) -> Micros:
         """The moment that the name of the latest event tells; 0: there is none."""
         ((name,),) = await self.rows("SELECT max(id) FROM events")
-        return 0 if name is None else moment_of_event(EventId(name))
+        return 0 if name is None else received_at(name)
 
     async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
         """Per endpoint, how many unfinished deliveries have become late then, and when the oldest came."""
@@ -335,11 +380,6 @@ async def reading(path: Path, keys: Sequence[bytes] = ()) -> AsyncIterator[Reade
             remove_empty_log(path)
 
 
-def first_id(moment: Micros) -> str:
-    """What sorts before the ids of all events of that millisecond, and after those of all earlier."""
-    return f"evt_{max(moment, 0) // 1000:012x}"
-
-
 def shown_event(row: EventRow) -> dict[str, Json]:
     """An event with all that it carries, as the API shows it."""
     splice = row.data if row.data is not None else row.body[row.data_start : row.data_end]
@@ -349,6 +389,7 @@ def shown_event(row: EventRow) -> dict[str, Json]:
         "source": row.source,
         "key": row.key,
         "received_at": rfc3339(row.received_at),
+        "erased_at": None,
         "content_type": row.content_type,
         "attributes": attributes,
         "data": data,

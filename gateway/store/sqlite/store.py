@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core.access import AuditEntry
-from gateway.core.errors import BodyCorrupt, StoreUnavailable
+from gateway.core.errors import BodyCorrupt, EventErased, StoreUnavailable
 from gateway.core.model import (
     Arrival,
     Attempt,
     Delivery,
+    Erased,
     Event,
     EventId,
     InboxEntry,
@@ -22,13 +23,15 @@ from gateway.core.model import (
     Refusal,
     Routed,
 )
+from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 from gateway.store.group_commit import GroupCommit
 from gateway.store.rows import event_of, packed
-from gateway.store.sqlite import change, lease
+from gateway.store.sqlite import change, erase, lease, prune
 from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
+from gateway.store.sqlite.backup import back_up_before_migration
 from gateway.store.sqlite.bulk import SqliteBulk
-from gateway.store.sqlite.database import Lock, insert_many
+from gateway.store.sqlite.database import PAGE_BYTES, Lock, insert_many
 from gateway.store.sqlite.lease import Claim
 from gateway.store.sqlite.read import Reader, shown_event
 from gateway.store.sqlite.record import Record
@@ -51,11 +54,15 @@ class SqliteStore:
         """See `BulkStore`."""
 
     @classmethod
-    async def open(cls, path: Path, keys: Sequence[bytes] = ()) -> "SqliteStore":
+    async def open(
+        cls, path: Path, keys: Sequence[bytes] = (), *, skip_backup: bool = False
+    ) -> "SqliteStore":
         """Lock, open and migrate the database; it is made where there is none.
 
+        Before it is migrated, a copy is made beside it, unless *skip_backup*.
+
         Where there are *keys*, what is stored from now on is encrypted; the first of them counts, all
-        open what is there. Raises StoreInUse, StoreUnavailable, SchemaTooNew, or ConfigError where
+        open what is there. Raises StoreInUse, StoreUnavailable, SchemaTooNew, BackupFailed, or ConfigError where
         the database is encrypted and none of the keys opens it.
         """
         try:
@@ -67,6 +74,8 @@ class SqliteStore:
                 cure="make the folder writable, or name another with --database",
             ) from error
         try:
+            if not skip_backup:
+                back_up_before_migration(path)
             vault = Vault(keys)
             return cls(path, lock, Writer(path, vault), vault)
         except BaseException:
@@ -138,6 +147,8 @@ class SqliteStore:
         row = await self._reader.event_row(event_id)
         if row is None:
             return None
+        if row.is_erased:
+            raise EventErased(event_id)
         event = event_of(row)
         if event is None:
             raise _corrupt(event_id)
@@ -146,6 +157,8 @@ class SqliteStore:
     async def shown_event(self, event_id: EventId) -> dict[str, Json] | None:
         """See `LookUpStore.shown_event`."""
         row = await self._reader.event_row(event_id)
+        if row is not None and row.is_erased:
+            return await self._reader.shown_erased(event_id)
         if row is not None and row.sha256 == NO_DIGEST:  # it was sealed, and does not open
             raise _corrupt(event_id)
         return None if row is None else shown_event(row)
@@ -246,11 +259,11 @@ class SqliteStore:
     # -- tend --------------------------------------------------------------------------------------
 
     async def note_told(self, what: str, till: Micros) -> None:
-        """See `TendStore.note_told`."""
+        """See `NoteStore.note_told`."""
         await self._change(change.note_told, what, till)
 
     async def end_confirmation(self, event_id: EventId, route: str) -> None:
-        """See `TendStore.end_confirmation`."""
+        """See `NoteStore.end_confirmation`."""
         await self._change(change.end_confirmation, event_id, route)
 
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
@@ -260,6 +273,55 @@ class SqliteStore:
     async def lanes(self) -> dict[str, LaneMark]:
         """See `LookUpStore.lanes`."""
         return await self._reader.lanes()
+
+    # -- tend --------------------------------------------------------------------------------------
+
+    async def room(self) -> Room:
+        """See `TendStore.room`."""
+        return await self._reader.room()
+
+    async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
+        """See `TendStore.examine`."""
+        return await self._reader.examine(after, before, most)
+
+    async def prune(self, events: Sequence[EventId]) -> int:
+        """See `TendStore.prune`."""
+        return int(await self._change(prune.prune_events, events))
+
+    async def prune_others(self, before: Horizon, most: int) -> dict[str, int]:
+        """See `TendStore.prune_others`."""
+        gone: dict[str, int] = await self._change(prune.prune_others, before, most)
+        return gone
+
+    async def count_others(self, before: Horizon) -> dict[str, int]:
+        """See `TendStore.count_others`."""
+        return await self._reader.count_others(before)
+
+    async def of_subject(
+        self, subject: str, after: str, most: int
+    ) -> tuple[str | None, list[EventId]]:
+        """See `TendStore.of_subject`."""
+        return await self._reader.of_subject(subject, after, most)
+
+    async def erasable(self, events: Sequence[EventId]) -> Erased:
+        """See `TendStore.erasable`."""
+        return await self._reader.erasable(events)
+
+    async def erase(
+        self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None
+    ) -> Erased:
+        """See `TendStore.erase`."""
+        erased: Erased = await self._change(erase.erase, events, now, entry)
+        return erased
+
+    async def empty_log(self) -> bool:
+        """See `TendStore.empty_log`."""
+        await self._change(lambda _cursor: self._writer.empty_log())
+        return self._writer.log_emptied
+
+    async def give_back(self, most_bytes: int) -> None:
+        """See `TendStore.give_back`."""
+        await self._change(prune.give_back, -(-most_bytes // PAGE_BYTES))
 
 
 def _corrupt(event_id: EventId) -> BodyCorrupt:

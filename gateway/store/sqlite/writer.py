@@ -7,6 +7,7 @@ every statement lets go of Python's global lock and must win it back from the ev
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -81,6 +82,9 @@ class Writer:
             raise
         self._changes = self._connection.total_changes
         self._written_bytes = 0
+        self._to_be_emptied = False
+        self.log_emptied = False
+        """Whether the log was empty when that was last asked for."""
 
     def commit(self, operations: Sequence[Operation]) -> list[Any]:
         """Do all operations in one transaction; one result each, an exception where one failed.
@@ -101,6 +105,10 @@ class Writer:
             return [result for operation in operations for result in self.commit([operation])]
         self._checkpoint()
         return results
+
+    def empty_log(self) -> None:
+        """Have the log emptied after the present batch, unless a reader stands in the way."""
+        self._to_be_emptied = True
 
     def close(self) -> None:
         """Put everything into the database file itself, and close it."""
@@ -129,6 +137,15 @@ class Writer:
         cursor.execute("COMMIT")
         return results
 
+    def _empty_log(self) -> None:
+        self._to_be_emptied = False
+        busy = 1
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA busy_timeout = 0")  # others wait for this thread
+            (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._connection.execute("PRAGMA busy_timeout = 5000")
+        self.log_emptied = busy == 0
+
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             with translated("cannot roll back"):
@@ -143,6 +160,8 @@ class Writer:
         changes = self._connection.total_changes
         self._written_bytes += (changes - self._changes) * BYTES_PER_ROW
         self._changes = changes
+        if self._to_be_emptied:
+            self._empty_log()
         if self._written_bytes < CHECKPOINT_BYTES:
             return
         self._written_bytes = 0

@@ -1,1 +1,1 @@
-SELECT body, data_key FROM events WHERE id = ?
+SELECT body, data_key, erased_at FROM events WHERE id = ?

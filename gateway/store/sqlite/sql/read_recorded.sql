@@ -5,7 +5,7 @@ FROM (
     FROM (
         SELECT id, length(body) + length(head) + ifnull(length(data), 0) AS size
         FROM events
-        WHERE id > ? AND id < ?
+        WHERE id > ? AND id < ? AND erased_at IS NULL
         ORDER BY id
         LIMIT ?
     )

@@ -1,0 +1,188 @@
+"""Commands that look after what is stored: back it up, let go of it, erase it."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.client import At, Client, TokenFile, connect
+from gateway.cli.exits import FIX, LATER
+from gateway.cli.options import Database, read_settings
+from gateway.cli.output import AsJson, console, counted, print_json
+from gateway.core.errors import NotFound
+from gateway.core.model import Json, received_at
+
+if TYPE_CHECKING:
+    from gateway.store.sqlite.backup import Progress
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (backup, prune, erase):
+        app.command()(command)
+
+
+# -- backup --------------------------------------------------------------------------------------------
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="The copy; it must not be there yet.")],
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the database, also while a gateway works on it, and check the copy."""
+    from gateway.store.sqlite.backup import back_up
+
+    source = read_settings({"database": database}).database
+    if not source.is_file():
+        raise NotFound(f"there is no database {source}", cure="name it with --database")
+    with _progress("copying") as progress:
+        copied = back_up(source, file, progress=progress)
+    if as_json:
+        print_json({"file": str(file), "bytes": copied.size_bytes, "schema": copied.schema})
+    else:
+        console().print(
+            f"{file} has all of {source}, {copied.size_bytes:,} bytes; its integrity is checked",
+            markup=False,
+        )
+
+
+# -- prune ---------------------------------------------------------------------------------------------
+
+
+def prune(
+    dry_run: DryRun = False,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete what retention keeps no longer, now. A gateway that runs does so by itself, little by little."""
+    client = connect(at, token_file, database)
+    gone = _in_slices(client, "/api/v1/prune", {"dry_run": str(dry_run).lower()})
+    told = {kind: gone[kind] for kind in ("events", "inbox", "once", "audit")}
+    if as_json:
+        print_json({**told, "dry_run": dry_run})
+        return
+    parts = (
+        counted(told["events"], "event"),
+        counted(told["inbox"], "entry of the inbox", "entries of the inbox"),
+        counted(told["once"], "value of `once`", "values of `once`"),
+        counted(told["audit"], "entry of the audit log", "entries of the audit log"),
+    )
+    console().print(f"{', '.join(parts)} {'would go' if dry_run else 'are gone'}")
+
+
+# -- erase ---------------------------------------------------------------------------------------------
+
+
+def erase(
+    subject: Annotated[
+        str, typer.Option(metavar="SUBJECT", help="Whose: the events' subject, exactly.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
+    at: At = None,
+    token_file: TokenFile = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase for good what events about a subject say: a person's right to be forgotten.
+
+    Bodies, data and excerpts go; the record stays that the events were there.
+    """
+    client = connect(at, token_file, database)
+    found = _in_slices(client, "/api/v1/erase", {"subject": subject, "dry_run": "true"})
+    if dry_run:
+        _tell_erased(found, "would be", as_json=as_json)
+        return
+    if (found["events"] or found["under_way"]) and not yes:
+        _ask(found)
+    done = _in_slices(client, "/api/v1/erase", {"subject": subject})
+    _tell_erased(done, "are", as_json=as_json)
+    if done["under_way"] or done["log_busy"]:
+        raise typer.Exit(LATER)
+
+
+def _ask(found: Counter[str]) -> None:
+    """Have a person at a terminal confirm it."""
+    what = (
+        f"What {counted(found['events'] + found['under_way'], 'event')} said is erased for good,"
+        f" and {counted(found['cancelled'], 'delivery is', 'deliveries are')} cancelled."
+    )
+    if not sys.stdin.isatty():
+        print(f"gateway: {what} To do it without being asked, add --yes", file=sys.stderr)
+        raise typer.Exit(FIX)
+    typer.confirm(f"{what} Go on?", abort=True)
+
+
+def _tell_erased(done: Counter[str], are: str, *, as_json: bool) -> None:
+    if as_json:
+        names = ("events", "cancelled", "under_way")
+        print_json({name: done[name] for name in names} | {"log_emptied": not done["log_busy"]})
+        return
+    out = console()
+    out.print(
+        f"{counted(done['events'], 'event')} {are} erased,"
+        f" {counted(done['cancelled'], 'delivery', 'deliveries')} cancelled"
+    )
+    if done["under_way"]:
+        count = counted(done["under_way"], "more event is", "more events are")
+        out.print(f"[bold red]{count} being sent: run this again in a minute[/]")
+    if done["log_busy"]:
+        out.print(
+            "[bold red]something reads the database, and its log still holds bytes:"
+            " run this again in a minute[/]"
+        )
+
+
+# -- long work -----------------------------------------------------------------------------------------
+
+
+def _in_slices(client: Client, path: str, query: dict[str, str]) -> Counter[str]:
+    """What long work came to, done slice by slice: each is one call, and none takes long."""
+    total: Counter[str] = Counter()
+    cursor: str | None = ""
+    with _progress("working") as progress:
+        far = _how_far(progress)
+        while cursor is not None:
+            done: dict[str, Json] = client.post(path, query={**query, "cursor": cursor})
+            cursor = done.pop("next")
+            total["log_busy"] += not done.pop("log_emptied", True)
+            total.update(done)
+            far(cursor)
+    return total
+
+
+def _how_far(progress: "Progress") -> Callable[[str | None], None]:
+    """Tell, by the moment that is reached, how far a walk from the oldest event to now has come."""
+    first: list[int] = []
+
+    def tell(cursor: str | None) -> None:
+        from gateway.clock import SystemClock
+
+        if cursor is not None and cursor[4:16].isalnum():
+            moment = received_at(cursor)
+            first.append(moment)
+            progress(moment - first[0], SystemClock().now() - first[0])
+
+    return tell
+
+
+@contextmanager
+def _progress(what: str) -> Iterator["Progress"]:
+    """What to tell how far it is: a bar, on a terminal."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        console=console(to_stderr=True), transient=True, disable=not sys.stderr.isatty(),
+    ) as bar:  # fmt: skip
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,3 @@
+SELECT (SELECT count(*) FROM inbox WHERE id < ?),
+       (SELECT count(*) FROM firings WHERE fired_at < ?),
+       (SELECT count(*) FROM audit WHERE id < ?)

@@ -1,0 +1,1 @@
+UPDATE withheld SET detail = '' WHERE event_id IN (SELECT value FROM json_each(?))

@@ -1,0 +1,2 @@
+DELETE FROM inbox
+WHERE id IN (SELECT id FROM inbox WHERE id < ? ORDER BY id LIMIT ?)

@@ -1,0 +1,1 @@
+SELECT erased_at FROM events WHERE id = ?
