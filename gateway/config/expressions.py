@@ -25,7 +25,13 @@ from cel_expr_python import cel
 from cel_expr_python.ext.ext_optional import ExtOptional
 from cel_expr_python.ext.ext_strings import ExtStrings
 
-from gateway.config.misreadings import STRING, header_fault, name_cure, syntax_cure
+from gateway.config.misreadings import (
+    STRING,
+    header_fault,
+    name_cure,
+    response_fault,
+    syntax_cure,
+)
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import Json, kind_of
 from gateway.core.routing import Compute, Scope
@@ -170,7 +176,9 @@ class Expressions:
             program = env.compile(source)
         except RuntimeError as error:
             raise _invalid(source, str(error), self.variables) from None
-        if "headers" in self.variables and (fault := header_fault(source)):
+        if {"headers", "response"}.intersection(self.variables) and (fault := header_fault(source)):
+            raise ExpressionInvalid(*fault)
+        if "response" in self.variables and (fault := response_fault(source)):
             raise ExpressionInvalid(*fault)
         if "optional_type" in program.return_type().name():
             what = f"`{_excerpt(source)}` may have no value"
