@@ -102,8 +102,18 @@ def test_every_item_that_is_wrong_is_told(problems):
     assert problems(text) == ["6:18 retry-rule", "6:26 retry-rule", "6:40 retry-rule"]
 
 
-def test_what_is_tried_on_a_range_that_never_has_in_part_is_no_contradiction(load):
-    assert built(load, "retry: {on: [5xx], never: [501]}").retry.on == Failures(((500, 599),))
+@pytest.mark.parametrize(
+    "line",
+    [
+        "retry: {on: [5xx], never: [501]}",
+        "retry: {on: [500-505], never: [500-504]}",
+        "retry: {on: [500-505], never: [501-505]}",
+        "retry: {on: [unreachable], never: [timeout]}",
+        "retry: {on: [handler-raised], never: [unreachable]}",
+    ],
+)
+def test_what_never_has_only_in_part_is_no_contradiction(problems, line):
+    assert problems(f"{HEAD}    {line}\n") == []
 
 
 def test_a_condition_that_looks_into_a_body_is_compiled(load):
