@@ -62,6 +62,17 @@ def _moment(value: datetime | str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+CUT_AT_NUL = "there is a U+0000 in what expressions look at, and CEL would cut the text there"
+
+
+def _json(text: str) -> Json:
+    """What JSON in a text stands for. Raises ValueError where it is none, or would not be whole."""
+    value = orjson.loads(text)
+    if r"\u0000" in text and _holds_nul(value):
+        raise ValueError(CUT_AT_NUL)
+    return value
+
+
 FUNCTIONS = (
     cel.FunctionDecl(
         "days",
@@ -79,7 +90,7 @@ FUNCTIONS = (
         ],
     ),
     cel.FunctionDecl(
-        "json", [cel.Overload("json_string", cel.Type.DYN, [cel.Type.STRING], impl=orjson.loads)]
+        "json", [cel.Overload("json_string", cel.Type.DYN, [cel.Type.STRING], impl=_json)]
     ),
     *(
         cel.FunctionDecl(
@@ -241,9 +252,7 @@ def _activation(env: Any, variables: Mapping[str, Json]) -> Any:
 def _checked_activation(env: Any, variables: Mapping[str, Json]) -> Any:
     """The library cuts text at U+0000 on its way in. What it would say of the rest is not to be believed."""
     if _may_hold_nul(variables) and _holds_nul(dict(variables)):
-        raise ExpressionFailed(
-            "there is a U+0000 in what expressions look at, and CEL would cut the text there"
-        )
+        raise ExpressionFailed(CUT_AT_NUL)
     return env.Activation(variables)
 
 
