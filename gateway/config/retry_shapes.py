@@ -125,7 +125,7 @@ class RetryShape(Shape):
     attempts: int | None = Field(None, ge=1, le=10_000, examples=[10])
     """How many attempts there are, the first among them; without it, `within` ends them."""
     within: SomeTime | None = Field(None, examples=["3d"])
-    """How long after the first attempt the last one may begin."""
+    """How long after the first attempt the last one may be due."""
     on: list[Failing] | None = Field(None, min_length=1, examples=[["5xx", 429, "unreachable"]])
     """Only these failures are attempted again; what fails otherwise is dead at once."""
     never: list[Failing] = Field(default_factory=list, examples=[[400, 422, "tls-certificate"]])

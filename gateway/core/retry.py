@@ -144,7 +144,8 @@ class RetryPolicy:
     never: Failures = NO_FAILURES
     """These are not, even if `on` has them."""
     within: Micros | None = None
-    """So long after a round's first attempt began, no other attempt begins."""
+    """So long after a round's first attempt began, the last one may be due. What has been due and had to
+    wait since, because its endpoint was paused say, is attempted all the same."""
 
     def delay(self, attempt: int) -> Micros | None:
         """What follows the *attempt*-th attempt, without jitter; None: it was the last."""
