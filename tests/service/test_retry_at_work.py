@@ -57,6 +57,15 @@ async def test_growing_delays_end_with_the_last_attempt(run):
         assert await ended(gateway) == ("dead", 4, "http-500 (after 4 attempts)")
 
 
+async def test_no_attempt_is_made_past_the_time_that_there_is(run):
+    async with run("retry: {first: 1h, factor: 1, within: 4h}") as gateway:
+        for _ in range(9):
+            gateway.endpoint("cms").reply(500)
+        state, attempts, reason = await ended(gateway)
+    assert (state, attempts) == ("dead", 5)
+    assert reason == "http-500 (after 5 attempts: no time is left for another)"
+
+
 async def test_a_success_is_what_the_endpoint_says_it_is(run):
     async with run("success: response.status == 409 || response.body.applied") as gateway:
         cms = gateway.endpoint("cms")
