@@ -2,6 +2,8 @@
 
 import re
 from difflib import get_close_matches
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any
 
 from pydantic import (
@@ -176,13 +178,10 @@ def _misfit(shape: RetryShape) -> tuple[str, str] | None:
 
 def build_retry(shape: RetryShape, part: Part) -> RetryPolicy:
     """The policy of a `retry:`; a failure that it both names and takes back is noted."""
-    never = NO_FAILURES
-    for each in shape.never:
-        never |= each
-    on = None if shape.on is None else NO_FAILURES
+    never = reduce(or_, shape.never, NO_FAILURES)
+    on = None if shape.on is None else reduce(or_, shape.on)
     for i, each in enumerate(shape.on or ()):
         if never.cover(each):
             cure = "remove it from one of them"
             part.at("on", i).fault("retry-rule", "`never` has it too, and counts more", cure)
-        on = each if on is None else on | each
     return RetryPolicy(shape.delays(), on, never, shape.within)
