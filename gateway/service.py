@@ -530,6 +530,12 @@ class Service:
         """Whether no attempt is under way or about to be."""
         return not any(lane.held for lane in self._lanes)
 
+    @property
+    def due_at(self) -> Micros | None:
+        """When the next attempt is due at an open endpoint, as far as is known; None: none is."""
+        due = [lane.due_at for lane in self._lanes if lane.is_open and lane.due_at is not None]
+        return min(due, default=None)
+
     def takes(self, endpoint: str) -> bool:
         """Whether attempts at *endpoint* may begin."""
         lane = self._lanes.get(endpoint)

@@ -71,6 +71,7 @@ __all__ = [
 
 ANYWHERE = ("127.0.0.1", 0)
 LOOK_AGAIN_SECONDS = 0.1
+A_DAY: Micros = 86_400 * SECOND
 
 
 class Matcher:
@@ -462,7 +463,8 @@ class Gateway:
     async def settled(self) -> None:
         """Return once every delivery has ended, or waits at an endpoint that takes no attempts.
 
-        Moves the clock where nothing is under way, so that only a retry can be waited for.
+        Moves the clock where nothing is under way, so that only a retry can be waited for: to when it
+        is due, for an endpoint may say how long after the first attempt it wants another one.
         """
         while any(self.service.takes(endpoint) for endpoint in self._waiting.values()):
             self._settled.clear()
@@ -470,7 +472,9 @@ class Gateway:
                 async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                     await self._settled.wait()
             if self.service.at_rest and not self._settled.is_set():
-                self.clock.advance(24 * 3600)
+                due_at = self.service.due_at
+                wait = A_DAY if due_at is None else max(0, due_at - self.clock.now())
+                self.clock.advance(wait / SECOND)
 
     def _report(self, name: str, fields: dict[str, Any]) -> None:
         if name == "events.kept":

@@ -14,10 +14,9 @@ from gateway.config.settings import Settings
 from gateway.core.errors import GatewayError
 from gateway.core.model import SECOND, Outcome
 from gateway.core.retention import DAY
-from gateway.core.retry import EGRESS_DENIED, REQUEST_INVALID
+from gateway.core.retry import EGRESS_DENIED, NOT_SUCCESSFUL, REQUEST_INVALID, TOKEN_FAILED
 from gateway.core.state import State
 from gateway.core.verifying import OUTCOMES
-from gateway.flows.tokens import TOKEN_FAILED
 from gateway.loading import check
 from gateway.sender.aiohttp import _CONNECTING, _REASONS, FAILED
 from gateway.store.sqlite.lease import BODY_CORRUPT
@@ -193,7 +192,7 @@ def reasons() -> set[str]:
             name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
             if name in {"Unreachable", "Raised"} and (text := text_of(node.args[0])):
                 told.add(text)
-    return told | {"http-NNN", "handler-raised", TOKEN_FAILED}
+    return told | {"http-NNN", "handler-raised", NOT_SUCCESSFUL, TOKEN_FAILED}
 
 
 ALL_CODES = sorted(error_codes() | literal_codes() | computed_codes())

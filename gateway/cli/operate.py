@@ -287,9 +287,10 @@ def _print_delivery(delivery: dict[str, Json]) -> None:
         f"{delivery['id']}  {delivery['state']}  to {delivery['endpoint']} by {delivery['route']}"
     )
     for attempt in delivery["attempts"]:
-        what = attempt["status"] or attempt["reason"] or attempt["outcome"]
+        told = [attempt["outcome"], attempt["status"], attempt["reason"]]
+        what = " ".join(str(each) for each in told if each is not None)
         console().print(
-            f"  {attempt['number']}. {ago(attempt['started_at'])}: {attempt['outcome']} {what}"
+            f"  {attempt['number']}. {ago(attempt['started_at'])}: {what}"
             f" in {attempt['duration_ms']:.0f} ms",
             markup=False,
         )

@@ -199,10 +199,11 @@ def ping(
 ) -> None:
     """Send an endpoint a signed test event, now, past the queue.
 
-    Exit 1 when it is refused: answered, but not with 2xx. Exit 75 when no answer comes.
+    Exit 1 when it is refused: answered, but not with 2xx, or with what its `success` calls none. Exit 75
+    when no answer comes.
     """
     from gateway.core.model import Accepted, Refused
-    from gateway.core.retry import EGRESS_DENIED
+    from gateway.core.retry import EGRESS_DENIED, TOKEN_DENIED
 
     settings = read_settings({"routes": routes, "database": database})
     known = _routes(settings).endpoints
@@ -219,15 +220,22 @@ def ping(
     if isinstance(outcome, (Accepted, Refused)):
         result["status"] = outcome.response.status
         result["body"] = outcome.response.text[:2000]
+        if isinstance(outcome, Refused) and outcome.reason:
+            result["reason"] = outcome.reason
     else:
         result["reason"], result["detail"] = outcome.reason, outcome.detail
     if as_json:
         print_json(result)
     else:
-        said = result.get("status") or f"{result['reason']}: {result['detail']}"
+        said = ": ".join(
+            str(result[key]) for key in ("status", "reason", "detail") if key in result
+        )
         console().print(Text(f"--> {call.method} {call.url}", style="bold"))
         console().print(Text(f"<-- {said}", style="green" if taken else "bold red"))
-        if result.get("reason") == EGRESS_DENIED and "; allow it with " in result["detail"]:
+        if (
+            result.get("reason") in {EGRESS_DENIED, TOKEN_DENIED}
+            and "; allow it with " in result["detail"]
+        ):
             console().print(ALLOWED_BY, markup=False, soft_wrap=True)
     if not taken:
         raise typer.Exit(NO if "status" in result else LATER)
@@ -238,6 +246,7 @@ async def _ping(settings: "Settings", endpoint: Any) -> tuple[Any, Any]:
     from gateway.cli.own import own_addresses
     from gateway.core.model import Call, Delivery, event_id
     from gateway.core.routing import Source
+    from gateway.core.success import judged
     from gateway.core.verifying import Inbound, NoVerifier
     from gateway.flows.deliver import request_of
     from gateway.flows.reading import read
@@ -264,6 +273,9 @@ async def _ping(settings: "Settings", endpoint: Any) -> tuple[Any, Any]:
     sender = AiohttpSender(settings.egress, user_agent="rights-gateway-ping")
     sender.own = own_addresses(settings)
     try:
-        return await Tokens(sender, clock).sender(endpoint).send(call), call
+        outcome = await Tokens(sender, clock).sender(endpoint).send(call)
     finally:
         await sender.close()
+    if endpoint.success is not None and endpoint.handler is None:
+        outcome = judged(outcome, endpoint.success, posted=True)
+    return outcome, call

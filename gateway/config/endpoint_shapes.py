@@ -12,11 +12,14 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from gateway.config.quantities import Duration, Rate, Share, Timeout
+from gateway.config.retry_shapes import RetryShape
 from gateway.config.shape import (
     EXPRESSION,
     HANDLER,
+    Condition,
     HeaderName,
     Name,
+    Said,
     SecretReference,
     Secrets,
     Shape,
@@ -201,13 +204,6 @@ class TlsShape(Shape):
         return self
 
 
-class RetryShape(Shape):
-    """When failed attempts are made again."""
-
-    schedule: list[Duration] = Field(examples=[["5s", "5m", "30m", "2h"]])
-    """The delays before the second, third … attempt; after the last the delivery is dead."""
-
-
 class BreakerShape(Shape):
     """When an endpoint that fails is left alone, and for how long."""
 
@@ -281,8 +277,25 @@ class EndpointShape(Shape):
     """What is posted: `event` (CloudEvents JSON), `raw` (as received), or JSON of one's own with `${…}`."""
     timeout: Timeout = 20 * SECOND
     """For a whole attempt."""
-    retry: RetryShape | None = Field(None, examples=[{"schedule": ["5s", "5m", "30m", "2h"]}])
-    """Default: Standard Webhooks' schedule, ten attempts over three days."""
+    retry: (
+        Annotated[
+            Annotated[Literal["never"], Tag("<text>")] | Annotated[RetryShape, Tag("<mapping>")],
+            Discriminator(text_or_mapping),
+        ]
+        | None
+    ) = Field(
+        None,
+        examples=[
+            {"schedule": ["5s", "5m", "30m", "2h"]},
+            {"first": "5s", "factor": 3, "attempts": 10},
+            "never",
+        ],
+    )
+    """When failed attempts are made again. Default: Standard Webhooks' schedule, ten attempts over three days."""
+    success: Annotated[Condition | None, Said] = Field(
+        None, examples=["response.status == 200 && response.body.applied == true"]
+    )
+    """What an answer has to be to count as a success, in CEL over `response`; default: any 2xx."""
     concurrency: int = Field(8, ge=1, le=1000, examples=[8])
     """Attempts at the same time."""
     key: str | None = Field(None, pattern=EXPRESSION, examples=["${event.subject}"])

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
@@ -18,18 +19,20 @@ from gateway.config.endpoint_shapes import (
 )
 from gateway.config.expressions import Expressions
 from gateway.config.part import Part
+from gateway.config.retry_shapes import build_retry
 from gateway.config.shape import SecretReference
 from gateway.config.signatures import build_signature
 from gateway.config.tls import build_tls
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.errors import ExpressionFailed
-from gateway.core.model import BodyForm, Json, Tls, basic_authorization
+from gateway.core.model import BodyForm, Json, Response, Tls, basic_authorization, kind_of
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.retry import RetryPolicy
-from gateway.core.routing import EndpointConfig, Render
+from gateway.core.routing import Compute, EndpointConfig, Render
 from gateway.core.secret import Secret
 from gateway.core.sendable import UNFIT_FOR_URLS, split, url_fault, value_fault
 from gateway.core.signing import HeaderForm, SigningKey
+from gateway.core.success import seen
 
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 PRINTABLE = "".join(map(chr, range(0x7F)))
@@ -47,6 +50,12 @@ def event_expressions() -> Expressions:
 def item_expressions() -> Expressions:
     """What `${…}` sees where an event and an item of its `each` are known."""
     return Expressions(["event", "item"])
+
+
+@cache
+def response_expressions() -> Expressions:
+    """What a bare expression sees that judges an answer."""
+    return Expressions(["response"])
 
 
 def build_endpoint(
@@ -92,7 +101,8 @@ def build_endpoint(
         },
         form=form,
         render=render,
-        retry=RetryPolicy() if shape.retry is None else RetryPolicy(tuple(shape.retry.schedule)),
+        retry=_retry(shape, part.at("retry")),
+        success=None if shape.success is None else _success(shape.success, part.at("success")),
         timeout=shape.timeout,
         concurrency=shape.concurrency,
         key=None if shape.key is None else part.at("key").compute(shape.key, event_expressions()),
@@ -102,6 +112,28 @@ def build_endpoint(
         groups=tuple(shape.groups),
         owner=shape.owner,
     )
+
+
+def _retry(shape: EndpointShape, part: Part) -> RetryPolicy:
+    match shape.retry:
+        case None:
+            return RetryPolicy()
+        case "never":
+            return RetryPolicy(())
+        case spelled_out:
+            return build_retry(spelled_out, part)
+
+
+def _success(source: str, part: Part) -> Compute | None:
+    """The condition, tried on an answer: what is neither true nor false then never is."""
+    compute = part.condition(source, response_expressions())
+    if compute is not None:
+        with suppress(ExpressionFailed):  # it may look into a body, and this answer has none
+            value = compute({"response": seen(Response(status=200))})
+            if not isinstance(value, bool):
+                what = f"`{source}` is {kind_of(value)}, neither true nor false"
+                part.fault("expression", what, "compare it with something")
+    return compute
 
 
 def _signature(

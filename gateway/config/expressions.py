@@ -25,7 +25,13 @@ from cel_expr_python import cel
 from cel_expr_python.ext.ext_optional import ExtOptional
 from cel_expr_python.ext.ext_strings import ExtStrings
 
-from gateway.config.misreadings import STRING, header_fault, name_cure, syntax_cure
+from gateway.config.misreadings import (
+    STRING,
+    header_fault,
+    name_cure,
+    response_fault,
+    syntax_cure,
+)
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import Json, kind_of
 from gateway.core.routing import Compute, Scope
@@ -56,6 +62,17 @@ def _moment(value: datetime | str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+CUT_AT_NUL = "there is a U+0000 in what expressions look at, and CEL would cut the text there"
+
+
+def _json(text: str) -> Json:
+    """What JSON in a text stands for. Raises ValueError where it is none, or would not be whole."""
+    value = orjson.loads(text)
+    if r"\u0000" in text and _holds_nul(value):
+        raise ValueError(CUT_AT_NUL)
+    return value
+
+
 FUNCTIONS = (
     cel.FunctionDecl(
         "days",
@@ -73,7 +90,7 @@ FUNCTIONS = (
         ],
     ),
     cel.FunctionDecl(
-        "json", [cel.Overload("json_string", cel.Type.DYN, [cel.Type.STRING], impl=orjson.loads)]
+        "json", [cel.Overload("json_string", cel.Type.DYN, [cel.Type.STRING], impl=_json)]
     ),
     *(
         cel.FunctionDecl(
@@ -170,7 +187,9 @@ class Expressions:
             program = env.compile(source)
         except RuntimeError as error:
             raise _invalid(source, str(error), self.variables) from None
-        if "headers" in self.variables and (fault := header_fault(source)):
+        if {"headers", "response"}.intersection(self.variables) and (fault := header_fault(source)):
+            raise ExpressionInvalid(*fault)
+        if "response" in self.variables and (fault := response_fault(source)):
             raise ExpressionInvalid(*fault)
         if "optional_type" in program.return_type().name():
             what = f"`{_excerpt(source)}` may have no value"
@@ -233,9 +252,7 @@ def _activation(env: Any, variables: Mapping[str, Json]) -> Any:
 def _checked_activation(env: Any, variables: Mapping[str, Json]) -> Any:
     """The library cuts text at U+0000 on its way in. What it would say of the rest is not to be believed."""
     if _may_hold_nul(variables) and _holds_nul(dict(variables)):
-        raise ExpressionFailed(
-            "there is a U+0000 in what expressions look at, and CEL would cut the text there"
-        )
+        raise ExpressionFailed(CUT_AT_NUL)
     return env.Activation(variables)
 
 

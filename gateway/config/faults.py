@@ -180,6 +180,7 @@ _WANTED = {
 _SPELLED_OUT = {
     "verify": "write `verify: {preset: standard-webhooks, secrets: [{env: NAME}]}`, or spell out `none`",
     "sign": "write `sign: {secrets: [{env: NAME}]}`, or spell out `none`",
+    "retry": "write `retry: {schedule: [5s, 5m]}`, say; `never` means one attempt",
 }
 _SCHEMES = {
     "hmac": "write `verify: {scheme: hmac, secrets: [{env: NAME}], signature: {header: NAME}}`",
@@ -193,7 +194,11 @@ def _no_such_value(name: str, given: Json, expected: str) -> tuple[str, str]:
     what = f'{shown(given)} is no value for "{name}"'
     if isinstance(given, str) and given in words:
         return what, "write it without quotes"
-    if name in _SPELLED_OUT and words == ["none"] and not get_close_matches(str(given), words):
+    if (
+        name in _SPELLED_OUT
+        and words in (["none"], ["never"])
+        and not get_close_matches(str(given), words)
+    ):
         if isinstance(given, str) and not re.fullmatch(r"[a-z-]{1,20}", given):
             what = f'this is no value for "{name}"'  # it may well be a secret
         cure = _SCHEMES.get(str(given), "") if name == "verify" else ""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from gateway.config.evidence import ATTRIBUTES
+from gateway.core.success import FIELDS
 
 STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 
@@ -100,6 +101,10 @@ def name_cure(name: str, source: str, variables: Sequence[str]) -> str:
     near = get_close_matches(root, variables, n=1, cutoff=0.7)
     if "event" in variables:
         return _of_event(root, rest, near)
+    if "response" in variables:
+        if root in ("event", "item"):
+            return "an answer is judged by itself: write `response.…`"
+        return f"write `response.{name if root in FIELDS else f'body.{name}'}`; text needs quotes"
     if root in ("event", "data"):
         return "write `body.…`: there is no event yet, but the body of the request"
     if near:
@@ -130,10 +135,10 @@ def _function_cure(name: str) -> str:
     return "there is no such function: docs/routes.md, Expressions, has those there are"
 
 
-# -- headers -------------------------------------------------------------------------------------------
+# -- headers, answers ------------------------------------------------------------------------------------
 
 _HEADER = re.compile(
-    r"(?<![\w.])headers\s*(?:\[(\??)\s*([\"'])([^\"']*[A-Z][^\"']*)\2\s*\]"
+    r"(?<![\w.])((?:response\.)?headers)\s*(?:\[(\??)\s*([\"'])([^\"']*[A-Z][^\"']*)\3\s*\]"
     r"|\.(\??)([A-Za-z_0-9]*[A-Z]\w*)(?!\w*\())"
 )
 
@@ -144,8 +149,21 @@ def header_fault(source: str) -> tuple[str, str] | None:
     for found in _HEADER.finditer(source):
         if any(start < found.start() < end for start, end in strings):
             continue
-        name = (found[3] or found[5].replace("_", "-")).lower()
-        optional = found[1] or found[4] or ""
+        name = (found[4] or found[6].replace("_", "-")).lower()
+        optional = found[2] or found[5] or ""
         what = f"`{found[0]}` never has a value: headers are known by their names in lower case"
-        return what, f'write `headers[{optional}"{name}"]`'
+        return what, f'write `{found[1]}[{optional}"{name}"]`'
+    return None
+
+
+_OF_RESPONSE = re.compile(r"(?<![\w.])response\s*\.\s*\??\s*(\w+)")
+
+
+def response_fault(source: str) -> tuple[str, str] | None:
+    """What is wrong where an answer is asked for what it has not, and the cure."""
+    for found in _OF_RESPONSE.finditer(without_strings(source)):
+        if found[1] not in FIELDS:
+            near = get_close_matches(found[1], FIELDS, n=1, cutoff=0.6)
+            meant = near[0] if near else f"body.{found[1]}"
+            return f"`{found[0]}` never has a value", f"write `response.{meant}`"
     return None

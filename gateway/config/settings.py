@@ -23,7 +23,7 @@ from pydantic_settings import (
 from gateway.config.faults import nearest
 from gateway.config.quantities import Duration, Rate, Size
 from gateway.config.urls import PublicUrl
-from gateway.core.egress import LOOPBACK, EgressPolicy, Network, allowed_network
+from gateway.core.egress import LOOPBACK, EgressPolicy, Network, allowed_network, never_opened
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND
 from gateway.core.retention import DAY, Retention
@@ -62,6 +62,18 @@ def _networks(value: Any) -> tuple[Network, ...]:
     return tuple(networks)
 
 
+def _opened(value: Any) -> tuple[Network, ...]:
+    """Ranges that calls may go to. One in which nothing is ever opened would have no effect, silently."""
+    networks = _networks(value)
+    for network in networks:
+        if never_opened(network):
+            raise ValueError(
+                f"{network} is never opened: link-local addresses, metadata services and the"
+                " unspecified address stay closed; leave it out"
+            )
+    return networks
+
+
 def _hosts(value: Any) -> tuple[str, ...]:
     hosts = tuple(str(item).lower() for item in _items(value))
     for host in hosts:
@@ -81,6 +93,7 @@ def _names(value: Any) -> tuple[str, ...]:
 HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(host_and_port)]
 Networks = Annotated[tuple[Any, ...], NoDecode, BeforeValidator(_networks)]
 Files = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_items)]
+Opened = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_opened)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_items)]
@@ -137,7 +150,7 @@ class Settings(BaseSettings):
     """How long the audit log is kept."""
     retention_size: Size = 10 * 1024**3
     """When the database holds more, finished events go before their time, oldest first."""
-    egress_allow: Networks = ()
+    egress_allow: Opened = ()
     """Address ranges that calls may go to besides public ones; with http, and any port."""
     egress_port: Ports = frozenset()
     """Ports that calls to public addresses may go to besides 443."""

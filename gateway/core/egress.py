@@ -180,6 +180,14 @@ def allowed_network(text: str) -> Network:
     return net
 
 
+def never_opened(net: Network) -> bool:
+    """Whether a range has nothing in it that an operator could allow."""
+    if net.num_addresses == 1:
+        return classify(str(net.network_address), (net,)).denied
+    same = [each for each in NEVER if each.version == net.version]
+    return any(net.subnet_of(each) for each in same)  # type: ignore[arg-type]  # of one version
+
+
 def embedded(ip: IPv6Address) -> list[IPv4Address]:
     """The IPv4 addresses that a packet to *ip* may be carried on to by a way out of IPv6.
 

@@ -292,6 +292,8 @@ class Delivery:
     """Attempts made so far, over all rounds."""
     round_from: int = 0
     """How many of them were made before it was last put back on schedule by a person."""
+    round_since: Micros | None = None
+    """When the first of those made since then began; None: none was."""
     lease: "Lease | None" = None
     priority: int = Priority.NORMAL
     turn: Turn | None = None
@@ -391,6 +393,8 @@ class Refused:
     """The endpoint answered, but not with success."""
 
     response: Response
+    reason: str = ""
+    """Why it is none, where its status does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from gateway.core.model import (
     Outcome,
     Postponed,
     Raised,
+    Refused,
     Skipped,
     Unreachable,
 )
@@ -83,6 +84,8 @@ class Redaction:
                 redacted = self.redact(detail)
                 return replace(outcome, reason=self.redact(reason), detail=redacted)
             case Skipped(reason) | Hopeless(reason) | Postponed(reason):
+                return replace(outcome, reason=self.redact(reason))
+            case Refused(_, reason) if reason:
                 return replace(outcome, reason=self.redact(reason))
             case _:
                 return outcome

@@ -150,6 +150,8 @@ class EndpointConfig:
     render: Render | None = None
     """For BodyForm.OWN."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    success: Compute | None = None
+    """A condition over `response`: whether it is one. None: any 2xx is."""
     timeout: Micros = 20 * SECOND
     concurrency: int = 8
     key: Compute | None = None

@@ -1,8 +1,9 @@
 """The way out: one attempt after the other, as each lane allows.
 
 An attempt is five steps: find the endpoint in force; post the event, or have the endpoint's handler
-do it; decide what follows from the outcome; move the lane on; hand it all to the recorder. What holds
-a lane back for a while, timer.py ends.
+do it; decide what follows from the outcome; move the lane on; hand it all to the recorder. Where the
+endpoint says itself what a success is, that is asked before anything is decided. What holds a lane back
+for a while, timer.py ends.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ from gateway.core.model import (
 from gateway.core.redaction import Redaction
 from gateway.core.retry import Park, decide, retry_after
 from gateway.core.routing import EndpointConfig
+from gateway.core.success import judged
 from gateway.core.turns import due_of, in_time
 from gateway.flows.calling import BoundEndpoint, call_record, handle
 from gateway.flows.lanes import AHEAD, Lane, Lanes
@@ -204,16 +206,20 @@ class Deliver:
         endpoint = lane.endpoint
         started_at, began = self._clock.now(), self._clock.monotonic()
         spelled_out = delivery.form is BodyForm.CALL
+        posted = endpoint.handler is None and not spelled_out
         outcome, calls = await self._make(endpoint, delivery, started_at)
+        if endpoint.success is not None:
+            outcome = judged(outcome, endpoint.success, posted=posted)
         outcome = self._redaction.of_outcome(outcome)
         delivery.attempts += 1
         decision = decide(
             outcome,
             attempt=delivery.attempts - delivery.round_from,
             policy=endpoint.retry,
+            since=started_at if delivery.round_since is None else delivery.round_since,
             now=self._clock.now(),
             jitter=self._clock.chance(),
-            posted=endpoint.handler is None and not spelled_out,
+            posted=posted,
             by_handler=endpoint.handler is not None and not spelled_out,
         )
         if delivery.turn is not None and delivery.turn.expires_at is not None:
@@ -384,8 +390,11 @@ def described(outcome: Outcome) -> Attempt:
     """An attempt as it will be written down, its number and times still to come."""
     attempt = Attempt(number=0, started_at=0, duration=0, outcome=type(outcome).__name__.lower())
     match outcome:
-        case Accepted(response) | Refused(response):
+        case Accepted(response):
             attempt.status = response.status
+            attempt.excerpt = _excerpt(response)
+        case Refused(response, reason):
+            attempt.status, attempt.reason = response.status, reason or None
             attempt.excerpt = _excerpt(response)
         case Unreachable(reason, detail) | Raised(reason, detail):
             attempt.reason, attempt.excerpt = reason, detail[-EXCERPT_BYTES:]

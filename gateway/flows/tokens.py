@@ -6,7 +6,8 @@ attempt has a new one; a token that was never taken is not replaced within a min
 that refuses every token does not have one fetched for each attempt.
 
 Where no token can be had, nothing is sent: the attempt is unreachable, with a reason that begins with
-TOKEN_FAILED, and is made again by the schedule.
+TOKEN_FAILED, and is made again by the schedule; where the token's URL may not be called, its endpoint is
+blocked, as it would be by its own.
 """
 
 import asyncio
@@ -15,10 +16,10 @@ from dataclasses import replace
 
 from gateway.core.model import SECOND, Call, Micros, Outcome, Refused, Unreachable
 from gateway.core.oauth2 import ClientCredentials, NoToken, Token, token_of, token_request
+from gateway.core.retry import TOKEN_FAILED
 from gateway.core.routing import EndpointConfig
 from gateway.ports import Clock, Sender
 
-TOKEN_FAILED = "oauth-token-failed"
 BETWEEN_REFUSED_TOKENS = 60 * SECOND
 
 

@@ -114,6 +114,7 @@ class DeliveryRow(NamedTuple):
     target: str | None
     attempts: int
     round_from: int
+    round_since: Micros | None
     lease: int
     lease_until: Micros
     priority: int
@@ -135,6 +136,7 @@ def delivery_of(row: DeliveryRow, event: Event) -> Delivery:
         row.target,
         row.attempts,
         row.round_from,
+        row.round_since,
         Lease(row.lease, row.lease_until),
         row.priority,
         turn_of(row),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import output
-from gateway.cli.operate import _troubles
+from gateway.cli.operate import _print_delivery, _troubles
 from gateway.cli.output import own_command, printable
 
 
@@ -30,6 +30,26 @@ def test_control_characters_do_not_reach_the_terminal():
 def test_moments_are_told_from_now(monkeypatch, moment, text):
     monkeypatch.setattr(output, "_now", lambda: datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC))
     assert output.ago(moment) == text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "reason", "told"),
+    [
+        ("accepted", 200, None, "accepted 200 in 12 ms"),
+        ("refused", 503, None, "refused 503 in 12 ms"),
+        ("refused", 200, "not-successful", "refused 200 not-successful in 12 ms"),
+        ("unreachable", None, "timeout", "unreachable timeout in 12 ms"),
+    ],
+)
+def test_an_attempt_is_told_with_its_status_and_its_reason(capsys, outcome, status, reason, told):
+    attempt = {
+        "number": 1, "started_at": None, "outcome": outcome, "status": status, "reason": reason,
+        "duration_ms": 12.3, "calls": [],
+    }  # fmt: skip
+    _print_delivery(
+        {"id": "dlv_1", "state": "dead", "endpoint": "cms", "route": "all", "attempts": [attempt]}
+    )
+    assert capsys.readouterr().out.splitlines()[1].endswith(f": {told}")
 
 
 class Terminal(StringIO):

@@ -1,6 +1,9 @@
 """`gateway ping`: where it does not go, and what it says then."""
 
+import asyncio
+
 from tests.kit.process import GatewayProcess
+from tests.kit.raw import answers, raw_server
 
 ROUTES = """\
 version: 1
@@ -36,6 +39,14 @@ def test_what_is_denied_is_said_with_the_settings_that_would_allow_it(tmp_path):
     assert "one of `gateway serve`" in told
     assert "GATEWAY_EGRESS_ALLOW" in told
     assert "GATEWAY_EGRESS" not in ping(tmp_path, "http://169.254.169.254/")[1]
+
+
+async def test_an_answer_that_the_endpoint_calls_no_success_is_a_no(tmp_path):
+    content = b'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"ok": 0}'
+    async with raw_server(answers(content)) as server:
+        url = f'{server.url()}", success: "response.body.ok == 1'
+        code, told = await asyncio.to_thread(ping, tmp_path, url)
+    assert (code, "<-- 200: not-successful" in told) == (1, True)
 
 
 def test_the_help_has_both_exit_codes(tmp_path):

@@ -237,6 +237,13 @@ def test_a_plain_path_hands_on_a_nul_as_it_is():
 
 def test_text_that_only_spells_a_nul_is_left_alone():
     assert X.expression("size(body)")({"body": r"\u0000", "headers": {}}) == 6
+    assert X.expression("size(json(body))")({"body": r'"\\u0000"', "headers": {}}) == 6
+
+
+@pytest.mark.parametrize("body", [r'"ab\u0000cd"', r'{"a\u0000b": 1}', r'[["\u0000"]]'])
+def test_nor_is_text_cut_that_comes_out_of_json(body):
+    with pytest.raises(ExpressionFailed, match=r"U\+0000"):
+        X.expression("json(body) != null")({"body": body, "headers": {}})
 
 
 E_X = Expressions(["event", "item"])

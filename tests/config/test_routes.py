@@ -424,7 +424,7 @@ def test_what_is_wrong_with_a_route_is_told_once_in_plain_words(load, keys, what
     ("keys", "what", "cure"),
     [
         ("handler: handlers.cms", "names no function", "write `module:function`"),
-        ("sign: none, retry: [5s]", '"retry" is a list, where a mapping belongs', "write `retry: {schedule: …}`"),
+        ("sign: none, retry: [5s]", '["5s"] is no value for "retry"', "write `retry: {schedule: [5s, 5m]}`"),
         ("sign: none, auth: bearer", '"auth" is text', "with some of basic, bearer, header"),
         ("sign: none, concurrency: 0", '"concurrency" is 0, and less than 1', "larger"),
         ("sign: none, concurrency: many", '"concurrency" is text, where a whole number belongs', "without quotes"),

@@ -61,6 +61,8 @@ def test_an_ipv6_address_is_written_in_brackets():
         ({"listen": "127.0.0.1:99999"}, "--listen", "HOST:PORT"),
         ({"egress_allow": ["10.0.0.0/33"]}, "--egress-allow", "address range"),
         ({"egress_allow": [10]}, "--egress-allow", "address range"),
+        ({"egress_allow": ["10.0.0.0/8,169.254.169.254"]}, "--egress-allow", "is never opened"),
+        ({"egress_allow": ["fe80::/64"]}, "--egress-allow", "leave it out"),
         ({"egress_port": ["99999"]}, "--egress-port", "65535"),
         ({"egress_port": ["x"]}, "--egress-port", "integer"),
         ({"grace": "soon"}, "--grace", "duration"),

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.egress import LOOPBACK, EgressPolicy, classify
+from gateway.core.egress import (
+    LOOPBACK,
+    EgressPolicy,
+    allowed_network,
+    classify,
+    never_opened,
+)
 from gateway.testing import may_dial
 
 VECTORS = [
@@ -189,6 +195,28 @@ def test_no_ipv6_address_outside_of_2000_3_is_public(number):
         assert may_dial(str(address)) in {"not-global-unicast-v6", "metadata-or-unspecified"}
     elif address.ipv4_mapped is None and not address.is_global:
         assert may_dial(str(address))
+
+
+@given(NUMBERS, st.integers(8, 32), st.integers(0, 2**32 - 1))
+def test_a_range_of_which_nothing_is_ever_opened_is_told_from_others(number, bits, within):
+    net = ip_network((number, 32)).supernet(new_prefix=bits)
+    address = str(net[within % net.num_addresses])
+    assert not never_opened(net) or classify(address, (net,)).denied
+    opened = [not classify(str(end), (net,)).denied for end in (net[0], net[-1])]
+    assert not any(opened) or not never_opened(net)
+
+
+@pytest.mark.parametrize(
+    ("text", "never"),
+    [
+        ("169.254.0.0/16", True), ("169.254.169.254/32", True), ("169.254.0.0/15", False),
+        ("0.0.0.0/32", True), ("0.0.0.0/8", False), ("fe80::/64", True), ("fd00:ec2::254/128", True),
+        ("fc00::/7", False), ("64:ff9b::a9fe:a9fe/128", True), ("127.0.0.0/8", False),
+        ("::ffff:169.254.169.254/128", True),
+    ],
+)  # fmt: skip
+def test_what_no_flag_opens(text, never):
+    assert never_opened(allowed_network(text)) is never
 
 
 @given(NUMBERS, st.integers(8, 32))

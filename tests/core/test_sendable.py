@@ -76,5 +76,5 @@ def test_a_method_is_one_word(method):
 
 def test_a_request_that_cannot_be_sent_is_not_tried_again():
     outcome = Unreachable(REQUEST_INVALID, "the URL cannot be called: it is no URL")
-    decision = decide(outcome, attempt=1, policy=RetryPolicy(), now=SECOND, jitter=0)
+    decision = decide(outcome, attempt=1, policy=RetryPolicy(), since=0, now=SECOND, jitter=0)
     assert decision == GiveUp("request-invalid: the URL cannot be called: it is no URL")

@@ -4,17 +4,24 @@ import asyncio
 
 import pytest
 
+from gateway.core.calls import PreparedCall
 from gateway.core.egress import LOOPBACK, EgressPolicy
-from gateway.core.errors import RetryLater, Skip, StoreUnavailable, Undeliverable
-from gateway.core.model import SECOND, Refused, Response, Unreachable
-from gateway.core.retry import EGRESS_DENIED, RetryPolicy
+from gateway.core.errors import (
+    ExpressionFailed,
+    RetryLater,
+    Skip,
+    StoreUnavailable,
+    Undeliverable,
+)
+from gateway.core.model import SECOND, Accepted, BodyForm, Refused, Response, Unreachable
+from gateway.core.retry import EGRESS_DENIED, Failures, RetryPolicy
 from gateway.core.routing import EndpointConfig
 from gateway.core.secret import Key, Secret
 from gateway.core.sendable import url_fault
 from gateway.flows.deliver import header_text
 from gateway.flows.lanes import FEWEST_PLACES
 from gateway.sender.aiohttp import AiohttpSender
-from tests.kit.build import NOW, an_event, some_routes
+from tests.kit.build import NOW, a_delivery, an_arrival, an_event, some_routes
 from tests.kit.raw import answers, raw_server
 
 QUICK = RetryPolicy((5 * SECOND, 60 * SECOND))
@@ -209,6 +216,102 @@ async def test_a_delivery_that_waited_out_its_lease_is_not_sent_on_it(make_flows
     assert len(flows.sender.calls) == 2
     rows = await flows.store.deliveries({})
     assert {row["attempts"] for row in rows} == {1}
+
+
+# -- how long, and what a success is ---------------------------------------------------------------
+
+
+async def test_the_time_that_there_is_counts_from_the_first_attempt_of_all(make_flows, clock):
+    policy = RetryPolicy((5 * SECOND, 60 * SECOND, 60 * SECOND), within=70 * SECOND)
+    cms = EndpointConfig(name="cms", url="http://127.0.0.1:9/cms", retry=policy)
+    flows = make_flows(some_routes(({}, "cms"), cms=cms))
+    flows.sender.answers(500, 500, 500)
+    await arrive(flows)
+    for count, seconds in ((1, 5), (2, 60)):
+        await flows.seen("attempt.recorded", count)
+        clock.advance(seconds)
+    await flows.seen("attempt.recorded", 3)
+    (row,) = await flows.store.deliveries({})
+    assert row["state"] == "dead"
+    assert row["reason"] == "http-500 (after 3 attempts: no time is left for another)"
+
+
+async def test_a_redelivery_has_all_its_time_again(make_flows, clock):
+    policy = RetryPolicy((5 * SECOND,), within=60 * SECOND)
+    cms = EndpointConfig(name="cms", url="http://127.0.0.1:9/cms", retry=policy)
+    flows = make_flows(some_routes(({}, "cms"), cms=cms))
+    flows.sender.answers(500, 500, 500, 200)
+    await arrive(flows)
+    await flows.seen("attempt.recorded")
+    clock.advance(5)
+    await flows.seen("attempt.recorded", 2)
+    (dead,) = await flows.store.deliveries({"state": "dead"})
+    clock.advance(3600)
+    await flows.operate.redeliver(dead["id"])
+    await flows.seen("attempt.recorded", 3)
+    assert await flows.states() == {"cms": "scheduled"}
+    clock.advance(5)
+    await flows.seen("attempt.recorded", 4)
+    assert await flows.states() == {"cms": "delivered"}
+
+
+async def test_a_failure_that_is_not_to_be_retried_is_dead_at_once(make_flows):
+    policy = RetryPolicy((5 * SECOND,), never=Failures(((400, 499),)))
+    cms = EndpointConfig(name="cms", url="http://127.0.0.1:9/cms", retry=policy)
+    flows = make_flows(some_routes(({}, "cms"), cms=cms))
+    flows.sender.answers(422)
+    await arrive(flows)
+    await flows.seen("attempt.recorded")
+    (row,) = await flows.store.deliveries({})
+    assert (row["state"], row["reason"]) == (
+        "dead",
+        "http-422 (after 1 attempt: `retry` says that there is no other)",
+    )
+
+
+def applied(variables):
+    """Whether the endpoint says that it did something."""
+    return "applied" in variables["response"]["text"]
+
+
+@pytest.mark.parametrize(("how", "status"), [("post", 409), ("call", 410), ("handler", 410)])
+async def test_an_answer_that_the_endpoint_calls_no_success_is_attempted_again(
+    make_flows, clock, how, status
+):
+    async def handler(event, endpoint):
+        return await endpoint.post(json={})
+
+    named = "h:f" if how == "handler" else None
+    routes = to_cms(success=applied, handler=named)
+    flows = make_flows(routes, handlers={"h:f": handler})
+    flows.sender.script.append(Accepted(Response(status=200, body=b"nothing done")))
+    flows.sender.script.append(Refused(Response(status=status, body=b"applied before")))
+    arrival = an_arrival()
+    if how == "call":
+        body = PreparedCall("PUT", "/x").packed()
+        arrival.routed.deliveries[:] = [a_delivery(arrival.event, form=BodyForm.CALL, body=body)]
+    await flows.store.append([arrival])
+    await flows.claim.refresh()
+    await flows.seen("attempt.recorded")
+    clock.advance(5)
+    await flows.seen("attempt.recorded", 2)
+    assert await flows.states() == {"cms": "delivered"}
+    first, second = await flows.store.attempts(arrival.event.event_id, 0)
+    assert (first["outcome"], first["status"]) == ("refused", 200)
+    assert (first["reason"], first["excerpt"]) == ("not-successful", "nothing done")
+    assert (second["outcome"], second["status"], second["reason"]) == ("accepted", status, None)
+
+
+async def test_where_a_condition_fails_no_secret_is_in_the_reason(make_flows):
+    def failing(variables):
+        raise ExpressionFailed("it is s3cret-token, and no number")
+
+    flows = make_flows(to_cms(success=failing))
+    flows.deliver._redaction.know(["s3cret-token"])
+    await arrive(flows)
+    await flows.seen("attempt.recorded")
+    (row,) = await flows.store.deliveries({})
+    assert row["reason"] == "not-successful: it is <secret>, and no number"
 
 
 # -- handlers --------------------------------------------------------------------------------------

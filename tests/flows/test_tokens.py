@@ -294,6 +294,29 @@ async def test_a_delivery_without_a_token_is_attempted_again_by_the_schedule(
     assert await flows.states() == {"cms": "delivered"}
 
 
+@pytest.mark.parametrize("handler", [None, "handlers.x:y"])
+async def test_a_token_url_that_is_denied_blocks_the_endpoint_and_names_the_flag(
+    make_flows, handler
+):
+    async def handle(_event, endpoint):
+        return await endpoint.get("/x")
+
+    sender = AiohttpSender(EgressPolicy(), user_agent="gateway-tests")
+    endpoint = replace(at("http://127.0.0.1:9/token"), handler=handler)
+    flows = make_flows(
+        some_routes(({}, "cms"), cms=endpoint), sender=sender, handlers={"handlers.x:y": handle}
+    )
+    await flows.store.append([an_arrival()])
+    await flows.claim.refresh()
+    await flows.seen("attempt.recorded")
+    await sender.close()
+    lane = flows.lanes["cms"]
+    assert lane.state == "blocked"
+    assert lane.reason.startswith("oauth-token-failed: egress-denied: 127.0.0.1 port 9")
+    assert "--egress-allow 127.0.0.0/8" in lane.reason
+    assert await flows.states() == {"cms": "scheduled"}
+
+
 async def test_no_report_holds_a_secret_or_a_token(make_flows, authority):
     flows = make_flows(some_routes(({}, "cms"), cms=an_endpoint()), sender=authority)
     await flows.store.append([an_arrival()])

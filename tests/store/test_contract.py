@@ -385,6 +385,22 @@ async def test_a_retry_is_claimed_when_it_is_due_and_knows_its_attempts(store):
     assert (await claim_one(store, now=SOON)).attempts == 1
 
 
+async def test_a_claimed_delivery_knows_when_its_round_began(store):
+    await keep(store, an_arrival())
+    for begun, since in ((NOW + 1, None), (NOW + 2, NOW + 1), (NOW + 3, NOW + 1)):
+        claimed = await claim_one(store, now=SOON)
+        assert claimed.round_since == since
+        attempt = an_attempt(number=claimed.attempts + 1, started_at=begun)
+        await store.record(claimed, attempt, RetryAt(SOON, "http-503"))
+    claimed = await claim_one(store, now=SOON)
+    await store.record(claimed, an_attempt(number=4), GiveUp("http-503"))
+    await store.redeliver(claimed.event.event_id, claimed.n, NOW)
+    claimed = await claim_one(store, now=SOON)
+    assert claimed.round_since is None
+    await store.record(claimed, an_attempt(number=5, started_at=NOW + 9), RetryAt(SOON, "http-503"))
+    assert (await claim_one(store, now=SOON)).round_since == NOW + 9
+
+
 async def test_a_given_up_delivery_is_dead_with_its_reason(store):
     await keep(store, an_arrival())
     claimed = await claim_one(store)
