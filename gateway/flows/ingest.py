@@ -26,6 +26,7 @@ from gateway.core.rate import TokenBucket
 from gateway.core.routing import Routes, Source, plan
 from gateway.core.verifying import Inbound
 from gateway.flows.deliver import Deliver
+from gateway.flows.intake import Intake
 from gateway.flows.lanes import Lanes
 from gateway.flows.reading import read
 from gateway.flows.refusals import Head, Refusals
@@ -65,8 +66,10 @@ class Ingest:
         clock: Clock,
         telemetry: Telemetry,
         refusals: Refusals,
+        intake: Intake,
         first_serial: int,
     ) -> None:
+        self.check_room = intake.check
         self._store = store
         self._lanes = lanes
         self._deliver = deliver

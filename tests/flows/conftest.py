@@ -13,6 +13,7 @@ from gateway.core.routing import Routes
 from gateway.flows.claim import Claim
 from gateway.flows.deliver import Deliver
 from gateway.flows.ingest import Ingest
+from gateway.flows.intake import Intake
 from gateway.flows.lanes import Lanes
 from gateway.flows.operate import Operate
 from gateway.flows.reclaim import Reclaim
@@ -73,6 +74,7 @@ class Flows:
     routes: Routes
     sender: Any = field(default_factory=ScriptedSender)
     handlers: dict[str, Any] = field(default_factory=dict)
+    disk: Any = None
 
     def __post_init__(self) -> None:
         self.telemetry = Telemetry()
@@ -82,18 +84,21 @@ class Flows:
         self.lanes = Lanes(1000)
         self.lanes.configure(self.routes.endpoints)
         common = {"clock": self.clock, "telemetry": self.telemetry}
+        self.intake = Intake(store=self.store, disk=self.disk, lanes=self.lanes, **common)
         self.recorder = Recorder(self.store, self.lanes, **common)
         self.deliver = Deliver(
             lanes=self.lanes, leases=self.store, recorder=self.recorder, sender=self.sender,
             handler=lambda name: self.handlers[name], **common,
         )  # fmt: skip
         self.claim = Claim(lanes=self.lanes, store=self.store, deliver=self.deliver, **common)
-        self.reclaim = Reclaim(store=self.store, lanes=self.lanes, claim=self.claim, **common)
+        self.reclaim = Reclaim(
+            store=self.store, lanes=self.lanes, claim=self.claim, recorder=self.recorder, **common
+        )
         self.refusals = Refusals(store=self.store, first_serial=1, **common)
         self.ingest = Ingest(
             routes=self.routes, store=self.store, lanes=self.lanes, deliver=self.deliver,
             first_serial=1, verify=Verify(self.sender, self.clock, self.telemetry),
-            refusals=self.refusals, **common,
+            refusals=self.refusals, intake=self.intake, **common,
         )  # fmt: skip
         self.operate = Operate(
             store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,
@@ -112,15 +117,15 @@ class Flows:
         return found
 
     def start(self) -> None:
-        for loop in (self.recorder.loop, self.claim.loop, self.reclaim.loop, self.refusals.loop):
-            loop.start()
+        for flow in (self.intake, self.recorder, self.claim, self.reclaim, self.refusals):
+            flow.loop.start()
 
     async def stop(self) -> None:
         if isinstance(self.sender, ScriptedSender):
             self.sender.may_answer.set()
         await self.deliver.drain(1_000_000)
-        for loop in (self.claim.loop, self.reclaim.loop, self.recorder.loop):
-            await loop.stop()
+        for flow in (self.claim, self.reclaim, self.recorder, self.intake):
+            await flow.loop.stop()
         await self.refusals.close()
 
     async def states(self) -> dict[str, str]:

@@ -181,13 +181,14 @@ async def test_too_fast_is_told_when_to_come_back(gateway):
     assert int(answer[1]["retry-after"]) == 3600
 
 
-async def test_when_nothing_can_be_kept_nothing_is_acknowledged(gateway):
+async def test_when_nothing_can_be_kept_nothing_is_acknowledged(gateway, seen):
     broken = Broken(gateway.service._store)
     answer = await raw(gateway, a_post(body=orjson.dumps(EVENT)))
     assert problem(answer) == ("503", "storage-unavailable")
     assert answer[1]["retry-after"] == "30"
     assert b"disk" not in answer[2]
     broken.mend()
+    await seen(gateway, "store.recovered")
     assert (await gateway.post("open", orjson.dumps(EVENT), JSON))["status"] == 200
 
 
@@ -219,13 +220,17 @@ async def test_health_says_ok_and_no_more(gateway, path):
     assert (status, body) == (b"HTTP/1.1 200 OK", b'{"status":"ok"}')
 
 
-async def test_readiness_follows_the_store(gateway):
-    gateway.service._lanes.hold("store")
+async def test_readiness_follows_the_store(gateway, seen):
+    broken = Broken(gateway.service._store)
+    await raw(gateway, a_post(body=orjson.dumps(EVENT)))
     status, _, _ = await raw(gateway, a_post("/readyz", b"", method="GET"))
     assert b"503" in status
     status, _, _ = await raw(gateway, a_post("/livez", b"", method="GET"))
     assert b"200" in status
-    gateway.service._lanes.let_go("store")
+    broken.mend()
+    await seen(gateway, "store.recovered")  # nobody had to send anything
+    status, _, _ = await raw(gateway, a_post("/readyz", b"", method="GET"))
+    assert b"200" in status
 
 
 async def test_while_draining_senders_are_asked_to_come_back(gateway):

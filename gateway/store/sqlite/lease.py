@@ -1,13 +1,13 @@
 """Who may attempt what, until when."""
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import orjson
 
-from gateway.core.model import Delivery, Lease, Micros
+from gateway.core.model import Delivery, DeliveryId, EventId, Lease, Micros, delivery_id
 from gateway.store.rows import DeliveryRow, EventRow, delivery_of, event_of
 from gateway.store.sqlite.database import statement
 from gateway.store.vault import Vault
@@ -30,6 +30,8 @@ class Claim:
     endpoint: str
     leases: Sequence[Lease]
     now: Micros
+    buried: list[DeliveryId] = field(default_factory=list)
+    """Filled with what was due and is dead now, because its stored bytes have changed."""
 
 
 def claim(cursor: sqlite3.Cursor, claims: Sequence[Claim], vault: Vault) -> list[list[Delivery]]:
@@ -58,6 +60,7 @@ def _claim_one(cursor: sqlite3.Cursor, each: Claim, vault: Vault) -> list[Delive
         event = event_of(event_row)
         if event is None or not _intact(delivery_row):
             cursor.execute(BURY_CORRUPT, (each.now, BODY_CORRUPT, event_row.id, delivery_row.n))
+            each.buried.append(delivery_id(EventId(event_row.id), delivery_row.n))
         else:
             deliveries.append(delivery_of(delivery_row, event))
     return deliveries
@@ -77,6 +80,6 @@ def release(cursor: sqlite3.Cursor, deliveries: Sequence[Delivery]) -> None:
     cursor.execute(RELEASE_LEASES, (orjson.dumps(released).decode(),))
 
 
-def reclaim(cursor: sqlite3.Cursor, now: Micros) -> int:
-    """Put deliveries whose lease has ended back on schedule; how many there were."""
-    return cursor.execute(RECLAIM_LEASES, (now,)).rowcount
+def reclaim(cursor: sqlite3.Cursor, now: Micros, but: Collection[int]) -> int:
+    """Put deliveries whose lease has ended back on schedule, *but* some; how many there were."""
+    return cursor.execute(RECLAIM_LEASES, (now, orjson.dumps(list(but)).decode())).rowcount

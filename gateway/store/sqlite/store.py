@@ -1,7 +1,7 @@
 """The store on SQLite: every verb of `ports.Store`, most of them one operation for the writer."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,24 @@ from gateway.store.group_commit import GroupCommit
 from gateway.store.rows import event_of, packed
 from gateway.store.sqlite import change, lease
 from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
-from gateway.store.sqlite.database import Lock, insert_many
+from gateway.store.sqlite.database import Lock, insert_many, touch, unusable
 from gateway.store.sqlite.lease import Claim
 from gateway.store.sqlite.read import Reader, shown_event
 from gateway.store.sqlite.record import Record
 from gateway.store.sqlite.refusals import keep_refusals
 from gateway.store.sqlite.writer import Change, Operation, Writer
 from gateway.store.vault import NO_DIGEST, Vault
+from gateway.telemetry import Telemetry
 
 
 class SqliteStore:
     """Owns the database file for as long as it is open."""
 
-    def __init__(self, path: Path, lock: Lock, writer: Writer, vault: Vault) -> None:
+    def __init__(
+        self, path: Path, lock: Lock, writer: Writer, vault: Vault, telemetry: Telemetry
+    ) -> None:
         self.path = path
+        self._telemetry = telemetry
         self.lock = lock
         self._writer = writer
         self._vault = vault
@@ -47,7 +51,9 @@ class SqliteStore:
         self._reader = Reader(path, vault)
 
     @classmethod
-    async def open(cls, path: Path, keys: Sequence[bytes] = ()) -> "SqliteStore":
+    async def open(
+        cls, path: Path, keys: Sequence[bytes] = (), telemetry: Telemetry | None = None
+    ) -> "SqliteStore":
         """Lock, open and migrate the database; it is made where there is none.
 
         Where there are *keys*, what is stored from now on is encrypted; the first of them counts, all
@@ -58,13 +64,10 @@ class SqliteStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = Lock(path)
         except OSError as error:
-            raise StoreUnavailable(
-                f"cannot use {path.parent} for the database: {error.strerror}",
-                cure="make the folder writable, or name another with --database",
-            ) from error
+            raise unusable(path, error) from error
         try:
             vault = Vault(keys)
-            return cls(path, lock, Writer(path, vault), vault)
+            return cls(path, lock, Writer(path, vault), vault, telemetry or Telemetry())
         except BaseException:
             lock.release()
             raise
@@ -83,7 +86,10 @@ class SqliteStore:
 
     def append(self, arrivals: Sequence[Arrival]) -> Awaitable[list[Receipt]]:
         """See `AppendStore.append`."""
-        return self._commits.submit(Append(arrivals))
+        self._commits.check_room()
+        return self._commits.submit(
+            Append(arrivals), sum(len(arrival.event.body) for arrival in arrivals)
+        )
 
     async def keep(self, entry: InboxEntry) -> None:
         """See `AppendStore.keep`."""
@@ -99,16 +105,19 @@ class SqliteStore:
 
     async def claim(self, endpoint: str, leases: Sequence[Lease], now: Micros) -> list[Delivery]:
         """See `LeaseStore.claim`."""
-        claimed: list[Delivery] = await self._commits.submit(Claim(endpoint, leases, now))
+        operation = Claim(endpoint, leases, now)
+        claimed: list[Delivery] = await self._commits.submit(operation)
+        for delivery in operation.buried:
+            self._telemetry.emit("delivery.corrupt", delivery=delivery, endpoint=endpoint)
         return claimed
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """See `LeaseStore.release`."""
         await self._change(lease.release, deliveries)
 
-    async def reclaim(self, now: Micros) -> int:
+    async def reclaim(self, now: Micros, but: Collection[int] = ()) -> int:
         """See `LeaseStore.reclaim`."""
-        return int(await self._change(lease.reclaim, now))
+        return int(await self._change(lease.reclaim, now, but))
 
     async def next_due(self) -> dict[str, Micros]:
         """See `LeaseStore.next_due`."""
@@ -119,6 +128,45 @@ class SqliteStore:
     def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[None]:
         """See `RecordStore.record`."""
         return self._commits.submit(Record(delivery, attempt, decision))
+
+    # -- commit ------------------------------------------------------------------------------------
+
+    @property
+    def on_change(self) -> Callable[[], None]:
+        """See `CommitStore.on_change`."""
+        return self._commits.on_change
+
+    @on_change.setter
+    def on_change(self, listener: Callable[[], None]) -> None:
+        self._commits.on_change = listener
+
+    @property
+    def failure(self) -> StoreUnavailable | None:
+        """See `CommitStore.failure`."""
+        return self._commits.failure
+
+    @property
+    def waiting(self) -> int:
+        """See `CommitStore.waiting`."""
+        return self._commits.waiting
+
+    @property
+    def waited_seconds(self) -> float:
+        """See `CommitStore.waited_seconds`."""
+        return self._commits.waited_seconds
+
+    @property
+    def stuck(self) -> bool:
+        """See `CommitStore.stuck`."""
+        return self._commits.stuck
+
+    def check_room(self) -> None:
+        """See `CommitStore.check_room`."""
+        self._commits.check_room()
+
+    async def probe(self) -> None:
+        """See `CommitStore.probe`."""
+        await self._change(touch)
 
     # -- look up -----------------------------------------------------------------------------------
 
