@@ -188,6 +188,10 @@ LEVELS: dict[str, tuple[int, str]] = {
         "few file descriptors: fewer connections are taken; raise `ulimit -n`",
     ),
     "store.recovered": (logging.WARNING, "the store can be written again"),
+    "outcomes.lost": (
+        logging.ERROR,
+        "what attempts learned could not be recorded: they will be made again",
+    ),
     "release.failed": (logging.WARNING, "leases could not be returned: they will run out"),
     "lease.lost": (logging.WARNING, "a lease ran out before its outcome was recorded"),
     "leases.reclaimed": (logging.WARNING, "deliveries whose lease ran out are back on schedule"),

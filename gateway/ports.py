@@ -103,7 +103,7 @@ class CommitStore(Protocol):
     """How committing fares, and how much waits for it."""
 
     on_change: Callable[[], None]
-    """Called whenever `failure` has become another, before those who wait for the commit hear of it."""
+    """Called at each failure, and at the first commit after it, before those who wait hear of it."""
 
     @property
     def failure(self) -> StoreUnavailable | None:

@@ -24,7 +24,7 @@ from gateway.config.private import write_private
 from gateway.config.settings import Settings
 from gateway.config.tokens import make_tokens, read_tokens
 from gateway.core.access import Access
-from gateway.core.errors import ConfigError, DiskFull, Problem, StoreUnavailable
+from gateway.core.errors import ConfigError, DiskFull, Problem
 from gateway.core.model import SECOND, Json, Micros
 from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes, Source
@@ -254,11 +254,13 @@ class Service:
             await self.close()
             raise
         self._sender.own.note(sockets)
-        await self._operate.restore_lanes()
-        await self._intake.look()
-        with contextlib.suppress(StoreUnavailable):  # on a full disk: they end by themselves
-            await self._store.reclaim(FOREVER)  # one process: no lease can be another's
-        await self._claim.refresh()
+        try:
+            await self._take_over()
+        except BaseException:
+            for sock in sockets:
+                sock.close()
+            await self.close()
+            raise
         around = Surroundings(
             look_up=self._store,
             operate=self._operate,
@@ -292,6 +294,16 @@ class Service:
             token=local_token,
         )
         self._started = True
+
+    async def _take_over(self) -> None:
+        """Learn from the store what an earlier run left."""
+        await self._operate.restore_lanes()
+        await self._intake.look()
+        try:
+            await self._store.reclaim(FOREVER)  # one process: no lease can be another's
+        except DiskFull:  # then they end by themselves, once there is room
+            self.telemetry.emit("release.failed", error="the disk is full")
+        await self._claim.refresh()
 
     def _public_server(self) -> Server:
         connections, lingering = _connections(self.settings.max_connections)

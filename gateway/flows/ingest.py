@@ -70,6 +70,7 @@ class Ingest:
         first_serial: int,
     ) -> None:
         self.check_room = intake.check
+        """Raises StoreUnavailable or StoreBehind where nothing can be kept now: to be asked on arrival."""
         self._store = store
         self._lanes = lanes
         self._deliver = deliver

@@ -95,6 +95,8 @@ class Intake:
     def _store_changed(self) -> None:
         """A commit failed, or one succeeded after that; nobody else knows yet."""
         failure = self._store.failure
+        if self.broken.is_set():  # whatever it says now
+            return
         if failure is None:
             self._failing = False
             self._refusal = self._no_room()
@@ -102,7 +104,7 @@ class Intake:
             self._lanes.let_go("store")
             return
         self._refusal = failure
-        if isinstance(failure, StoreBroken) and not self.broken.is_set():
+        if isinstance(failure, StoreBroken):
             self._telemetry.emit("store.broken", error=str(failure))
             self.broken.set()
         if not self._failing:  # not at every probe that fails
@@ -113,7 +115,7 @@ class Intake:
 
     async def _step(self) -> Micros | None:
         failure = self._store.failure
-        if isinstance(failure, StoreBroken):
+        if self.broken.is_set():
             return None
         await self._look(failed=isinstance(failure, DiskFull))
         if failure is not None:

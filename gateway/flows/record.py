@@ -53,6 +53,13 @@ class Recorder:
             await asyncio.wait(self._under_way)
         return len(self._unrecorded)
 
+    async def finish(self) -> None:
+        """Write down what can be; say of how many outcomes nothing will be known."""
+        if await self.flush():
+            await self._again()
+        if self._unrecorded:
+            self._telemetry.emit("outcomes.lost", count=len(self._unrecorded))
+
     def tokens(self) -> list[int]:
         """The leases of all whose outcome is not yet written down."""
         outcomes = chain(self._under_way.values(), self._unrecorded)

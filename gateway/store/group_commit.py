@@ -68,7 +68,7 @@ class GroupCommit(Generic[Operation]):
         self.failure: StoreUnavailable | None = None
         """Why the last batch could not be committed; None: it was."""
         self.on_change: Callable[[], None] = _nobody
-        """Called whenever `failure` has become another, before those who wait hear of it."""
+        """Called at each failure, and at the first commit after it, before those who wait hear of it."""
         self._busy = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -104,6 +104,11 @@ class GroupCommit(Generic[Operation]):
     def stuck(self) -> bool:
         """Whether the oldest operation has waited for too long."""
         return self._loop.time() - self._oldest_at > self._room.age_seconds
+
+    def fail(self, failure: StoreUnavailable) -> None:
+        """Have it known that the store has failed, where it was not a commit that found out."""
+        self.failure = failure
+        self.on_change()
 
     def submit(self, operation: Operation, size_bytes: int = 0) -> "asyncio.Future[Any]":
         """Have *operation* committed with the next batch, however much waits."""
@@ -159,8 +164,10 @@ class GroupCommit(Generic[Operation]):
     def _note(self, last_result: object) -> None:
         """Learn from a batch whether the store can commit; the last of its results is the latest word."""
         failure = last_result if isinstance(last_result, StoreUnavailable) else None
-        if failure is not self.failure:
-            self.failure = failure
+        if failure is not None:
+            self.fail(failure)
+        elif self.failure is not None:
+            self.failure = None
             self.on_change()
 
 

@@ -48,7 +48,7 @@ class SqliteStore:
         self._writer = writer
         self._vault = vault
         self._commits: GroupCommit[Operation] = GroupCommit(writer.commit, name="store-writer")
-        self._reader = Reader(path, vault)
+        self._reader = Reader(path, vault, self._commits.fail)
 
     @classmethod
     async def open(
