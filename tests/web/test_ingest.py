@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.config.secrets import read_development_secrets
+from gateway.core.errors import StoreBehind
 from gateway.core.verifying import Sending
 from gateway.testing import Gateway
 from tests.flows.test_deliver import Broken
@@ -218,6 +219,22 @@ async def test_a_sender_that_goes_away_mid_body_leaves_nothing(gateway):
 async def test_health_says_ok_and_no_more(gateway, path):
     status, _, body = await raw(gateway, a_post(path, b"", method="GET"))
     assert (status, body) == (b"HTTP/1.1 200 OK", b'{"status":"ok"}')
+
+
+async def test_what_cannot_be_kept_is_refused_before_its_body_is_there(gateway):
+    def behind():
+        raise StoreBehind("too much waits")
+
+    gateway.service._intake._store.check_room = behind
+    host, port = gateway.service.public_url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /in/open HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert b"503" in head
+    assert b"retry-after: 5" in head
+    assert b"storage-behind" in await reader.readuntil(b"}")
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_readiness_follows_the_store(gateway, seen):
