@@ -109,8 +109,8 @@ def mounted(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def remount_read_only(folder: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+def remount(folder: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
 
 
 async def answer(process: GatewayProcess, path: str = "/readyz") -> tuple[int, Any]:
@@ -246,6 +246,52 @@ async def test_a_full_disk_stops_ingest_keeps_every_promise_and_recovers(process
         process.stop()
 
 
+async def test_a_disk_that_its_own_events_fill_takes_them_again_when_it_is_enlarged(
+    process, sender, sinks
+):
+    process.environment = {
+        "SHARED": SECRET,
+        "GATEWAY_BALLAST": "16MiB",
+    }  # more than a small disk gets
+    data = process.folder / "data"
+    with mounted(data, "8m"):
+        process.start()
+        url = f"{process.url}/in/getty"
+        async with aiohttp.ClientSession() as session:
+
+            async def pour(worker: int) -> None:
+                i = 0
+                while not sender.refused:
+                    await sender.post(session, url, f"pour-{worker}-{i}")
+                    i += 1
+
+            await asyncio.gather(*(pour(worker) for worker in range(8)))
+        assert set(sender.refused) == {503}
+        assert len(sender.acked) > 500
+        await until_ready(process, 503)
+        assert await refusal(process, sender) == (503, "disk-full")
+        remount(data, "size=32m")
+        await until_ready(process)
+        await sender.flow(url, ids("after", 20))
+        await sinks.all_took(sender.acked)
+        assert await none_left(process)
+        assert max(sinks["cms"].taken.values()) == 1
+        process.stop()
+
+
+async def none_left(process: GatewayProcess) -> bool:
+    """Wait until every delivery is recorded as delivered."""
+    async with aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"http://{process.admin}/api/v1/stats") as got:
+                stats = await got.json()
+            async with session.get(f"http://{process.admin}/api/v1/deliveries?state=leased") as got:
+                leased = (await got.json())["items"]
+            if not stats["scheduled"] and not leased:
+                return not stats["dead"]
+            await _moment()
+
+
 def fill(file: Path) -> None:
     """Leave no room on that disk."""
     with contextlib.suppress(OSError), file.open("wb", buffering=0) as out:
@@ -304,7 +350,7 @@ async def test_a_read_only_disk_ends_the_start_and_says_why(process):
     with mounted(process.folder / "data", "8m"):
         process.start()
         process.terminate()
-        remount_read_only(process.folder / "data")
+        remount(process.folder / "data", "ro")
         ended = await asyncio.to_thread(process.run, "serve", "--listen", "127.0.0.1:0")
         assert ended.returncode == 78, ended.stderr
         assert "--database" in ended.stderr
