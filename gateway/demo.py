@@ -144,6 +144,7 @@ class Demo:
             admin=ANYWHERE,
             egress_allow=() if to is None else _addresses(to),
             grace="2s",
+            ballast="0",
         )
         service = await Service.open(settings, environment=environment)
         service.telemetry.listen(self._report)

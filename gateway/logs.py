@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import structlog
 
-from gateway.core.errors import Overloaded
+from gateway.core.errors import DiskFull, Overloaded, StoreBehind, StoreUnavailable
 from gateway.core.model import Arrival, Attempt, Delivery, Receipt, rfc3339
 from gateway.core.rate import TokenBucket
 from gateway.core.retry import Decision, Finish, GiveUp, Park, RetryAt
@@ -123,8 +123,8 @@ class LogListener:
 
     def _refused(self, fields: dict[str, Any]) -> None:
         text, source = "a request was refused", fields["source"]
-        if fields["code"] == Overloaded.code:  # as many as there are connections beyond the limit
-            self._capped(f"{source} {Overloaded.code}", text, fields, most=1)
+        if fields["code"] in NO_ROOM:  # as many as there are senders
+            self._capped(f"{source} {fields['code']}", text, fields, most=1)
         else:
             self._capped(source, text, fields)
 
@@ -154,6 +154,9 @@ def _of_decision(decision: Decision) -> tuple[int, str]:
             return logging.WARNING, "the endpoint stops, and its work waits"
 
 
+NO_ROOM = frozenset({Overloaded.code, StoreBehind.code, StoreUnavailable.code, DiskFull.code})
+"""Refusals that say nothing of the request."""
+
 LEVELS: dict[str, tuple[int, str]] = {
     "event.unreadable": (logging.WARNING, "a verified request is unreadable: see `gateway inbox`"),
     "source.handshake": (logging.INFO, "a sender made sure that it is expected"),
@@ -163,7 +166,32 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.ERROR,
         "the store cannot be written: nothing is sent until it can",
     ),
+    "store.broken": (
+        logging.CRITICAL,
+        "the database cannot be relied on any more: the gateway ends, and touches it no more",
+    ),
+    "disk.low": (
+        logging.ERROR,
+        "the disk of the database is nearly full: no events are taken; free some space",
+    ),
+    "disk.full": (
+        logging.ERROR,
+        "the disk of the database is full, and the ballast is given up: free some space",
+    ),
+    "disk.recovered": (logging.WARNING, "the disk of the database has room again"),
+    "delivery.corrupt": (
+        logging.ERROR,
+        "a delivery is dead: its stored bytes have changed; check the disk, restore a backup",
+    ),
+    "files.few": (
+        logging.WARNING,
+        "few file descriptors: fewer connections are taken; raise `ulimit -n`",
+    ),
     "store.recovered": (logging.WARNING, "the store can be written again"),
+    "outcomes.lost": (
+        logging.ERROR,
+        "what attempts learned could not be recorded: they will be made again",
+    ),
     "release.failed": (logging.WARNING, "leases could not be returned: they will run out"),
     "deliveries.expired": (logging.WARNING, "deliveries have expired: they were cancelled"),
     "deliveries.late": (

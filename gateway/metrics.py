@@ -26,12 +26,17 @@ BOUNDS: tuple[Micros, ...] = tuple(
 class Metrics(Collector):
     """Listens to telemetry.
 
-    At each scrape *lanes* is asked, and whether the routes file as it is now is in force.
+    At each scrape *lanes* and *store* are asked, and whether the routes file as it is now is in force.
     """
 
     def __init__(
-        self, lanes: Callable[[], list[dict[str, Any]]], file_in_force: Callable[[], bool]
+        self,
+        lanes: Callable[[], list[dict[str, Any]]],
+        file_in_force: Callable[[], bool],
+        store: Callable[[], dict[str, Any]],
     ) -> None:
+        self._store = store
+        self._corrupt: Counter[tuple[str]] = Counter()
         self._lanes = lanes
         self._file_in_force = file_in_force
         self._events: Counter[tuple[str, str]] = Counter()
@@ -69,6 +74,9 @@ class Metrics(Collector):
             self._room = fields
         elif name == "event.unreadable":
             self._events[fields["source"], "unreadable"] += 1
+        elif name == "delivery.corrupt":
+            self._corrupt[(fields["endpoint"],)] += 1
+            self._ended[fields["endpoint"], "dead"] += 1
 
     def _kept(self, source: str, arrivals: list[Arrival], receipts: list[Receipt]) -> None:
         for arrival, receipt in zip(arrivals, receipts, strict=True):
@@ -153,6 +161,7 @@ class Metrics(Collector):
             room.add_metric([kind], size)
         yield room
         yield self._histogram()
+        yield from self._of_the_store()
         in_force = self._file_in_force()
         yield GaugeMetricFamily(
             "gateway_routes_file_in_force",
@@ -181,6 +190,39 @@ class Metrics(Collector):
         yield is_open
         yield breaker
 
+    def _of_the_store(self) -> Iterator[Metric]:
+        yield _counter(
+            "gateway_deliveries_corrupt",
+            "Deliveries that are dead because their stored bytes have changed.",
+            ("endpoint",),
+            self._corrupt,
+        )
+        store = self._store()
+        gauges: tuple[tuple[str, str, float], ...] = (
+            (
+                "gateway_store_available",
+                "1 while events can be kept, 0 while they are refused for the store or its disk.",
+                store["state"] == "ok",
+            ),
+            (
+                "gateway_store_waiting",
+                "Operations that wait to be committed.",
+                store["waiting"],
+            ),
+            (
+                "gateway_store_waited_seconds",
+                "For how long the oldest of them has waited.",
+                store["waited_seconds"],
+            ),
+        )
+        for name, text, value in gauges:
+            yield GaugeMetricFamily(name, text, value=value)
+        if "free_bytes" in store:
+            text = "Room on the disk of the database."
+            yield GaugeMetricFamily("gateway_disk_free_bytes", text, value=store["free_bytes"])
+            text = "1 while the ballast is in its place, or none is wanted."
+            yield GaugeMetricFamily("gateway_disk_ballast", text, value=store["ballast"])
+
     def _histogram(self) -> HistogramMetricFamily:
         family = HistogramMetricFamily(
             "gateway_attempt_duration_seconds", "How long attempts took.", labels=["endpoint"]
@@ -195,7 +237,10 @@ class Metrics(Collector):
 
 
 def _counter(
-    name: str, text: str, labels: tuple[str, ...], counts: Counter[tuple[str, str]]
+    name: str,
+    text: str,
+    labels: tuple[str, ...],
+    counts: Counter[tuple[str, str]] | Counter[tuple[str]],
 ) -> CounterMetricFamily:
     family = CounterMetricFamily(name, text, labels=labels)
     for values, count in counts.items():

@@ -4,11 +4,12 @@ The store is a few small ones; `Store` is their sum, for the composition root. A
 atomic: what one promises is committed and synced when it returns, or nothing of it is.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.core.access import AuditEntry
 from gateway.core.bulk import Ended, Operation, Page, Replayed
+from gateway.core.errors import StoreUnavailable
 from gateway.core.model import (
     Arrival,
     Attempt,
@@ -58,7 +59,7 @@ class AppendStore(Protocol):
         first are scheduled in any case, and the receipt names them. Of one with a slot, the moment at
         which it is due is written into its turn. A duplicate keeps neither event nor deliveries; with another body than the first, it goes to the inbox. Nor are
         deliveries kept of routes whose `once` has fired for that value: the receipt names them.
-        Raises StoreUnavailable: then nothing of it is kept.
+        Raises StoreUnavailable, or at once StoreBehind: then nothing of it is kept.
         """
 
     async def keep(self, entry: InboxEntry) -> None:
@@ -86,8 +87,11 @@ class LeaseStore(Protocol):
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """Return leases without an attempt; deliveries whose lease was lost are left alone."""
 
-    async def reclaim(self, now: Micros) -> int:
-        """Put every delivery whose lease ended before *now* back on schedule; how many there were."""
+    async def reclaim(self, now: Micros, but: Collection[int] = ()) -> int:
+        """Put every delivery whose lease ended before *now* back on schedule; how many there were.
+
+        Leases with the tokens *but* are left alone: what they brought is still to be recorded.
+        """
 
     async def next_due(self) -> dict[str, Micros]:
         """For each endpoint with scheduled deliveries, when the first of them is due.
@@ -114,6 +118,57 @@ class RecordStore(Protocol):
         caller drops the outcome and writes nothing. What the attempt changed for its lane is kept
         in either case.
         """
+
+
+class CommitStore(Protocol):
+    """How committing fares, and how much waits for it."""
+
+    on_change: Callable[[], None]
+    """Called at each failure, and at the first commit after it, before those who wait hear of it."""
+
+    @property
+    def failure(self) -> StoreUnavailable | None:
+        """Why the last commit failed; None: it did not."""
+
+    @property
+    def waiting(self) -> int:
+        """How many operations wait for their commit to begin."""
+
+    @property
+    def waited_seconds(self) -> float:
+        """For how long the oldest operation has waited for its commit; 0 when none does."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether that is too long."""
+
+    def check_room(self) -> None:
+        """Raise StoreBehind where so much waits, or for so long, that new events are better refused."""
+
+    async def probe(self) -> None:
+        """Commit and sync something that changes nothing. Raises StoreUnavailable."""
+
+
+class Disk(Protocol):
+    """The disk that a store writes to."""
+
+    ballast_bytes: int
+    """The size of the ballast; 0: there is none."""
+    reserve_bytes: int
+    """Where less than this is free, no more events are taken."""
+
+    def free_bytes(self) -> int:
+        """How much room is left."""
+
+    @property
+    def has_ballast(self) -> bool:
+        """Whether the ballast is in its place, or none is wanted."""
+
+    def make_ballast(self) -> None:
+        """Take room that can be given back; where there is too little, nothing is taken."""
+
+    def release_ballast(self) -> None:
+        """Give it back."""
 
 
 class LookUpStore(Protocol):
@@ -332,6 +387,7 @@ class Store(
     AppendStore,
     LeaseStore,
     RecordStore,
+    CommitStore,
     LookUpStore,
     OperateStore,
     TendStore,

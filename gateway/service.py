@@ -24,7 +24,7 @@ from gateway.config.private import write_private
 from gateway.config.settings import Settings
 from gateway.config.tokens import make_tokens, read_tokens
 from gateway.core.access import Access
-from gateway.core.errors import ConfigError, Problem
+from gateway.core.errors import ConfigError, DiskFull, Problem
 from gateway.core.model import SECOND, Json, Micros
 from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes, Source
@@ -38,6 +38,7 @@ from gateway.flows.erase import Erase
 from gateway.flows.expire import Expire
 from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest
+from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
 from gateway.flows.lanes import PAUSED, Lanes
 from gateway.flows.late import Late
@@ -53,6 +54,7 @@ from gateway.logs import LogListener
 from gateway.metrics import Metrics
 from gateway.ports import Clock
 from gateway.sender.aiohttp import AiohttpSender
+from gateway.store.disk import Disk, ballast_path, release
 from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Telemetry
 from gateway.watchdog import Watchdog
@@ -74,11 +76,20 @@ lives until its commit and holds no cycles, and looking at it again and again co
 ENOUGH_FILES = 65_536
 """So many file descriptors are asked for, where a process may have more than it has at first."""
 
+OWN_FILES = 64
+"""So many are kept for the database, calls to endpoints, and the admin API."""
+
+MOST_LINGERING = 100
+"""So many refused connections may wait until their answer has been read."""
+
 MANY_ROUTES = 20_000
 """So many take several seconds to load, and a reload of them is reported on."""
 
 SHORTEST_SECRET = 16
 """Characters of a secret that comes by a handshake."""
+
+LAST_ANSWERS_SECONDS = 2
+"""How long those who are being answered have, when the gateway breaks off."""
 
 FOREVER: Micros = 1 << 62
 
@@ -98,6 +109,7 @@ class Service:
         store: SqliteStore,
         clock: Clock,
         redaction: Redaction,
+        telemetry: Telemetry,
     ) -> None:
         assert checked.routes is not None  # noqa: S101  # `open` saw to it
         self.settings = settings
@@ -115,6 +127,9 @@ class Service:
         self._texts = checked.loaded.files.named_texts()
         self._handlers = checked.handlers
         self._store = store
+        self._disk = Disk(
+            settings.database, ballast=settings.ballast, reserve=settings.disk_reserve
+        )
         self._clock = clock
         self._redaction = redaction
         self._access = Access(None)
@@ -124,7 +139,7 @@ class Service:
         self._hurried = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._keeping = asyncio.Lock()
-        self.telemetry = Telemetry()
+        self.telemetry = telemetry
         self._assemble()
 
     @classmethod
@@ -149,9 +164,11 @@ class Service:
         check_routes.keywords["progress"] = _log_progress
         if checked.routes is None:
             raise ConfigError(checked.problems)
-        keys = read_keys(settings.encryption_key)
-        store = await SqliteStore.open(settings.database, keys, skip_backup=settings.skip_backup)
-        service = cls(settings, check_routes, checked, store, clock or SystemClock(), redaction)
+        telemetry = Telemetry()
+        store = await _open_store(settings, telemetry)
+        service = cls(
+            settings, check_routes, checked, store, clock or SystemClock(), redaction, telemetry
+        )
         service.tell_warnings(checked)
         return service
 
@@ -164,6 +181,9 @@ class Service:
             lanes.hold(PAUSED)
         self._sender = AiohttpSender(
             self.settings.egress, user_agent=f"rights-gateway/{__version__}"
+        )
+        self._intake = Intake(
+            store=store, disk=self._disk, lanes=lanes, clock=clock, telemetry=telemetry
         )
         self._recorder = Recorder(store, lanes, clock, telemetry)
         self._deliver = Deliver(
@@ -180,7 +200,12 @@ class Service:
             lanes=lanes, store=store, deliver=self._deliver, clock=clock, telemetry=telemetry
         )
         self._reclaim = Reclaim(
-            store=store, lanes=lanes, claim=self._claim, clock=clock, telemetry=telemetry
+            store=store,
+            lanes=lanes,
+            claim=self._claim,
+            recorder=self._recorder,
+            clock=clock,
+            telemetry=telemetry,
         )
         self._refusals = Refusals(
             store=store, clock=clock, telemetry=telemetry, first_serial=secrets.randbits(48)
@@ -223,6 +248,7 @@ class Service:
             clock=clock,
             telemetry=telemetry,
             refusals=self._refusals,
+            intake=self._intake,
         )
         self._publish = Publish(self.routes, clock)
         self._operate = Operate(
@@ -242,7 +268,9 @@ class Service:
             clock=clock,
             audit=Audit(store, clock, telemetry),
         )
-        self._metrics = Metrics(self._operate.endpoints, lambda: not self._rejected)
+        self._metrics = Metrics(
+            self._operate.endpoints, lambda: not self._rejected, self._intake.status
+        )
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)
         self._watchdog = Watchdog(telemetry, self._handler_places)
@@ -271,10 +299,13 @@ class Service:
             await self.close()
             raise
         self._sender.own.note(sockets)
-        await self._operate.restore_lanes()
-        await self._store.reclaim(FOREVER)  # one process: no lease can be another's
-        self._keep.go_on_after(await self._store.latest_event())
-        await self._claim.refresh()
+        try:
+            await self._take_over()
+        except BaseException:
+            for sock in sockets:
+                sock.close()
+            await self.close()
+            raise
         around = Surroundings(
             look_up=self._store,
             operate=self._operate,
@@ -291,6 +322,7 @@ class Service:
         )
         self._servers = [self._public_server(), Server(admin_app(around))]
         for loop in (
+            self._intake.loop,
             self._recorder.loop,
             self._deliver.timer.loop,
             self._claim.loop,
@@ -319,9 +351,24 @@ class Service:
         if self.settings.paused:
             self.telemetry.emit("gateway.paused")
 
+    async def _take_over(self) -> None:
+        """Learn from the store what an earlier run left."""
+        await self._operate.restore_lanes()
+        await self._intake.look()
+        try:
+            await self._store.reclaim(FOREVER)  # one process: no lease can be another's
+        except DiskFull:  # then they end by themselves, once there is room
+            self.telemetry.emit("release.failed", error="the disk is full")
+        self._keep.go_on_after(await self._store.latest_event())
+        await self._claim.refresh()
+
     def _public_server(self) -> Server:
+        connections, lingering = _connections(self.settings.max_connections)
+        if connections < self.settings.max_connections:
+            self.telemetry.emit("files.few", connections=connections)
         limits = Limits(
-            connections=self.settings.max_connections,
+            connections=connections,
+            lingering=lingering,
             in_flight_bytes=self.settings.max_in_flight,
             hosts=self.settings.hosts,
         )
@@ -350,6 +397,18 @@ class Service:
         self._hurried.set()
         self._deliver.abandon()
 
+    @property
+    def broken(self) -> asyncio.Event:
+        """Set when the database cannot be relied on any more: then `break_off`, and end the process."""
+        return self._intake.broken
+
+    async def break_off(self) -> None:
+        """Answer what is being asked, and leave everything else as it is: the database above all."""
+        self._public.draining = True
+        for server in self._servers:
+            server.should_exit = True
+        await asyncio.wait(self._serving, timeout=LAST_ANSWERS_SECONDS)
+
     async def close(self) -> None:
         """Let go of everything, where it was opened and not started."""
         for loop in (
@@ -361,6 +420,7 @@ class Service:
             self._confirm.loop,
             self._recorder.loop,
             self._prune.loop,
+            self._intake.loop,
         ):
             await loop.stop()
         await self._refusals.close()
@@ -515,6 +575,7 @@ class Service:
                 "rejected": [str(problem) for problem in self._rejected],
             },
             "held_by": sorted(self._lanes.held_by),
+            "store": self._intake.status(),
         }
 
     def files(self) -> dict[str, Json]:
@@ -542,7 +603,30 @@ class Service:
         return lane is not None and lane.is_open
 
     def _ready(self) -> bool:
-        return self._started and not self._public.draining and "store" not in self._lanes.held_by
+        return self._started and not self._public.draining and self._intake.ready
+
+
+async def _open_store(settings: Settings, telemetry: Telemetry) -> SqliteStore:
+    keys, skip = read_keys(settings.encryption_key), settings.skip_backup
+    try:
+        return await SqliteStore.open(settings.database, keys, telemetry, skip_backup=skip)
+    except DiskFull:
+        release(ballast_path(settings.database))
+        return await SqliteStore.open(settings.database, keys, telemetry, skip_backup=skip)
+
+
+def _connections(wanted: int) -> tuple[int, int]:
+    """How many connections senders may hold open, and how many refused ones may linger.
+
+    Where there are few file descriptors, fewer than *wanted*: a connection for which there is none
+    could not even be told so, and endpoints and the database need some too.
+    """
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return wanted, MOST_LINGERING
+    senders = max(files - OWN_FILES, files // 2)
+    lingering = min(MOST_LINGERING, senders // 4)
+    return min(wanted, senders - lingering), lingering
 
 
 def _take_files() -> None:

@@ -406,8 +406,7 @@ class Gateway:
                 database=folder / "gateway.db",
                 listen=ANYWHERE,
                 admin=ANYWHERE,
-                grace="0s",
-                **self._settings,
+                **{"grace": "0s", "ballast": "0", **self._settings},
             )
             self.service = await Service.open(
                 settings, clock=self.clock, stand_in=lambda name: f"{self._server.url}/{name}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from gateway.store.sqlite import SqliteStore
 from gateway.testing import Gateway, ManualClock
 from tests.kit.build import NOW
 from tests.kit.leaks import nothing_leaks  # noqa: F401  # asked for by all
+
+# A ballast is 16 MiB in the folder of each test that starts a gateway; its own tests ask for one.
+os.environ.setdefault("GATEWAY_BALLAST", "0")
 
 settings.register_profile("suite", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("suite")

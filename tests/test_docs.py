@@ -74,7 +74,7 @@ def as_written(name: str, value: Any) -> str:
     match value:
         case int() if name == "max_connections":
             return str(value)
-        case int() if name == "max_in_flight":
+        case int() if name in {"max_in_flight", "ballast", "disk_reserve"}:
             return f"{value // 1024**2}MiB"
         case int() if name == "retention_size":
             return f"{value // 1024**3}GiB"

@@ -5,6 +5,8 @@ NO = 1
 """It ran, and the answer is no."""
 FIX = 2
 """The user must fix something."""
+FAILED = 70
+"""It cannot go on, and has to be started again: the disk failed under the database."""
 LATER = 75
 """Try again later."""
 BAD_CONFIGURATION = 78

@@ -53,7 +53,9 @@ def _a_day_ago() -> str:
 def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
     """What needs a person, in the order of urgency; *unreadable* is a day's inbox."""
     troubles = []
-    if not state["ready"]:
+    if state["store"]["state"] != "ok":
+        troubles.append(f"no events are taken: {state['store']['reason']}")
+    elif not state["ready"]:
         troubles.append("the gateway is not ready: its log says why")
     if "paused" in state["held_by"]:
         troubles.append("it was started paused, and delivers nothing: `gateway resume --all`")

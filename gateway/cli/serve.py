@@ -14,12 +14,19 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway import __version__
-from gateway.cli.exits import BAD_CONFIGURATION
+from gateway.cli.exits import BAD_CONFIGURATION, FAILED
 from gateway.cli.options import Database, Routes, setting
 from gateway.cli.output import console, contents, loading_progress, own_command
 from gateway.config.settings import Settings, read_settings
 from gateway.core.egress import canonical
-from gateway.core.errors import BackupFailed, ConfigError, Problem, SchemaTooNew
+from gateway.core.errors import (
+    BackupFailed,
+    ConfigError,
+    Problem,
+    SchemaTooNew,
+    StoreBroken,
+    StoreUnusable,
+)
 from gateway.core.redaction import Redaction
 
 
@@ -37,6 +44,8 @@ def serve(
     trusted_proxy: Annotated[list[str] | None, setting("trusted_proxy", "CIDR")] = None,
     max_connections: Annotated[int | None, setting("max_connections", "COUNT")] = None,
     max_in_flight: Annotated[str | None, setting("max_in_flight", "SIZE")] = None,
+    ballast: Annotated[str | None, setting("ballast", "SIZE")] = None,
+    disk_reserve: Annotated[str | None, setting("disk_reserve", "SIZE")] = None,
     address_rate: Annotated[str | None, setting("address_rate", "RATE")] = None,
     admin: Annotated[str | None, setting("admin", "HOST:PORT")] = None,
     admin_token_file: Annotated[Path | None, setting("admin_token_file", "FILE")] = None,
@@ -70,7 +79,7 @@ def serve(
         settings = read_settings(flags)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
-    except (ConfigError, SchemaTooNew, BackupFailed) as error:
+    except (ConfigError, SchemaTooNew, BackupFailed, StoreUnusable, StoreBroken) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(BAD_CONFIGURATION) from None
 
@@ -117,7 +126,14 @@ async def _until_told(service: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, reload)
+    broken = loop.create_task(service.broken.wait())
+    broken.add_done_callback(lambda _: told.set())
     await told.wait()
+    if service.broken.is_set():
+        await service.break_off()
+        # Not even to close the database: SQLite would write to it, and remove its log.
+        os._exit(FAILED)
+    broken.cancel()
     # A person at the terminal waits for us; a load balancer has to be told first.
     moment = service.settings.drain if received[0] == signal.SIGTERM else 0
     await service.stop(moment=moment)

@@ -90,6 +90,11 @@ def _names(value: Any) -> tuple[str, ...]:
     return names
 
 
+def _zero_bytes(value: Any) -> Any:
+    """Nothing is nothing in any unit."""
+    return "0B" if str(value) == "0" else value
+
+
 HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(host_and_port)]
 Networks = Annotated[tuple[Any, ...], NoDecode, BeforeValidator(_networks)]
 Files = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_items)]
@@ -97,6 +102,7 @@ Opened = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_opened)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_items)]
+SizeOrNone = Annotated[Size, BeforeValidator(_zero_bytes)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
 
 
@@ -128,6 +134,10 @@ class Settings(BaseSettings):
     """How many connections senders may hold open together."""
     max_in_flight: Size = 64 * 1024 * 1024
     """How much of bodies that are being received, or wait for their answer, may be in memory."""
+    ballast: SizeOrNone = 16 * 1024 * 1024
+    """Room that is kept beside the database, and given back when the disk is full; 0: none."""
+    disk_reserve: SizeOrNone = 64 * 1024 * 1024
+    """Where less than this is free on the disk of the database, no more events are taken; 0: all is used."""
     address_rate: Annotated[Rate | None, NoDecode] = None
     """How many requests an address may send; more are refused before anything else is done."""
     admin: HostAndPort = ("127.0.0.1", 8081)

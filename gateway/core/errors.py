@@ -19,11 +19,15 @@ GatewayError
 │   ├── EventErased          what it said is gone for good, on request
 │   └── CannotSign           only the sender can: what is known here is its public key
 ├── StoreUnavailable         try again later; nothing was kept
-│   └── StoreInUse           another process has the database
+│   ├── StoreInUse           another process has the database
+│   ├── StoreUnusable        change its file or folder: trying again does not help
+│   ├── StoreBroken          stop, and look at the disk: what is on it is not known any more
+│   └── DiskFull             free some space
 ├── CertificateUnavailable   try again later: who sent this cannot be told now
 ├── ConfirmationFailed       try again later: a subscription could not be confirmed
 ├── Draining                 try again on another node, or in a moment
 ├── Overloaded               try again in a moment: there is no room now
+│   └── StoreBehind          the disk takes commits more slowly than they come
 ├── BackupFailed             free some space, or name another file: there is no copy
 ├── SchemaTooNew             run the newer gateway that wrote the database
 ├── BodyCorrupt              restore a backup: stored bytes have changed
@@ -301,6 +305,27 @@ class StoreInUse(StoreUnavailable):
     code = "storage-in-use"
 
 
+class StoreUnusable(StoreUnavailable):
+    """The database, or its folder, is not one that the gateway can work with as it is."""
+
+    code = "storage-unusable"
+
+
+class StoreBroken(StoreUnavailable):
+    """The disk failed to keep what it had taken, or has changed it: nothing more may be acknowledged.
+
+    The process that meets this ends, and touches the database no more.
+    """
+
+    code = "storage-broken"
+
+
+class DiskFull(StoreUnavailable):
+    """The disk of the database has no room, or so little that events are no longer taken."""
+
+    code = "disk-full"
+
+
 class SchemaTooNew(GatewayError):
     """The database was written by a newer gateway."""
 
@@ -335,6 +360,12 @@ class Overloaded(GatewayError):
     """Too many connections are open, or too much is under way: there is no room for this one now."""
 
     code = "overloaded"
+
+
+class StoreBehind(Overloaded):
+    """What waits to be committed is too much, or has waited too long, for more to be taken."""
+
+    code = "storage-behind"
 
 
 class BodyCorrupt(GatewayError):

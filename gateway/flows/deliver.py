@@ -134,7 +134,7 @@ class Deliver:
         self.abandon()
         await asyncio.gather(*self._workers, return_exceptions=True)
         await self._tokens.close()
-        await self._recorder.flush()
+        await self._recorder.finish()
         await asyncio.gather(*self._releases, return_exceptions=True)
 
     def abandon(self) -> None:

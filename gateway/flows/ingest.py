@@ -22,6 +22,7 @@ from gateway.core.model import (
 from gateway.core.rate import TokenBucket
 from gateway.core.routing import Routes, Source
 from gateway.core.verifying import Inbound
+from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
 from gateway.flows.reading import read
 from gateway.flows.refusals import Head, Refusals
@@ -59,8 +60,11 @@ class Ingest:
         clock: Clock,
         telemetry: Telemetry,
         refusals: Refusals,
+        intake: Intake,
     ) -> None:
         self._keep = keep
+        self.check_room = intake.check
+        """Raises StoreUnavailable or StoreBehind where nothing can be kept now: to be asked on arrival."""
         self._store = store
         self._verify = verify
         self._clock = clock

@@ -4,6 +4,7 @@ from gateway.core.model import SECOND, Micros
 from gateway.flows.claim import Claim
 from gateway.flows.lanes import Lanes
 from gateway.flows.loop import Loop
+from gateway.flows.record import Recorder
 from gateway.ports import Clock, LeaseStore
 from gateway.telemetry import Telemetry
 
@@ -14,9 +15,17 @@ class Reclaim:
     """Looks for expired leases now and then."""
 
     def __init__(
-        self, *, store: LeaseStore, lanes: Lanes, claim: Claim, clock: Clock, telemetry: Telemetry
+        self,
+        *,
+        store: LeaseStore,
+        lanes: Lanes,
+        claim: Claim,
+        recorder: Recorder,
+        clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._store = store
+        self._recorder = recorder
         self._lanes = lanes
         self._claim = claim
         self._clock = clock
@@ -25,9 +34,9 @@ class Reclaim:
 
     async def _step(self) -> Micros | None:
         now = self._clock.now()
-        # While outcomes wait to be written, leases must not be taken from under them.
-        if "store" not in self._lanes.held_by:
-            reclaimed = await self._store.reclaim(now)
+        if "store" not in self._lanes.held_by:  # it would only fail
+            # Outcomes that wait to be written must not have their leases taken from under them.
+            reclaimed = await self._store.reclaim(now, self._recorder.tokens())
             if reclaimed:
                 self._telemetry.emit("leases.reclaimed", count=reclaimed)
                 await self._claim.refresh()

@@ -1,13 +1,14 @@
 """Writing down what attempts learned, and holding on to it while the store cannot.
 
-An outcome that is not recorded would be an attempt made again. So while the store fails, no lane
-begins a new attempt, and the outcomes of those under way wait here until they can be written.
+An outcome that is not recorded would be an attempt made again. So while any waits to be written that
+the store has once failed to write, no lane begins a new attempt: what waits is bounded by the lanes'
+places. Nor does reclaiming take the lease of one that waits: it would be lost, and made again.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from functools import partial
+from itertools import chain
 from typing import TypeAlias
 
 from gateway.core.errors import LeaseLost, StoreUnavailable
@@ -38,15 +39,15 @@ class Recorder:
         self._lanes = lanes
         self._clock = clock
         self._telemetry = telemetry
-        self._under_way: set[asyncio.Future[Ready]] = set()
+        self._under_way: dict[asyncio.Future[Ready], Outcome] = {}
         self._unrecorded: list[Outcome] = []
         self.loop = Loop("record", self._again, clock, telemetry)
 
     def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> None:
         """Have the outcome written with the next commit; does not wait for it."""
         future = asyncio.ensure_future(self._store.record(delivery, attempt, decision))
-        self._under_way.add(future)
-        future.add_done_callback(partial(self._done, (delivery, attempt, decision)))
+        self._under_way[future] = (delivery, attempt, decision)
+        future.add_done_callback(self._done)
 
     async def flush(self) -> int:
         """Wait until what was handed over is committed or has failed; how much has failed."""
@@ -54,8 +55,20 @@ class Recorder:
             await asyncio.wait(self._under_way)
         return len(self._unrecorded)
 
-    def _done(self, outcome: Outcome, future: "asyncio.Future[Ready]") -> None:
-        self._under_way.discard(future)
+    async def finish(self) -> None:
+        """Write down what can be; say of how many outcomes nothing will be known."""
+        if await self.flush():
+            await self._again()
+        if self._unrecorded:
+            self._telemetry.emit("outcomes.lost", count=len(self._unrecorded))
+
+    def tokens(self) -> list[int]:
+        """The leases of all whose outcome is not yet written down."""
+        outcomes = chain(self._under_way.values(), self._unrecorded)
+        return [delivery.lease.token for delivery, _, _ in outcomes if delivery.lease is not None]
+
+    def _done(self, future: "asyncio.Future[Ready]") -> None:
+        outcome = self._under_way.pop(future)
         delivery, attempt, decision = outcome
         error = None if future.cancelled() else future.exception()
         if error is None:
@@ -72,9 +85,8 @@ class Recorder:
             self._telemetry.emit("lease.lost", delivery=delivery.id, endpoint=delivery.endpoint)
         elif isinstance(error, StoreUnavailable):
             self._unrecorded.append(outcome)
-            if "store" not in self._lanes.held_by:
-                self._telemetry.emit("store.unavailable", error=str(error))
-                self._lanes.hold("store")
+            if "outcomes" not in self._lanes.held_by:
+                self._lanes.hold("outcomes")
                 self.loop.wake()
         else:
             # Our own fault: keep the rest going. The lease runs out, and the delivery is made again.
@@ -91,6 +103,5 @@ class Recorder:
             self.record(*outcome)
         if await self.flush():
             return self._clock.now() + AGAIN_AFTER
-        self._telemetry.emit("store.recovered")
-        self._lanes.let_go("store")
+        self._lanes.let_go("outcomes")
         return None

@@ -6,17 +6,41 @@ batches grow by themselves until one sync to disk pays for hundreds of events.
 
 One hop to the thread and one back per batch: the loop and the thread contend for Python's global
 lock, so each further hop would cost up to a switch interval.
+
+What waits is memory, and somebody's patience. `check_room` says when new work is better refused, by
+three numbers that are kept per batch: how many operations wait, how large they are, and for how long
+the oldest has. It is for what comes from outside; outcomes of attempts are always taken.
 """
 
 import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from gateway.core.errors import StoreBehind, StoreUnavailable
 
 Operation = TypeVar("Operation")
 
 LARGEST_BATCH = 512
+NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much may wait before new work is refused."""
+
+    operations: int = 4096
+    """Eight batches."""
+    size_bytes: int = 16 * 1024 * 1024
+    """What is read of a body takes a multiple of it in memory."""
+    age_seconds: float = 2
+    """Less than the timeout of any sender, so that it hears a refusal instead."""
+
+
+Entry = tuple[Operation, "asyncio.Future[Any]", int]
+"""An operation, who waits for it, and its size in bytes."""
 
 
 class GroupCommit(Generic[Operation]):
@@ -26,17 +50,29 @@ class GroupCommit(Generic[Operation]):
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Operation]], Sequence[Any]], *, name: str
+        self,
+        commit: Callable[[Sequence[Operation]], Sequence[Any]],
+        *,
+        name: str,
+        room: Room | None = None,
     ) -> None:
         self._commit = commit
+        self._room = room or Room()
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[Operation, asyncio.Future[Any]]] = []
+        self._waiting: list[Entry[Operation]] = []
+        self._first_waiting_at = NEVER
+        self._oldest_at = NEVER
+        """When the oldest operation of the batch under way was submitted; nothing of it is younger
+        than what waits."""
+        self._held_bytes = 0
+        self.failure: StoreUnavailable | None = None
+        """Why the last batch could not be committed; None: it was."""
+        self.on_change: Callable[[], None] = _nobody
+        """Called at each failure, and at the first commit after it, before those who wait hear of it."""
         self._busy = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self._batches: queue.SimpleQueue[list[tuple[Operation, asyncio.Future[Any]]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._batches: queue.SimpleQueue[list[Entry[Operation]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -45,10 +81,42 @@ class GroupCommit(Generic[Operation]):
         """How many operations are neither committed nor in the batch that is."""
         return len(self._waiting)
 
-    def submit(self, operation: Operation) -> "asyncio.Future[Any]":
-        """Have *operation* committed with the next batch."""
+    @property
+    def waited_seconds(self) -> float:
+        """For how long the oldest operation has waited for its commit; 0 when none does."""
+        return max(0.0, self._loop.time() - self._oldest_at)
+
+    def check_room(self) -> None:
+        """Raise StoreBehind where new work would wait too long, or with too much."""
+        room = self._room
+        if (
+            len(self._waiting) >= room.operations
+            or self._held_bytes >= room.size_bytes
+            or self._loop.time() - self._oldest_at > room.age_seconds
+        ):
+            raise StoreBehind(
+                f"the database is behind: {len(self._waiting)} operations wait,"
+                f" the oldest since {self.waited_seconds:.1f} s",
+                cure="see whether its disk is slow or busy; it goes on by itself",
+            )
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the oldest operation has waited for too long."""
+        return self._loop.time() - self._oldest_at > self._room.age_seconds
+
+    def fail(self, failure: StoreUnavailable) -> None:
+        """Have it known that the store has failed, where it was not a commit that found out."""
+        self.failure = failure
+        self.on_change()
+
+    def submit(self, operation: Operation, size_bytes: int = 0) -> "asyncio.Future[Any]":
+        """Have *operation* committed with the next batch, however much waits."""
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.append((operation, future))
+        if not self._waiting:
+            self._first_waiting_at = self._loop.time()
+        self._waiting.append((operation, future, size_bytes))
+        self._held_bytes += size_bytes
         if not self._busy:
             self._busy = True
             self._idle.clear()
@@ -65,20 +133,21 @@ class GroupCommit(Generic[Operation]):
 
     def _hand_over(self) -> None:
         batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+        self._oldest_at = self._first_waiting_at
         self._batches.put(batch)
 
     def _work(self) -> None:
         while (batch := self._batches.get()) is not None:
             try:
-                results = self._commit([operation for operation, _ in batch])
+                results = self._commit([operation for operation, _, _ in batch])
             except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear it
                 results = [error] * len(batch)
             self._loop.call_soon_threadsafe(self._finish, batch, results)
 
-    def _finish(
-        self, batch: list[tuple[Operation, "asyncio.Future[Any]"]], results: Sequence[Any]
-    ) -> None:
-        for (_, future), result in zip(batch, results, strict=True):
+    def _finish(self, batch: list[Entry[Operation]], results: Sequence[Any]) -> None:
+        self._note(results[-1])
+        for (_, future, size_bytes), result in zip(batch, results, strict=True):
+            self._held_bytes -= size_bytes
             if future.done():  # its caller was cancelled; the work is done all the same
                 continue
             if isinstance(result, Exception):
@@ -89,4 +158,18 @@ class GroupCommit(Generic[Operation]):
             self._hand_over()
         else:
             self._busy = False
+            self._oldest_at = NEVER
             self._idle.set()
+
+    def _note(self, last_result: object) -> None:
+        """Learn from a batch whether the store can commit; the last of its results is the latest word."""
+        failure = last_result if isinstance(last_result, StoreUnavailable) else None
+        if failure is not None:
+            self.fail(failure)
+        elif self.failure is not None:
+            self.failure = None
+            self.on_change()
+
+
+def _nobody() -> None:
+    """Called before anyone cares."""

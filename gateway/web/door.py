@@ -39,6 +39,8 @@ class Limits:
     pipelined: int = 16
     """Requests on one connection that wait for an answer."""
     connections: int = 1000
+    lingering: int = 100
+    """So many refused connections, beyond that, may wait until their answer has been read."""
     in_flight_bytes: int = 64 * MIB
     """Of all bodies together: from the first byte until the answer."""
     hosts: frozenset[str] = frozenset()

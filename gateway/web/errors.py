@@ -18,6 +18,7 @@ from gateway.core.errors import (
     ConfirmationFailed,
     Conflict,
     CrossOrigin,
+    DiskFull,
     Draining,
     EncodingUnsupported,
     GatewayError,
@@ -34,6 +35,7 @@ from gateway.core.errors import (
     RequestMalformed,
     RequestTooSlow,
     ScopeMissing,
+    StoreBehind,
     StoreUnavailable,
     Unauthorised,
     UnknownSource,
@@ -69,7 +71,9 @@ STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
     (CertificateUnavailable, 503, "Certificate unavailable"),
     (ConfirmationFailed, 503, "Confirmation failed"),
     (Draining, 503, "Shutting down"),
+    (StoreBehind, 503, "Storage behind"),
     (Overloaded, 503, "Overloaded"),
+    (DiskFull, 503, "Storage full"),
     (StoreUnavailable, 503, "Storage unavailable"),
 )
 """The first row whose class fits."""
@@ -121,6 +125,8 @@ def _headers(error: GatewayError) -> Headers:
             return [(b"connection", b"close")]
         case RateLimited(retry_after_seconds=seconds):
             return [(b"retry-after", str(seconds).encode())]
+        case StoreBehind():
+            return [(b"retry-after", b"5")]
         case Overloaded():
             return [(b"retry-after", b"1")]
         case Draining():

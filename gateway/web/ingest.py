@@ -140,6 +140,7 @@ class PublicApp:
             raise MethodNotAllowed("webhooks are posted", allow=allow)
         if source.networks and not within(peer, source.networks):
             raise AddressNotAllowed("this source takes nothing from that address")
+        self._ingest.check_room()  # before the body is read: it is memory
         pairs = scope["headers"]
         headers = dict(pairs)
         repeated = NO_REPEATS if len(headers) == len(pairs) else _repeated(pairs)

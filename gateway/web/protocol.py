@@ -32,8 +32,6 @@ from gateway.web.hosts import name_in
 
 HEALTH_CHECKS = (b"/livez", b"/readyz")
 """May be asked under any name: load balancers ask by address."""
-LINGERING_AT_MOST = 100
-"""So many refused connections, beyond the limit, may linger."""
 BESIDE_TEXT = len(b": \r\n")
 
 
@@ -81,7 +79,7 @@ class Connection(HttpToolsProtocol):
             refusal = Overloaded("all connections are taken", cure="try again in a moment")
             self._door.refused(refusal)  # `_refuse` tells only of those that have said something
             self._refuse(refusal)
-            if len(self.connections) > most + LINGERING_AT_MOST:
+            if len(self.connections) > most + self._door.limits.lingering:
                 transport.close()
 
     def _watched(self) -> set["Connection"]:

@@ -126,6 +126,7 @@ def test_the_next_command_is_one_that_can_be_typed(monkeypatch, tmp_path):
 def test_status_tells_what_needs_a_person_and_whom_to_ask():
     state = {
         "ready": True,
+        "store": {"state": "ok", "reason": ""},
         "routes": {"rejected": ["routes.yaml:3:1: unknown-key: unknown key; remove it"]},
         "endpoints": [],
         "stats": {"dead": {}, "scheduled": {}},

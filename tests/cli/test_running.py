@@ -291,3 +291,10 @@ def test_a_sample_receiver_is_refused_in_production(tmp_path):
         "serve", "--production", "--sample-receiver", "127.0.0.1:0"
     )
     assert (result.returncode, "sample-receiver" in result.stderr) == (78, True)
+
+
+def test_a_database_that_cannot_be_made_is_not_worth_trying_again(folder):
+    (folder / "file").write_text("")
+    result = GatewayProcess(folder).run("serve", "--database", "file/gateway.db")
+    assert (result.returncode, "Traceback" in result.stderr) == (78, False)
+    assert "--database" in result.stderr

@@ -129,3 +129,9 @@ def test_where_hosts_are_allowed_that_of_the_public_url_is_too():
     assert read_settings({"public_url": "https://a.example.com"}).hosts == frozenset()
     flags = {"public_url": "https://a.example.com:8443", "allowed_host": ["B.example.com,::1"]}
     assert read_settings(flags).hosts == {"a.example.com", "b.example.com", "::1"}
+
+
+def test_nothing_is_nothing_in_any_unit():
+    settings = read_settings({"ballast": "0", "disk_reserve": 0})
+    assert (settings.ballast, settings.disk_reserve) == (0, 0)
+    assert read_settings({"ballast": "0MiB"}).ballast == 0

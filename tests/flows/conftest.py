@@ -15,6 +15,7 @@ from gateway.flows.confirm import Confirm
 from gateway.flows.deliver import Deliver
 from gateway.flows.expire import Expire
 from gateway.flows.ingest import Ingest
+from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
 from gateway.flows.lanes import Lanes
 from gateway.flows.late import Late
@@ -85,6 +86,7 @@ class Flows:
     routes: Routes
     sender: Any = field(default_factory=ScriptedSender)
     handlers: dict[str, Any] = field(default_factory=dict)
+    disk: Any = None
 
     def __post_init__(self) -> None:
         self.telemetry = Telemetry()
@@ -94,13 +96,16 @@ class Flows:
         self.lanes = Lanes(1000)
         self.lanes.configure(self.routes.endpoints)
         common = {"clock": self.clock, "telemetry": self.telemetry}
+        self.intake = Intake(store=self.store, disk=self.disk, lanes=self.lanes, **common)
         self.recorder = Recorder(self.store, self.lanes, **common)
         self.deliver = Deliver(
             lanes=self.lanes, leases=self.store, recorder=self.recorder, sender=self.sender,
             handler=lambda name: self.handlers[name], **common,
         )  # fmt: skip
         self.claim = Claim(lanes=self.lanes, store=self.store, deliver=self.deliver, **common)
-        self.reclaim = Reclaim(store=self.store, lanes=self.lanes, claim=self.claim, **common)
+        self.reclaim = Reclaim(
+            store=self.store, lanes=self.lanes, claim=self.claim, recorder=self.recorder, **common
+        )
         self.refusals = Refusals(store=self.store, first_serial=1, **common)
         self.keep = Keep(
             routes=self.routes, store=self.store, lanes=self.lanes, deliver=self.deliver,
@@ -108,7 +113,7 @@ class Flows:
         )  # fmt: skip
         self.ingest = Ingest(
             keep=self.keep, store=self.store, refusals=self.refusals,
-            verify=Verify(self.sender, self.clock, self.telemetry), **common,
+            verify=Verify(self.sender, self.clock, self.telemetry), intake=self.intake, **common,
         )  # fmt: skip
         self.expire = Expire(store=self.store, claim=self.claim, **common)
         self.late = Late(look_up=self.store, store=self.store, **common)
@@ -134,11 +139,12 @@ class Flows:
     def start(self) -> None:
         for loop in (*self._loops(), self.refusals.loop):
             loop.start()
-        self.deliver.timer.loop.start()
 
     def _loops(self):
-        flows = (self.recorder, self.claim, self.reclaim, self.expire, self.late, self.confirm)
-        return [flow.loop for flow in flows]
+        flows = (
+            self.intake, self.recorder, self.claim, self.reclaim, self.expire, self.late, self.confirm
+        )  # fmt: skip
+        return [self.deliver.timer.loop, *(flow.loop for flow in flows)]
 
     async def stop(self) -> None:
         if isinstance(self.sender, ScriptedSender):
@@ -146,7 +152,6 @@ class Flows:
         await self.deliver.drain(1_000_000)
         for loop in self._loops():
             await loop.stop()
-        await self.deliver.timer.loop.stop()
         await self.refusals.close()
 
     async def states(self) -> dict[str, str]:

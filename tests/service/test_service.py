@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import stat
 import threading
 
@@ -10,7 +11,7 @@ import pytest
 
 from gateway.config.settings import Settings
 from gateway.core.errors import ConfigError, StoreInUse
-from gateway.service import Service
+from gateway.service import Service, _connections
 from gateway.store.sqlite.database import read_note
 from gateway.testing import Gateway, ScriptedServer
 from gateway.web.server import listen
@@ -333,3 +334,12 @@ async def test_a_gateway_does_not_call_itself(routes_file, tmp_path):
         "reason": f"egress-denied: 127.0.0.1 port {port} (own-address); no flag allows this address",
     }
     await service.stop()
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted", "taken"),
+    [(65_536, 1000, (1000, 100)), (1024, 1000, (860, 100)), (128, 1000, (48, 16)), (128, 10, (10, 16))],
+)  # fmt: skip
+def test_where_descriptors_are_few_connections_are_fewer(monkeypatch, files, wanted, taken):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    assert _connections(wanted) == taken

@@ -346,6 +346,15 @@ async def test_reclaim_takes_only_what_has_expired(store):
     assert await store.reclaim(SOON + 1) == 0
 
 
+async def test_reclaim_leaves_the_leases_alone_whose_outcomes_are_still_to_be_recorded(store):
+    await keep(store, an_arrival(), an_arrival())
+    kept, _ = await store.claim("cms", [a_lease(until=SOON), a_lease(until=SOON)], NOW)
+    assert await store.reclaim(SOON + 1, [kept.lease.token]) == 1
+    await store.record(kept, an_attempt(), Finish())
+    states = sorted(row["state"] for row in await store.deliveries({}))
+    assert states == ["delivered", "scheduled"]
+
+
 async def test_next_due_tells_the_first_of_each_endpoint(store):
     await keep(
         store,

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from gateway.store.group_commit import LARGEST_BATCH, GroupCommit
+from gateway.core.errors import StoreBehind, StoreUnavailable
+from gateway.store.group_commit import LARGEST_BATCH, GroupCommit, Room
 
 
 class Recording:
@@ -98,3 +99,98 @@ async def test_closing_commits_what_was_submitted(commits):
     await group.close()
     assert future.result() == 70
     assert recording.batches == [[7]]
+
+
+# -- when too much waits ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def held():
+    """A group whose first batch does not end until it is let go."""
+    recording = Recording()
+    recording.may_commit.clear()
+    groups = []
+
+    def begin(**room) -> GroupCommit:
+        groups.append(GroupCommit(recording, name="test", room=Room(**room)))
+        return groups[-1]
+
+    yield begin, recording
+    recording.may_commit.set()
+    for group in groups:
+        await group.close()
+
+
+async def test_a_queue_that_is_full_has_no_room_and_has_it_again_when_it_is_committed(held):
+    begin, recording = held
+    group = begin(operations=2, age_seconds=1000)
+    first = group.submit(1)
+    await asyncio.to_thread(recording.begun.wait)
+    waiting = [group.submit(2)]
+    group.check_room()
+    waiting.append(group.submit(3))
+    with pytest.raises(StoreBehind, match="2 operations wait"):
+        group.check_room()
+    waiting.append(group.submit(4))  # what is not asked about is taken all the same: outcomes are
+    recording.may_commit.set()
+    await asyncio.gather(first, *waiting)
+    group.check_room()
+
+
+async def test_bytes_count_until_they_are_committed(held):
+    begin, recording = held
+    group = begin(size_bytes=100, age_seconds=1000)
+    futures = [group.submit(1, 60)]
+    group.check_room()
+    futures.append(group.submit(2, 60))
+    with pytest.raises(StoreBehind):
+        group.check_room()
+    recording.may_commit.set()
+    await asyncio.gather(*futures)
+    group.check_room()
+
+
+async def test_a_commit_that_takes_too_long_leaves_no_room_and_says_for_how_long(held):
+    begin, recording = held
+    group = begin(age_seconds=0)
+    assert not group.stuck
+    assert group.waited_seconds == 0
+    future = group.submit(1)
+    await asyncio.to_thread(recording.begun.wait)
+    assert group.stuck
+    assert group.waited_seconds > 0
+    with pytest.raises(StoreBehind, match="the oldest since"):
+        group.check_room()
+    recording.may_commit.set()
+    await future
+    assert not group.stuck
+    group.check_room()
+
+
+async def test_what_waited_for_a_slow_commit_is_as_old_when_its_own_begins(held):
+    begin, recording = held
+    group = begin()
+    first = group.submit(1)
+    await asyncio.to_thread(recording.begun.wait)
+    second = group.submit(2)
+    submitted_at = group._first_waiting_at
+    first.add_done_callback(lambda _: recording.may_commit.clear())
+    recording.may_commit.set()
+    await first
+    assert group._oldest_at == submitted_at
+    recording.may_commit.set()
+    await second
+
+
+async def test_whether_commits_fail_is_known_before_those_who_wait_hear_of_it():
+    outcomes = [StoreUnavailable("no"), StoreUnavailable("still no"), 0, 0]
+    group = GroupCommit(lambda operations: [outcomes.pop(0) for _ in operations], name="test")
+    order = []
+    group.on_change = lambda: order.append(str(group.failure))
+    for _ in range(4):
+        future = group.submit(1)
+        future.add_done_callback(lambda _: order.append("heard"))
+        await asyncio.gather(future, return_exceptions=True)
+    assert order == ["no", "heard", "still no", "heard", "None", "heard", "heard"]
+    assert group.failure is None
+    await group.close()

@@ -12,7 +12,15 @@ from importlib.resources import files
 
 import pytest
 
-from gateway.core.errors import BodyCorrupt, SchemaTooNew, StoreInUse, StoreUnavailable
+from gateway.core.errors import (
+    BodyCorrupt,
+    DiskFull,
+    SchemaTooNew,
+    StoreBroken,
+    StoreInUse,
+    StoreUnavailable,
+    StoreUnusable,
+)
 from gateway.core.retry import Finish
 from gateway.store.sqlite import SqliteStore, database
 from gateway.store.sqlite.database import (
@@ -158,7 +166,7 @@ async def test_a_full_disk_keeps_nothing_and_says_so_and_goes_on_when_there_is_r
     connection.execute(f"PRAGMA max_page_count = {pages}")
     big = [an_arrival(an_event(data={"x": "y" * 50_000})) for _ in range(3)]
     results = await asyncio.gather(*(store.append([a]) for a in big), return_exceptions=True)
-    assert all(isinstance(r, StoreUnavailable) for r in results)
+    assert all(isinstance(r, DiskFull) for r in results)
     assert "the disk is full" in str(results[0])
     assert await store.events({}) == []
     connection.execute("PRAGMA max_page_count = 1000000")
@@ -175,6 +183,8 @@ async def test_a_changed_byte_is_noticed_when_the_event_is_read(store):
 
 
 async def test_a_corrupt_event_is_not_sent_but_dead_and_its_neighbours_go_on(store):
+    reports = []
+    store._telemetry.listen(lambda name, fields: reports.append((name, fields)))
     arrivals = [an_arrival(), an_arrival()]
     await store.append(arrivals)
     _flip(store, arrivals[0].event.event_id)
@@ -182,6 +192,80 @@ async def test_a_corrupt_event_is_not_sent_but_dead_and_its_neighbours_go_on(sto
     assert [d.event.event_id for d in claimed] == [arrivals[1].event.event_id]
     (dead,) = await store.deliveries({"state": "dead"})
     assert dead["reason"].startswith("body-corrupt")
+    assert reports == [("delivery.corrupt", {"delivery": dead["id"], "endpoint": "cms"})]
+
+
+async def test_what_cannot_be_read_back_breaks_the_store_whoever_finds_it(store):
+    await store.append([an_arrival()])
+    changes = []
+    store.on_change = lambda: changes.append(store.failure)
+    store._writer._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = store.path.stat().st_size
+    with store.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (size - 4096))
+    with pytest.raises(StoreBroken, match="restore a backup"):
+        await store.events({})
+    assert [type(each) for each in changes] == [StoreBroken]
+
+
+async def test_a_broken_writer_does_nothing_more(store):
+    arrival = an_arrival()
+    store._writer._broken = StoreBroken("a sync failed")
+    with pytest.raises(StoreBroken):
+        await store.append([arrival])
+    assert isinstance(store.failure, StoreBroken)
+    store._writer._broken = None
+    assert await store.events({}) == []
+
+
+async def test_a_probe_is_a_commit_that_changes_nothing(store):
+    connection = store._writer._connection
+    frames = "PRAGMA wal_checkpoint(PASSIVE)"
+    before = connection.execute(frames).fetchone()
+    schema = connection.execute("PRAGMA user_version").fetchone()
+    await store.probe()
+    assert connection.execute(frames).fetchone() != before  # it wrote, so it synced
+    assert connection.execute("PRAGMA user_version").fetchone() == schema
+
+
+async def test_the_log_that_a_killed_process_left_is_written_anew_before_anything_else(tmp_path):
+    path = tmp_path / "gateway.db"
+    store = await SqliteStore.open(path)
+    arrival = an_arrival()
+    await store.append([arrival])
+    copy = tmp_path / "copy.db"  # as after kill -9
+    copy.write_bytes(path.read_bytes())
+    log_path(copy).write_bytes(log_path(path).read_bytes())
+    await store.close()
+    reopened = await SqliteStore.open(copy)
+    assert log_path(copy).stat().st_size == 0
+    assert (await reopened.event(arrival.event.event_id)).body == arrival.event.body
+    await reopened.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("SQLITE_FULL", DiskFull),
+        ("SQLITE_IOERR_SHMSIZE", DiskFull),
+        ("SQLITE_IOERR_FSYNC", StoreBroken),
+        ("SQLITE_IOERR_READ", StoreBroken),
+        ("SQLITE_CORRUPT_INDEX", StoreBroken),
+        ("SQLITE_NOTADB", StoreBroken),
+        ("SQLITE_READONLY_DBMOVED", StoreUnusable),
+        ("SQLITE_CANTOPEN", StoreUnusable),
+        ("SQLITE_IOERR_WRITE", StoreUnavailable),
+        ("SQLITE_BUSY", StoreUnavailable),
+    ],
+)
+def test_what_sqlite_says_is_told_by_what_is_to_be_done(name, kind):
+    error = sqlite3.OperationalError("no")
+    error.sqlite_errorname = name
+    with pytest.raises(StoreUnavailable) as caught, database.translated("cannot"):
+        raise error
+    assert type(caught.value) is kind
+    assert caught.value.cure
 
 
 def _flip(store, event_id) -> None:

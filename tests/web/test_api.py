@@ -189,6 +189,28 @@ async def test_status_stats_and_readiness_tell_an_operator_more(gateway, api):
     assert (await api("GET", "/version"))[1] == {"version": __version__}
 
 
+async def test_of_the_store_and_its_disk_status_and_metrics_tell(gateway, api, seen):
+    shown = (await api("GET", "/readyz"))[1]["store"]
+    assert (shown["state"], shown["reason"], shown["ballast"]) == ("ok", "", True)
+    assert shown["free_bytes"] > 0
+    metrics = (await api("GET", "/metrics"))[1]
+    assert "gateway_store_available 1.0" in metrics
+    assert "gateway_disk_ballast 1.0" in metrics
+    gateway.service._disk.reserve_bytes = 1 << 60  # so much is free nowhere
+    await seen(gateway, "disk.full")
+    status, detail = await api("GET", "/readyz")
+    assert (status, detail["store"]["state"]) == (503, "disk-full")
+    assert "free some space" in detail["store"]["reason"]
+    assert "gateway_store_available 0.0" in (await api("GET", "/metrics"))[1]
+
+
+async def test_a_corrupt_delivery_is_counted_as_such_and_as_dead(gateway, api):
+    gateway.service.telemetry.emit("delivery.corrupt", delivery="dlv_x", endpoint="cms")
+    metrics = (await api("GET", "/metrics"))[1]
+    assert 'gateway_deliveries_corrupt_total{endpoint="cms"} 1.0' in metrics
+    assert 'gateway_deliveries_ended_total{endpoint="cms",state="dead"} 1.0' in metrics
+
+
 async def test_metrics_count_what_happened(gateway, api):
     gateway.endpoint("pager").reply(500)
     await an_expired_licence(gateway)

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.config.secrets import read_development_secrets
+from gateway.core.errors import StoreBehind
 from gateway.core.verifying import Sending
 from gateway.testing import Gateway
 from tests.flows.test_deliver import Broken
@@ -181,13 +182,14 @@ async def test_too_fast_is_told_when_to_come_back(gateway):
     assert int(answer[1]["retry-after"]) == 3600
 
 
-async def test_when_nothing_can_be_kept_nothing_is_acknowledged(gateway):
+async def test_when_nothing_can_be_kept_nothing_is_acknowledged(gateway, seen):
     broken = Broken(gateway.service._store)
     answer = await raw(gateway, a_post(body=orjson.dumps(EVENT)))
     assert problem(answer) == ("503", "storage-unavailable")
     assert answer[1]["retry-after"] == "30"
     assert b"disk" not in answer[2]
     broken.mend()
+    await seen(gateway, "store.recovered")
     assert (await gateway.post("open", orjson.dumps(EVENT), JSON))["status"] == 200
 
 
@@ -219,13 +221,33 @@ async def test_health_says_ok_and_no_more(gateway, path):
     assert (status, body) == (b"HTTP/1.1 200 OK", b'{"status":"ok"}')
 
 
-async def test_readiness_follows_the_store(gateway):
-    gateway.service._lanes.hold("store")
+async def test_what_cannot_be_kept_is_refused_before_its_body_is_there(gateway):
+    def behind():
+        raise StoreBehind("too much waits")
+
+    gateway.service._intake._store.check_room = behind
+    host, port = gateway.service.public_url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /in/open HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert b"503" in head
+    assert b"retry-after: 5" in head
+    assert b"storage-behind" in await reader.readuntil(b"}")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_readiness_follows_the_store(gateway, seen):
+    broken = Broken(gateway.service._store)
+    await raw(gateway, a_post(body=orjson.dumps(EVENT)))
     status, _, _ = await raw(gateway, a_post("/readyz", b"", method="GET"))
     assert b"503" in status
     status, _, _ = await raw(gateway, a_post("/livez", b"", method="GET"))
     assert b"200" in status
-    gateway.service._lanes.let_go("store")
+    broken.mend()
+    await seen(gateway, "store.recovered")  # nobody had to send anything
+    status, _, _ = await raw(gateway, a_post("/readyz", b"", method="GET"))
+    assert b"200" in status
 
 
 async def test_while_draining_senders_are_asked_to_come_back(gateway):

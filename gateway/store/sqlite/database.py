@@ -4,6 +4,7 @@ One process owns a database. It holds an exclusive lock on `<database>.lock` for
 and writes into that file how it can be reached, so that the other commands find it.
 """
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -16,7 +17,14 @@ from pathlib import Path
 
 import orjson
 
-from gateway.core.errors import SchemaTooNew, StoreInUse, StoreUnavailable
+from gateway.core.errors import (
+    DiskFull,
+    SchemaTooNew,
+    StoreBroken,
+    StoreInUse,
+    StoreUnavailable,
+    StoreUnusable,
+)
 from gateway.core.model import Json
 
 OLDEST_SQLITE = (3, 38, 0)
@@ -66,7 +74,7 @@ def powers_of_two(total: int, largest: int = 256) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Raise StoreUnavailable where SQLite cannot do its work; what is wrong with *our* work passes."""
+    """Raise a StoreUnavailable where SQLite cannot do its work; what is wrong with *our* work passes."""
     try:
         yield
     except (
@@ -78,27 +86,58 @@ def translated(what: str) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorname", None) or type(error).__name__
-        raise StoreUnavailable(f"{what}: {error} ({code})", cure=CURES.get(code, "")) from error
+        primary = "_".join(code.split("_")[:2])  # SQLITE_READONLY_DBMOVED is a SQLITE_READONLY
+        kind = KINDS_OF_FAILURE.get(code) or KINDS_OF_FAILURE.get(primary, StoreUnavailable)
+        cure = CURES.get(code) or CURES.get(primary, "")
+        raise kind(f"{what}: {error} ({code})", cure=cure) from error
 
+
+KINDS_OF_FAILURE: dict[str, type[StoreUnavailable]] = {
+    "SQLITE_FULL": DiskFull,
+    "SQLITE_IOERR_SHMSIZE": DiskFull,
+    "SQLITE_READONLY": StoreUnusable,
+    "SQLITE_CANTOPEN": StoreUnusable,
+    # What a failed sync has left on the disk cannot be told: the kernel takes the pages for clean.
+    # https://wiki.postgresql.org/wiki/Fsync_Errors
+    "SQLITE_IOERR_FSYNC": StoreBroken,
+    "SQLITE_IOERR_DIR_FSYNC": StoreBroken,
+    # And what does not read back as it was written was lost after it had been acknowledged.
+    "SQLITE_IOERR_READ": StoreBroken,
+    "SQLITE_IOERR_SHORT_READ": StoreBroken,
+    "SQLITE_IOERR_CORRUPTFS": StoreBroken,
+    "SQLITE_IOERR_DATA": StoreBroken,
+    "SQLITE_CORRUPT": StoreBroken,
+    "SQLITE_NOTADB": StoreBroken,
+}
+"""By the full name of SQLite's code, else by its first two words. What is not here may pass by itself,
+a write that was refused for instance: SQLite rolls it back, and knows what is on the disk."""
+
+LOOK_AT_THE_DISK = "see the kernel's log, and check or replace the disk"
 
 CURES = {
     "SQLITE_FULL": "the disk is full: free some space; the gateway goes on by itself",
+    "SQLITE_IOERR_SHMSIZE": "the disk is full: free some space; the gateway goes on by itself",
+    "SQLITE_IOERR": LOOK_AT_THE_DISK,
     "SQLITE_READONLY": "make the database and its folder writable",
-    "SQLITE_CANTOPEN": "make sure that its folder exists and is writable",
-    "SQLITE_CORRUPT": "stop the gateway, keep the file, and restore a backup",
+    "SQLITE_CANTOPEN": "make sure that its folder exists and is writable, and that file descriptors"
+    " are left (`ulimit -n`)",
+    "SQLITE_CORRUPT": "keep the file, and restore a backup",
     "SQLITE_NOTADB": "name another file with --database",
     "SQLITE_BUSY": "another program holds the database: close it",
 }
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """The one connection that writes. Raises StoreUnavailable, with the cure."""
+    """The one connection that writes. Raises a StoreUnavailable, with the cure."""
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        raise StoreUnavailable(
+        raise StoreUnusable(
             f"Python was built with SQLite {sqlite3.sqlite_version}",
             cure=f"use a Python with SQLite {'.'.join(map(str, OLDEST_SQLITE))} or newer",
         )
-    path.touch(mode=0o600)  # it holds what senders sent: nobody else reads it
+    try:
+        path.touch(mode=0o600)  # it holds what senders sent: nobody else reads it
+    except OSError as error:
+        raise unusable(path, error) from error
     with translated(f"cannot open the database {path}"):
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -106,10 +145,34 @@ def connect(path: Path) -> sqlite3.Connection:
         try:
             for setting in SETTINGS:
                 connection.execute(setting)
+            _fold_log(connection)
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def unusable(path: Path, error: OSError) -> StoreUnavailable:
+    """What to say where the system does not let a database be made or written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(f"there is no room for the database {path}", cure=CURES["SQLITE_FULL"])
+    return StoreUnusable(
+        f"cannot use {path} for the database: {error.strerror}",
+        cure="make the folder and the file writable, or name another with --database",
+    )
+
+
+def _fold_log(connection: sqlite3.Connection) -> None:
+    """Have all of the log in the database file, written and synced anew, before anything is added to it.
+
+    If the process before ended on a sync that failed, the log may be whole in the kernel's memory and
+    have a hole on the disk. What would be acknowledged after the hole would be lost with the power.
+    """
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_FULL":  # then nothing is taken until there is room
+            raise
 
 
 def _migrations() -> list[Traversable]:
@@ -136,6 +199,12 @@ def migrate(connection: sqlite3.Connection) -> None:
                     + step.read_text(encoding="utf-8")
                     + f"\nPRAGMA user_version = {number};\nCOMMIT;"
                 )
+
+
+def touch(cursor: sqlite3.Cursor) -> None:
+    """Write what is there already: the commit is a real one, with its sync, and changes nothing."""
+    (present,) = cursor.execute("PRAGMA user_version").fetchone()
+    cursor.execute(f"PRAGMA user_version = {present}")
 
 
 def _refuse_newer(present: int, known: int) -> None:

@@ -1,14 +1,22 @@
 """Who may attempt what, until when."""
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
 
 import orjson
 
-from gateway.core.model import Delivery, EventId, Lease, Micros, Priority
+from gateway.core.model import (
+    Delivery,
+    DeliveryId,
+    EventId,
+    Lease,
+    Micros,
+    Priority,
+    delivery_id,
+)
 from gateway.core.sharing import deal
 from gateway.core.turns import EXPIRED, place_of
 from gateway.store.rows import DeliveryRow, EventRow, delivery_of, event_of
@@ -38,6 +46,8 @@ class Claim:
     endpoint: str
     leases: Sequence[Lease]
     now: Micros
+    buried: list[DeliveryId] = field(default_factory=list)
+    """Filled with what was due and is dead now, because its stored bytes have changed."""
 
 
 def claim(cursor: sqlite3.Cursor, claims: Sequence[Claim], vault: Vault) -> list[list[Delivery]]:
@@ -54,7 +64,7 @@ def _claim_one(cursor: sqlite3.Cursor, each: Claim, vault: Vault) -> list[Delive
         leased += taken
         if len(taken) == len(due) or len(leased) == len(each.leases):
             break
-    return _read(cursor, leased, each.now, vault) if leased else []
+    return _read(cursor, leased, each, vault) if leased else []
 
 
 _Leased = tuple[str, int, int, Micros]
@@ -144,7 +154,7 @@ def _take_turn(cursor: sqlite3.Cursor, row: _Due, key: str, endpoint: str, lease
 
 
 def _read(
-    cursor: sqlite3.Cursor, leased: Sequence[_Leased], now: Micros, vault: Vault
+    cursor: sqlite3.Cursor, leased: Sequence[_Leased], each: Claim, vault: Vault
 ) -> list[Delivery]:
     """The deliveries that have been leased; those whose bytes have changed become dead letters."""
     deliveries: list[Delivery] = []
@@ -157,11 +167,12 @@ def _read(
         event_row = vault.open_event(event_row, events_key)
         event = event_of(event_row)
         if event is None or not _intact(delivery_row):
-            cursor.execute(BURY_CORRUPT, (now, BODY_CORRUPT, event_row.id, delivery_row.n))
+            cursor.execute(BURY_CORRUPT, (each.now, BODY_CORRUPT, event_row.id, delivery_row.n))
             moved += [Moved(*gone) for gone in cursor.fetchall()]
+            each.buried.append(delivery_id(EventId(event_row.id), delivery_row.n))
         else:
             deliveries.append(delivery_of(delivery_row, event))
-    let_others_go(cursor, moved, now)
+    let_others_go(cursor, moved, each.now)
     return deliveries
 
 
@@ -179,9 +190,9 @@ def release(cursor: sqlite3.Cursor, deliveries: Sequence[Delivery]) -> None:
     cursor.execute(RELEASE_LEASES, (orjson.dumps(released).decode(),))
 
 
-def reclaim(cursor: sqlite3.Cursor, now: Micros) -> int:
-    """Put deliveries whose lease has ended back on schedule; how many there were."""
-    return cursor.execute(RECLAIM_LEASES, (now,)).rowcount
+def reclaim(cursor: sqlite3.Cursor, now: Micros, but: Collection[int]) -> int:
+    """Put deliveries whose lease has ended back on schedule, *but* some; how many there were."""
+    return cursor.execute(RECLAIM_LEASES, (now, orjson.dumps(list(but)).decode())).rowcount
 
 
 def expire(cursor: sqlite3.Cursor, now: Micros, most: int) -> int:

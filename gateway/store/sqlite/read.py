@@ -4,7 +4,7 @@ Reads are short and paged: an open read keeps checkpoints from finishing, and th
 """
 
 from base64 import b64decode
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import aiosqlite
 import orjson
 
+from gateway.core.errors import StoreBroken
 from gateway.core.model import (
     Erased,
     EventId,
@@ -131,10 +132,13 @@ TIMES = frozenset(
 
 
 class Reader:
-    """A read-only connection, opened at the first question."""
+    """A read-only connection, opened at the first question; *broken* hears of what does not read back."""
 
-    def __init__(self, path: Path, vault: Vault = OPEN) -> None:
+    def __init__(
+        self, path: Path, vault: Vault = OPEN, broken: Callable[[StoreBroken], None] | None = None
+    ) -> None:
         self._vault = vault
+        self._broken = broken
         self._uri = f"{path.absolute().as_uri()}?mode=ro"
         self._connection: aiosqlite.Connection | None = None
 
@@ -146,10 +150,18 @@ class Reader:
 
     async def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a statement that reads. Raises StoreUnavailable."""
-        with translated("cannot read"):
-            if self._connection is None:
-                self._connection = await aiosqlite.connect(self._uri, uri=True)
-            return [tuple(row) for row in await self._connection.execute_fetchall(sql, parameters)]
+        try:
+            with translated("cannot read"):
+                return await self._rows(sql, parameters)
+        except StoreBroken as error:
+            if self._broken is not None:
+                self._broken(error)
+            raise
+
+    async def _rows(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        if self._connection is None:
+            self._connection = await aiosqlite.connect(self._uri, uri=True)
+        return [tuple(row) for row in await self._connection.execute_fetchall(sql, parameters)]
 
     async def schema(self) -> int:
         """The number of the last migration that the database has seen."""

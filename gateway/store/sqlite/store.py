@@ -1,7 +1,7 @@
 """The store on SQLite: every verb of `ports.Store`, most of them one operation for the writer."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,31 +31,40 @@ from gateway.store.sqlite import change, erase, lease, prune
 from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
 from gateway.store.sqlite.backup import back_up_before_migration
 from gateway.store.sqlite.bulk import SqliteBulk
-from gateway.store.sqlite.database import PAGE_BYTES, Lock, insert_many
+from gateway.store.sqlite.database import PAGE_BYTES, Lock, insert_many, touch, unusable
 from gateway.store.sqlite.lease import Claim
 from gateway.store.sqlite.read import Reader, shown_event
 from gateway.store.sqlite.record import Record
 from gateway.store.sqlite.refusals import keep_refusals
 from gateway.store.sqlite.writer import Change, Operation, Writer
 from gateway.store.vault import NO_DIGEST, Vault
+from gateway.telemetry import Telemetry
 
 
 class SqliteStore:
     """Owns the database file for as long as it is open."""
 
-    def __init__(self, path: Path, lock: Lock, writer: Writer, vault: Vault) -> None:
+    def __init__(
+        self, path: Path, lock: Lock, writer: Writer, vault: Vault, telemetry: Telemetry
+    ) -> None:
         self.path = path
+        self._telemetry = telemetry
         self.lock = lock
         self._writer = writer
         self._vault = vault
         self._commits: GroupCommit[Operation] = GroupCommit(writer.commit, name="store-writer")
-        self._reader = Reader(path, vault)
-        self.bulk = SqliteBulk(Reader(path, vault), self._change, vault)
+        self._reader = Reader(path, vault, self._commits.fail)
+        self.bulk = SqliteBulk(Reader(path, vault, self._commits.fail), self._change, vault)
         """See `BulkStore`."""
 
     @classmethod
     async def open(
-        cls, path: Path, keys: Sequence[bytes] = (), *, skip_backup: bool = False
+        cls,
+        path: Path,
+        keys: Sequence[bytes] = (),
+        telemetry: Telemetry | None = None,
+        *,
+        skip_backup: bool = False,
     ) -> "SqliteStore":
         """Lock, open and migrate the database; it is made where there is none.
 
@@ -69,15 +78,12 @@ class SqliteStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = Lock(path)
         except OSError as error:
-            raise StoreUnavailable(
-                f"cannot use {path.parent} for the database: {error.strerror}",
-                cure="make the folder writable, or name another with --database",
-            ) from error
+            raise unusable(path, error) from error
         try:
             if not skip_backup:
                 back_up_before_migration(path)
             vault = Vault(keys)
-            return cls(path, lock, Writer(path, vault), vault)
+            return cls(path, lock, Writer(path, vault), vault, telemetry or Telemetry())
         except BaseException:
             lock.release()
             raise
@@ -97,7 +103,10 @@ class SqliteStore:
 
     def append(self, arrivals: Sequence[Arrival]) -> Awaitable[list[Receipt]]:
         """See `AppendStore.append`."""
-        return self._commits.submit(Append(arrivals))
+        self._commits.check_room()
+        return self._commits.submit(
+            Append(arrivals), sum(len(arrival.event.body) for arrival in arrivals)
+        )
 
     async def keep(self, entry: InboxEntry) -> None:
         """See `AppendStore.keep`."""
@@ -113,16 +122,19 @@ class SqliteStore:
 
     async def claim(self, endpoint: str, leases: Sequence[Lease], now: Micros) -> list[Delivery]:
         """See `LeaseStore.claim`."""
-        claimed: list[Delivery] = await self._commits.submit(Claim(endpoint, leases, now))
+        operation = Claim(endpoint, leases, now)
+        claimed: list[Delivery] = await self._commits.submit(operation)
+        for delivery in operation.buried:
+            self._telemetry.emit("delivery.corrupt", delivery=delivery, endpoint=endpoint)
         return claimed
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """See `LeaseStore.release`."""
         await self._change(lease.release, deliveries)
 
-    async def reclaim(self, now: Micros) -> int:
+    async def reclaim(self, now: Micros, but: Collection[int] = ()) -> int:
         """See `LeaseStore.reclaim`."""
-        return int(await self._change(lease.reclaim, now))
+        return int(await self._change(lease.reclaim, now, but))
 
     async def next_due(self) -> dict[str, Micros]:
         """See `LeaseStore.next_due`."""
@@ -139,6 +151,45 @@ class SqliteStore:
     ) -> Awaitable[Sequence[tuple[str, Micros]]]:
         """See `RecordStore.record`."""
         return self._commits.submit(Record(delivery, attempt, decision))
+
+    # -- commit ------------------------------------------------------------------------------------
+
+    @property
+    def on_change(self) -> Callable[[], None]:
+        """See `CommitStore.on_change`."""
+        return self._commits.on_change
+
+    @on_change.setter
+    def on_change(self, listener: Callable[[], None]) -> None:
+        self._commits.on_change = listener
+
+    @property
+    def failure(self) -> StoreUnavailable | None:
+        """See `CommitStore.failure`."""
+        return self._commits.failure
+
+    @property
+    def waiting(self) -> int:
+        """See `CommitStore.waiting`."""
+        return self._commits.waiting
+
+    @property
+    def waited_seconds(self) -> float:
+        """See `CommitStore.waited_seconds`."""
+        return self._commits.waited_seconds
+
+    @property
+    def stuck(self) -> bool:
+        """See `CommitStore.stuck`."""
+        return self._commits.stuck
+
+    def check_room(self) -> None:
+        """See `CommitStore.check_room`."""
+        self._commits.check_room()
+
+    async def probe(self) -> None:
+        """See `CommitStore.probe`."""
+        await self._change(touch)
 
     # -- look up -----------------------------------------------------------------------------------
 

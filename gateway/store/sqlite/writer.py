@@ -12,9 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gateway.core.errors import StoreUnavailable
+from gateway.core.errors import StoreBroken, StoreUnavailable
 from gateway.store.sqlite.append import Append, append
-from gateway.store.sqlite.database import connect, migrate, statement, translated
+from gateway.store.sqlite.database import (
+    LOOK_AT_THE_DISK,
+    connect,
+    migrate,
+    statement,
+    translated,
+)
 from gateway.store.sqlite.lease import Claim, claim
 from gateway.store.sqlite.record import Record, record
 from gateway.store.vault import Vault
@@ -75,6 +81,8 @@ class Writer:
     def __init__(self, path: Path, vault: Vault) -> None:
         self._connection = connect(path)
         self._vault = vault
+        self._broken: StoreBroken | None = None
+        """Why nothing more is done to the database."""
         try:
             open_vault(self._connection, vault)
         except BaseException:
@@ -92,17 +100,21 @@ class Writer:
         When SQLite cannot commit, all of them failed. When one operation cannot be done, the others
         are done without it.
         """
+        if self._broken is not None:
+            return [self._broken] * len(operations)
         try:
             with translated("cannot commit"):
                 results = self._transact(operations)
         except StoreUnavailable as error:
-            self._roll_back()
-            return [error] * len(operations)
+            return [self._given_up(error)] * len(operations)
         except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
             self._roll_back()
             if len(operations) == 1:
                 return [error]
             return [result for operation in operations for result in self.commit([operation])]
+        except BaseException:
+            self._roll_back()
+            raise
         self._checkpoint()
         return results
 
@@ -111,12 +123,18 @@ class Writer:
         self._to_be_emptied = True
 
     def close(self) -> None:
-        """Put everything into the database file itself, and close it."""
+        """Put everything into the database file itself, and close it; a broken one is left as it is."""
+        try:
+            if self._broken is None:
+                self._fold()
+        finally:
+            self._connection.close()
+
+    def _fold(self) -> None:
         try:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error:  # what is in the log stays there, and is read at the next start
             logging.getLogger(__name__).debug("no checkpoint at the end", exc_info=True)
-        self._connection.close()
 
     def _transact(self, operations: Sequence[Operation]) -> list[Any]:
         results: list[Any] = [None] * len(operations)
@@ -146,10 +164,24 @@ class Writer:
             self._connection.execute("PRAGMA busy_timeout = 5000")
         self.log_emptied = busy == 0
 
+    def _given_up(self, error: StoreUnavailable) -> StoreUnavailable:
+        """Leave a batch that could not be committed; what there is to say of it."""
+        if isinstance(error, StoreBroken):
+            self._broken = error
+        else:
+            self._roll_back()
+        return self._broken or error
+
     def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            with translated("cannot roll back"):
-                self._connection.execute("ROLLBACK")
+        if not self._connection.in_transaction:
+            return
+        try:
+            self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            self._broken = StoreBroken(
+                f"a transaction can neither be committed nor rolled back: {error}",
+                cure=LOOK_AT_THE_DISK,
+            )
 
     def _checkpoint(self) -> None:
         """Copy the log back into the database file, once enough has been written to it.
@@ -166,6 +198,9 @@ class Writer:
             return
         self._written_bytes = 0
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.Error:  # the log grows until one succeeds; nothing is lost
+            with translated("cannot copy the log into the database"):
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except StoreBroken as error:  # what was committed before is in the log, and synced
+            self._broken = error
+        except StoreUnavailable:  # the log grows until one succeeds; nothing is lost
             logging.getLogger(__name__).debug("no checkpoint", exc_info=True)
