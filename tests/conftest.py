@@ -71,6 +71,7 @@ endpoints:
     url: https://pager.example.com/
     sign: none
     retry: {schedule: []}
+    breaker: off
 routes:
   - {name: to-cms, match: {type: [{prefix: license.}]}, to: [cms]}
   - {name: to-pager, match: {type: license.expired}, to: [pager]}

@@ -16,6 +16,7 @@ from gateway.core.model import SECOND, Outcome
 from gateway.core.retention import DAY
 from gateway.core.retry import EGRESS_DENIED, NOT_SUCCESSFUL, REQUEST_INVALID, TOKEN_FAILED
 from gateway.core.state import State
+from gateway.core.turns import AFTER_NOT_DELIVERED, EXPIRED
 from gateway.core.verifying import OUTCOMES
 from gateway.loading import check
 from gateway.sender.aiohttp import _CONNECTING, _REASONS, FAILED
@@ -192,6 +193,7 @@ def reasons() -> set[str]:
             name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
             if name in {"Unreachable", "Raised"} and (text := text_of(node.args[0])):
                 told.add(text)
+    told |= {EXPIRED.partition(":")[0], AFTER_NOT_DELIVERED, "superseded by …"}
     return told | {"http-NNN", "handler-raised", NOT_SUCCESSFUL, TOKEN_FAILED}
 
 

@@ -144,7 +144,8 @@ class _Linter:
 
     def run(self) -> list[Problem]:
         self._note_lists()
-        rules = RuleChecks([*self._routes.sources, OWN_SOURCE], self._evidence, self.warning)
+        known = [*self._routes.sources, OWN_SOURCE] if self._routes.sources else []
+        rules = RuleChecks(known, self._evidence, self.warning)
         for number, (route, part, written) in enumerate(
             zip(self._routes.routes, self._loaded.parts, self._written, strict=True)
         ):

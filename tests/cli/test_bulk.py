@@ -19,7 +19,7 @@ ROUTES = """\
 version: 1
 sources: {{open: {{verify: none}}}}
 endpoints:
-  down: {{url: "http://127.0.0.1:{port}/", sign: none, retry: {{schedule: []}}}}
+  down: {{url: "http://127.0.0.1:{port}/", sign: none, breaker: off, retry: {{schedule: []}}}}
 routes:
   - {{name: all, match: {{type: [{{prefix: asset.}}]}}, to: [down]}}
 """

@@ -129,6 +129,8 @@ def test_status_tells_what_needs_a_person_and_whom_to_ask():
         "store": {"state": "ok", "reason": ""},
         "routes": {"rejected": ["routes.yaml:3:1: unknown-key: unknown key; remove it"]},
         "endpoints": [],
+        "held_by": [],
+        "late": {},
         "stats": {"dead": {}, "scheduled": {}},
         "failing": [
             {"route": "reviews", "owner": "rights-team", "events": 2},

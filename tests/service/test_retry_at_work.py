@@ -44,7 +44,7 @@ async def test_retry_never_is_one_attempt(run):
 
 async def test_only_what_is_named_is_attempted_again(run):
     async with run("retry: {first: 5s, attempts: 9, on: [5xx, connection-lost]}") as gateway:
-        gateway.endpoint("cms").reply(503).reset().reply(404)
+        gateway.endpoint("cms").reply(503).reset().reset().reply(404)
         state, attempts, reason = await ended(gateway)
     assert (state, attempts) == ("dead", 3)
     assert reason == "http-404 (after 3 attempts: `retry` says that there is no other)"
