@@ -133,4 +133,5 @@ def test_every_field_of_an_answer_is_there():
 def test_every_reason_of_a_failure_that_is_attempted_again_can_be_named():
     """The others end a delivery, or stop its endpoint, whatever its policy says."""
     others = {"http-NNN", "egress-denied", "request-invalid", "body-corrupt"}
+    others |= {"expired", "after-not-delivered", "superseded by …"}
     assert reasons() - others == REASONS - {"unreachable"}

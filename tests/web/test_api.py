@@ -129,7 +129,8 @@ async def test_what_a_pause_cannot_be_told_is_refused_and_nothing_is_paused(api,
 
 async def test_an_endpoint_shows_its_breaker_what_waits_and_how_fast_it_may_go(routes_file, seen):
     text = routes_file.read_text().replace(
-        "retry: {schedule: []}", "retry: {schedule: [1h, 1h]}\n    breaker: {failures: 1}"
+        "retry: {schedule: []}\n    breaker: off",
+        "retry: {schedule: [1h, 1h]}\n    breaker: {failures: 1}",
     )
     routes_file.write_text(text.replace("sign: none\n", "sign: none\n    rate: 100/s\n"))
     async with Gateway(routes_file) as gateway:
