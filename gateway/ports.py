@@ -31,6 +31,7 @@ from gateway.core.model import (
 )
 from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
+from gateway.core.turns import Ready
 
 
 class Clock(Protocol):
@@ -106,9 +107,7 @@ class LeaseStore(Protocol):
 class RecordStore(Protocol):
     """What came of attempts."""
 
-    def record(
-        self, delivery: Delivery, attempt: Attempt, decision: Decision
-    ) -> Awaitable[Sequence[tuple[str, Micros]]]:
+    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[Ready]:
         """Add *attempt* and move its delivery on: both in one commit, or neither.
 
         In the same commit those may go that waited for it: the result names their endpoints, and from

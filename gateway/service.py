@@ -25,7 +25,7 @@ from gateway.config.settings import Settings
 from gateway.config.tokens import make_tokens, read_tokens
 from gateway.core.access import Access
 from gateway.core.errors import ConfigError, DiskFull, Problem
-from gateway.core.model import SECOND, Json, Micros
+from gateway.core.model import FOREVER, SECOND, Json, Micros
 from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes, Source
 from gateway.flows.admit import Admit
@@ -90,8 +90,6 @@ SHORTEST_SECRET = 16
 
 LAST_ANSWERS_SECONDS = 2
 """How long those who are being answered have, when the gateway breaks off."""
-
-FOREVER: Micros = 1 << 62
 
 
 class Service:
@@ -260,6 +258,19 @@ class Service:
             clock=clock,
             telemetry=telemetry,
         )
+        self._loops = (
+            self._intake.loop,
+            self._recorder.loop,
+            self._deliver.timer.loop,
+            self._claim.loop,
+            self._reclaim.loop,
+            self._expire.loop,
+            self._late.loop,
+            self._confirm.loop,
+            self._refusals.loop,
+            self._prune.loop,
+        )
+        """In the order in which they start; they stop in the other one."""
         self._bulk = Bulk(
             store=store.bulk,
             look_up=store,
@@ -321,18 +332,7 @@ class Service:
             hosts=(self.settings.admin[0], *self.settings.admin_host),
         )
         self._servers = [self._public_server(), Server(admin_app(around))]
-        for loop in (
-            self._intake.loop,
-            self._recorder.loop,
-            self._deliver.timer.loop,
-            self._claim.loop,
-            self._reclaim.loop,
-            self._expire.loop,
-            self._late.loop,
-            self._confirm.loop,
-            self._refusals.loop,
-            self._prune.loop,
-        ):
+        for loop in self._loops:
             loop.start()
         for server, sock in zip(self._servers, sockets, strict=True):
             self._serving.append(asyncio.create_task(server.serve(sockets=[sock])))
@@ -411,17 +411,7 @@ class Service:
 
     async def close(self) -> None:
         """Let go of everything, where it was opened and not started."""
-        for loop in (
-            self._claim.loop,
-            self._deliver.timer.loop,
-            self._reclaim.loop,
-            self._expire.loop,
-            self._late.loop,
-            self._confirm.loop,
-            self._recorder.loop,
-            self._prune.loop,
-            self._intake.loop,
-        ):
+        for loop in reversed(self._loops):
             await loop.stop()
         await self._refusals.close()
         self._watchdog.stop()

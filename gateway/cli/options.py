@@ -1,7 +1,6 @@
 """Options that several commands share, and the settings that they make."""
 
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 from gateway.clock import SystemClock
 from gateway.config.quantities import parse_duration
 from gateway.config.settings import Settings, read_settings
-from gateway.core.model import SECOND, Micros, rfc3339
+from gateway.core.model import Micros, rfc3339, rfc3339_moment
 
 
 def setting(name: str, metavar: str | None = None) -> Any:
@@ -36,13 +35,10 @@ def parsed_moment(option: str, text: str, now: Micros) -> Micros:
         return now - parse_duration(text)
     except ValueError:
         pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+    moment = rfc3339_moment(text)
+    if moment is None:
         raise typer.BadParameter(f"{option} {text!r} is neither 7d nor 2026-12-01T00:00:00Z")
-    return round(moment.timestamp() * SECOND)
+    return moment
 
 
 def _as_moment(parameter: typer.CallbackParam, text: str | None) -> str | None:

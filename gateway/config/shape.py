@@ -1,6 +1,5 @@
 """What every shape of a routes file is made from: names, references to secrets, and their base."""
 
-from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -14,7 +13,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gateway.core.model import SECOND, Micros
+from gateway.core.model import Micros, rfc3339_moment
 from gateway.core.verifying import MOST_SECRETS
 
 NAME = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -60,17 +59,14 @@ def list_or_mapping(value: Any) -> str:
 
 def _moment(value: Any) -> Micros:
     """A moment in RFC 3339, as microseconds since the epoch."""
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
+    moment = rfc3339_moment(value) if isinstance(value, str) else None
+    if moment is None:
         raise PydanticCustomError(
             "not-a-moment",
             "{value} is no moment",
             {"value": repr(value), "cure": "write date, time and zone: 2026-12-01T00:00:00Z"},
         )
-    return round(moment.timestamp() * SECOND)
+    return moment
 
 
 Moment = Annotated[

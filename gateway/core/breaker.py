@@ -25,9 +25,7 @@ from gateway.core.model import (
     Refused,
     Unreachable,
 )
-from gateway.core.retry import EGRESS_DENIED, JITTER, REQUEST_INVALID
-
-MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
+from gateway.core.retry import EGRESS_DENIED, HOUR, JITTER, MINUTE, REQUEST_INVALID
 
 NO_TELLING = HOUR
 """How long there is to wait for a probe that is under way: until it ends."""

@@ -25,6 +25,8 @@ Micros: TypeAlias = int
 """Microseconds: since the epoch for a moment, plain for a duration."""
 
 SECOND: Micros = 1_000_000
+FOREVER: Micros = 1 << 62
+"""After every moment, and longer than any duration."""
 
 EventId = NewType("EventId", str)
 DeliveryId = NewType("DeliveryId", str)
@@ -38,16 +40,12 @@ def rfc3339(moment: Micros) -> str:
 
 
 def rfc3339_moment(text: str) -> Micros | None:
-    """The moment that RFC 3339 text names; a date alone is its first moment in UTC. None: it names none."""
+    """The moment that RFC 3339 text names, with its offset from UTC; None: it names none."""
     try:
-        moment = datetime.fromisoformat(text.upper())
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        if len(text) != len("2026-12-01"):
-            return None  # nobody knows whose clock it is
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * SECOND)
+    return None if moment.tzinfo is None else round(moment.timestamp() * SECOND)
 
 
 def event_id(now: Micros, serial: int) -> EventId:
@@ -66,6 +64,11 @@ def received_at(name: str) -> Micros:
 def first_id(kind: str, moment: Micros) -> str:
     """What sorts before the names of that kind of that millisecond, and after those of all earlier."""
     return f"{kind}_{max(moment, 0) // 1000:012x}"
+
+
+def inbox_id(event: EventId) -> str:
+    """The name of an entry of the inbox, made as an event's is, or of the event that it is about."""
+    return "inb_" + event[4:]
 
 
 def delivery_id(event: EventId, n: int) -> DeliveryId:

@@ -554,10 +554,13 @@ LONGEST_KEY = 1_000
 
 
 def moment_of(value: Json) -> Micros:
-    """The value of an `at`. Raises ExpressionFailed where it is no moment."""
+    """The value of an `at`; a date alone is its first moment in UTC. Raises ExpressionFailed where it is no moment."""
     if isinstance(value, datetime) and value.tzinfo is not None:  # what CEL's timestamp() gives
         return round(value.timestamp() * SECOND)
-    moment = rfc3339_moment(value) if isinstance(value, str) else None
+    moment = None
+    if isinstance(value, str):
+        is_date = len(value) == len("2026-12-01")
+        moment = rfc3339_moment(f"{value}T00:00:00Z" if is_date else value.upper())
     if moment is None:
         told = repr(value)[:80] if isinstance(value, str) else kind_of(value)
         raise ExpressionFailed(f"it is {told}, not a moment such as 2026-12-01T09:00:00Z")

@@ -13,6 +13,7 @@ Everything here is a function of what the caller knows. Stores keep the queues, 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from gateway.core.model import Delivery, EventId, Micros
 from gateway.core.retry import Decision, RetryAt
@@ -53,6 +54,9 @@ def unmet(after: Iterable[tuple[int, str, bool]], states: Mapping[int, State]) -
             return f"{AFTER_NOT_DELIVERED}: {name} is {state}"
     return None if waits else ""
 
+
+Ready: TypeAlias = list[tuple[str, Micros]]
+"""Endpoints at which something may be attempted that had to wait, and from when on."""
 
 AFTER_NOT_DELIVERED = "after-not-delivered"
 """Starts the reason of a delivery that was cancelled because another was not delivered."""

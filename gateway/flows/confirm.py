@@ -1,10 +1,20 @@
 """`confirm`: all that a route sent of an event is delivered in time, or an event says what is not."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from gateway.core.derived import MOST_HOPS, derived, hops_of
 from gateway.core.errors import BodyCorrupt
-from gateway.core.model import SECOND, Event, EventId, InboxEntry, Json, Micros
+from gateway.core.model import (
+    FOREVER,
+    SECOND,
+    Event,
+    EventId,
+    InboxEntry,
+    Json,
+    Micros,
+    inbox_id,
+    parse_delivery_id,
+)
 from gateway.core.state import State
 from gateway.flows.keep import Keep
 from gateway.flows.loop import Loop
@@ -13,7 +23,6 @@ from gateway.telemetry import Telemetry
 
 EVERY = 10 * SECOND
 AT_A_TIME = 100
-FOREVER: Micros = 1 << 62
 
 CONFIRMED = frozenset({State.DELIVERED, State.SUPERSEDED})
 """What a newer delivery has superseded, that one confirms."""
@@ -63,13 +72,13 @@ class Confirm:
         await self._store.end_confirmation(event_id, route)
 
     async def _deliveries(self, event_id: EventId, route: str) -> list[dict[str, Json]]:
+        """What the route sent of the event, in its own order."""
         found: list[dict[str, Json]] = []
         query: dict[str, Json] = {"event": event_id, "route": route, "limit": 500}
         while page := await self._look_up.deliveries(query):
             found += page
-            event, _, n = page[-1]["id"][4:].rpartition("_")
-            query["cursor"] = (f"evt_{event}", int(n))
-        return found
+            query["cursor"] = parse_delivery_id(page[-1]["id"])
+        return found[::-1]
 
     async def _raise(
         self, event_id: EventId, route: str, otherwise: str, told: dict[str, Json], now: Micros
@@ -98,7 +107,7 @@ class Confirm:
     async def _stop(self, cause: Event, route: str, otherwise: str, now: Micros) -> None:
         """Make no more events of events: a person has to see why there are so many."""
         entry = InboxEntry(
-            id=f"inb_{self._keep.new_id()[4:]}",
+            id=inbox_id(self._keep.new_id()),
             source=cause.source,
             code="hop-limit",
             detail=f"route {route}: {MOST_HOPS} events have led to one another, so no {otherwise} is made",
@@ -110,16 +119,15 @@ class Confirm:
         await self._inbox.keep(entry)
 
 
-def _told(deliveries: Iterable[dict[str, Json]]) -> dict[str, Json]:
+def _told(deliveries: Sequence[dict[str, Json]]) -> dict[str, Json]:
     """What is not delivered, by what has become of it."""
-    ordered = sorted(deliveries, key=lambda each: int(each["id"].rpartition("_")[2]))
     return {
         group: [
             {
                 name: each[name]
                 for name in ("id", "endpoint", "target", "state", "attempts", "reason")
             }
-            for each in ordered
+            for each in deliveries
             if each["state"] in states
         ]
         for group, states in GROUPS.items()

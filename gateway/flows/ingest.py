@@ -18,6 +18,7 @@ from gateway.core.model import (
     EventId,
     InboxEntry,
     Receipt,
+    inbox_id,
 )
 from gateway.core.rate import TokenBucket
 from gateway.core.routing import Routes, Source
@@ -126,7 +127,7 @@ class Ingest:
             raise BodyMalformed(
                 str(error), cure="send what this source's mapping expects"
             ) from error
-        name = "inb_" + self._keep.new_id()[4:]
+        name = inbox_id(self._keep.new_id())
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")
         await self._store.keep(
             InboxEntry(

@@ -62,11 +62,6 @@ class Intake:
         """Whether events can be taken, and not only because many come at once."""
         return self._refusal is None and not self._store.stuck
 
-    @property
-    def refusal(self) -> StoreUnavailable | None:
-        """Why nothing is taken, if so."""
-        return self._refusal
-
     def status(self) -> dict[str, Json]:
         """What an operator wants to know of it."""
         refusal = self._refusal

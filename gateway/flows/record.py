@@ -7,13 +7,13 @@ places. Nor does reclaiming take the lease of one that waits: it would be lost, 
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from itertools import chain
 from typing import TypeAlias
 
 from gateway.core.errors import LeaseLost, StoreUnavailable
 from gateway.core.model import SECOND, Attempt, Delivery, Micros
 from gateway.core.retry import Decision, Park, RetryAt
+from gateway.core.turns import Ready
 from gateway.flows.lanes import Lanes
 from gateway.flows.loop import Loop
 from gateway.ports import Clock, RecordStore
@@ -22,7 +22,6 @@ from gateway.telemetry import Telemetry
 AGAIN_AFTER = SECOND
 
 Outcome: TypeAlias = tuple[Delivery, Attempt, Decision]
-Ready: TypeAlias = Sequence[tuple[str, Micros]]
 
 
 class Recorder:

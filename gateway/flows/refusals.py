@@ -18,7 +18,7 @@ from gateway.core.errors import (
     UnknownSource,
 )
 from gateway.core.kept_headers import redacted
-from gateway.core.model import SECOND, Micros, Refusal, event_id
+from gateway.core.model import SECOND, Micros, Refusal, event_id, inbox_id
 from gateway.core.rate import TokenBucket
 from gateway.flows.loop import Loop
 from gateway.ports import AppendStore, Clock
@@ -72,7 +72,7 @@ class Refusals:
         types = (value for name, value in head.headers if name == b"content-type")
         self._waiting.append(
             Refusal(
-                id="inb_" + event_id(now, self._serial)[4:],
+                id=inbox_id(event_id(now, self._serial)),
                 source=source,
                 code=error.code,
                 outcome=outcome,

@@ -17,6 +17,7 @@ from gateway.core.model import (
     Receipt,
     Routed,
     Turn,
+    inbox_id,
 )
 from gateway.core.state import State
 from gateway.store.rows import data_columns, digest_of
@@ -237,11 +238,6 @@ def _failures(arrival: Arrival) -> list[InboxEntry]:
         for i, failure in enumerate(arrival.routed.failures)
         if failure.to_inbox
     ]
-
-
-def inbox_id(event_id: EventId) -> str:
-    """The name of an inbox entry about an event."""
-    return "inb_" + event_id[4:]
 
 
 def _event_row(arrival: Arrival, fired: Collection[str], vault: Vault) -> tuple[Any, ...]:

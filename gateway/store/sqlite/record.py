@@ -11,9 +11,10 @@ import orjson
 from gateway.core.errors import LeaseLost
 from gateway.core.model import Attempt, Delivery, LaneMark
 from gateway.core.retry import Decision, Finish, GiveUp, Park
+from gateway.core.turns import Ready
 from gateway.store.rows import calls_of, moved_by
 from gateway.store.sqlite.database import insert_many, statement
-from gateway.store.sqlite.turns import Ready, let_others_go, moved_of, supersede_if_older
+from gateway.store.sqlite.turns import let_others_go, moved_of, supersede_if_older
 from gateway.store.vault import Vault
 
 RECORD_OUTCOMES = statement("record_outcomes")

@@ -25,6 +25,7 @@ from gateway.core.model import (
 )
 from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
+from gateway.core.turns import Ready
 from gateway.store.group_commit import GroupCommit
 from gateway.store.rows import event_of, packed
 from gateway.store.sqlite import change, erase, lease, prune
@@ -146,9 +147,7 @@ class SqliteStore:
 
     # -- record ------------------------------------------------------------------------------------
 
-    def record(
-        self, delivery: Delivery, attempt: Attempt, decision: Decision
-    ) -> Awaitable[Sequence[tuple[str, Micros]]]:
+    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[Ready]:
         """See `RecordStore.record`."""
         return self._commits.submit(Record(delivery, attempt, decision))
 

@@ -7,13 +7,13 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import orjson
 
 from gateway.core.model import Delivery, EventId, Lease, Micros
 from gateway.core.state import State
-from gateway.core.turns import AFTER_NOT_DELIVERED, due_after_quiet, place_of, unmet
+from gateway.core.turns import AFTER_NOT_DELIVERED, Ready, due_after_quiet, place_of, unmet
 from gateway.store.sqlite.database import statement
 
 TAKE_TURN = statement("take_turn")
@@ -26,9 +26,6 @@ STATES_OF = statement("states_of")
 LET_FOLLOW = statement("let_follow")
 WAIT_AGAIN = statement("wait_again")
 CANCEL = statement("cancel")
-
-Ready: TypeAlias = list[tuple[str, Micros]]
-"""Endpoints at which something may be attempted that had to wait, and from when on."""
 
 
 class Moved(NamedTuple):
