@@ -25,9 +25,10 @@ from gateway.config.settings import Settings
 from gateway.config.tokens import make_tokens, read_tokens
 from gateway.core.access import Access
 from gateway.core.errors import ConfigError, DiskFull, Problem
-from gateway.core.model import FOREVER, SECOND, Json, Micros
+from gateway.core.model import FOREVER, SECOND, DeliveryId, Json, Micros, parse_delivery_id
 from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes, Source
+from gateway.core.state import FINAL, State
 from gateway.flows.admit import Admit
 from gateway.flows.audit import Audit
 from gateway.flows.bulk import Bulk
@@ -586,6 +587,13 @@ class Service:
         """When the next attempt is due at an open endpoint, as far as is known; None: none is."""
         due = [lane.due_at for lane in self._lanes if lane.is_open and lane.due_at is not None]
         return min(due, default=None)
+
+    async def is_to_be_sent(self, delivery: DeliveryId) -> bool:
+        """Whether an attempt at a delivery is under way, or may follow by itself."""
+        parsed = parse_delivery_id(delivery)
+        query = {"event": parsed[0], "n": parsed[1]} if parsed else {"event": ""}
+        found = await self._store.deliveries(query)
+        return any(State(row["state"]) not in FINAL for row in found)
 
     def takes(self, endpoint: str) -> bool:
         """Whether attempts at *endpoint* may begin."""

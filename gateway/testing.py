@@ -51,7 +51,7 @@ from gateway.core.grammar import (
     PatternInvalid,
 )
 from gateway.core.index import Index
-from gateway.core.model import SECOND, Json, Micros
+from gateway.core.model import SECOND, DeliveryId, Json, Micros
 from gateway.core.retry import Finish, GiveUp
 from gateway.core.verifying import Inbound, Sending
 from gateway.service import Service
@@ -388,7 +388,7 @@ class Gateway:
         self._settings = settings
         self._stack = contextlib.AsyncExitStack()
         self._server = ScriptedServer()
-        self._waiting: dict[str, str] = {}
+        self._waiting: dict[DeliveryId, str] = {}
         """Deliveries that have not ended, and their endpoints."""
         self._settled = asyncio.Event()
         self._session: aiohttp.ClientSession
@@ -471,9 +471,16 @@ class Gateway:
                 async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                     await self._settled.wait()
             if self.service.at_rest and not self._settled.is_set():
+                await self._forget_ended()
                 due_at = self.service.due_at
                 wait = A_DAY if due_at is None else max(0, due_at - self.clock.now())
                 self.clock.advance(wait / SECOND)
+
+    async def _forget_ended(self) -> None:
+        """Wait no more for what has ended without an attempt: superseded, expired, or cancelled."""
+        for name in tuple(self._waiting):
+            if not await self.service.is_to_be_sent(name):
+                self._waiting.pop(name, None)
 
     def _report(self, name: str, fields: dict[str, Any]) -> None:
         if name == "events.kept":
