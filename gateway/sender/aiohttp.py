@@ -125,7 +125,8 @@ class AiohttpSender:
     async def _exchange(
         self, call: Call, dialled: _Dialled, limits: aiohttp.ClientTimeout
     ) -> Outcome:
-        session = self._secure if call.url.startswith("https:") else self._plain
+        secure = call.url.startswith("https:")
+        session = self._secure if secure else self._plain
         try:
             async with session.request(
                 call.method,
@@ -148,7 +149,7 @@ class AiohttpSender:
         ) as error:
             if dialled.denials and not dialled.allowed:
                 return Unreachable(EGRESS_DENIED, dialled.denials[0])
-            return _unreachable(error)
+            return _unreachable(error, secure=secure)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         response = Response(status=answer.status, headers=headers, body=body)
         return Accepted(response) if response.ok else Refused(response)
@@ -242,14 +243,6 @@ async def _start_of_body(answer: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-_CONNECTING: tuple[tuple[type[Exception], str], ...] = (
-    (ConnectionRefusedError, "connection-refused"),
-    # What is connected and then ends was in the handshake, which aiohttp counts as connecting.
-    (ConnectionResetError, "tls-failed"),
-    (ConnectionAbortedError, "tls-failed"),
-)
-"""What the system said of a connection that did not come about."""
-
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ClientConnectorCertificateError, "tls-certificate"),
     (aiohttp.ClientSSLError, "tls-failed"),
@@ -266,23 +259,26 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def _unreachable(error: Exception) -> Unreachable:
+def _unreachable(error: Exception, *, secure: bool) -> Unreachable:
     """The one place where aiohttp's errors become ours."""
-    reason = _reason(error)
+    reason = _reason(error, secure=secure)
     if reason == FAILED:
         return Unreachable(reason, f"{type(error).__name__}: {error}")
     # aiohttp tells of a TLS context where in memory it is, or that there is one.
-    told = re.sub(r" ssl:(<[^>]*>|\w+)", "", str(error)) or reason
+    told = re.sub(r" ssl:(<[^>]*>|\w+)", "", str(error)).removesuffix(" [None]") or reason
     cure = _tls_cure(error)
     return Unreachable(reason, f"{told}; {cure}" if cure else told)
 
 
-def _reason(error: Exception) -> str:
-    """The first row that fits."""
+def _reason(error: Exception, *, secure: bool) -> str:
+    """The first row that fits; of a connection that did not come about, what the system said of it."""
     if isinstance(error, aiohttp.ClientConnectorError):
-        for kind, reason in _CONNECTING:
-            if isinstance(error.os_error, kind):
-                return reason
+        if isinstance(error.os_error, ConnectionRefusedError):
+            return "connection-refused"
+        if isinstance(error.os_error, (ConnectionResetError, ConnectionAbortedError)):
+            # It was connected, and then ended: in the handshake, which aiohttp counts as connecting,
+            # or where there is none before aiohttp had noticed that it was.
+            return "tls-failed" if secure else CONNECTION_LOST
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), FAILED)
 
 
