@@ -19,7 +19,7 @@ from gateway.core.state import State
 from gateway.core.turns import AFTER_NOT_DELIVERED, EXPIRED
 from gateway.core.verifying import OUTCOMES
 from gateway.loading import check
-from gateway.sender.aiohttp import _CONNECTING, _REASONS, FAILED
+from gateway.sender.aiohttp import _REASONS, CONNECTION_REFUSED, FAILED
 from gateway.store.sqlite.lease import BODY_CORRUPT
 from gateway.web.errors import STATUS, TYPE
 
@@ -182,8 +182,9 @@ def error_codes() -> set[str]:
 
 def reasons() -> set[str]:
     """Why attempts fail and deliveries die."""
-    told = {reason for _, reason in (*_REASONS, *_CONNECTING)} | {
+    told = {reason for _, reason in _REASONS} | {
         FAILED,
+        CONNECTION_REFUSED,
         EGRESS_DENIED,
         REQUEST_INVALID,
         BODY_CORRUPT.partition(":")[0],

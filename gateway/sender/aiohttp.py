@@ -44,6 +44,7 @@ NAME_SECONDS = 10
 """How long what a name resolved to is kept for the next connection; it is vetted again for each."""
 
 
+CONNECTION_REFUSED = "connection-refused"
 CONNECTION_LOST = "connection-lost"
 FAILED = "failed"
 """What no row of `_REASONS` knows."""
@@ -274,7 +275,7 @@ def _reason(error: Exception, *, secure: bool) -> str:
     """The first row that fits; of a connection that did not come about, what the system said of it."""
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, ConnectionRefusedError):
-            return "connection-refused"
+            return CONNECTION_REFUSED
         if isinstance(error.os_error, (ConnectionResetError, ConnectionAbortedError)):
             # It was connected, and then ended: in the handshake, which aiohttp counts as connecting,
             # or where there is none before aiohttp had noticed that it was.
