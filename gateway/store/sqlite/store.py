@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -374,7 +375,9 @@ class SqliteStore:
 
     async def give_back(self, most_bytes: int) -> None:
         """See `TendStore.give_back`."""
-        await self._change(prune.give_back, -(-most_bytes // PAGE_BYTES))
+        pages = -(-most_bytes // PAGE_BYTES)
+        apply = partial(prune.give_back, pages=pages)
+        await self._commits.submit(Change(apply, pages * PAGE_BYTES))
 
 
 def _corrupt(event_id: EventId) -> BodyCorrupt:
