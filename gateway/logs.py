@@ -178,6 +178,10 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.ERROR,
         "the disk of the database is full, and the ballast is given up: free some space",
     ),
+    "disk.without_ballast": (
+        logging.ERROR,
+        "the ballast cannot be made: see that the folder of the database can be written",
+    ),
     "disk.recovered": (logging.WARNING, "the disk of the database has room again"),
     "delivery.corrupt": (
         logging.ERROR,

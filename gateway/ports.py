@@ -4,6 +4,7 @@ The store is a few small ones; `Store` is their sum, for the composition root. A
 atomic: what one promises is committed and synced when it returns, or nothing of it is.
 """
 
+import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -75,13 +76,18 @@ class AppendStore(Protocol):
         """
 
 
+NO_LIMIT = sys.maxsize
+
+
 class LeaseStore(Protocol):
     """Who may attempt what, until when."""
 
-    async def claim(self, endpoint: str, leases: Sequence[Lease], now: Micros) -> list[Delivery]:
+    async def claim(
+        self, endpoint: str, leases: Sequence[Lease], now: Micros, most_bytes: int = NO_LIMIT
+    ) -> list[Delivery]:
         """Give the leases to the endpoint's deliveries that are due and whose turn it is.
 
-        Those of higher priority go first, but for a share; within one, those that have been due the
+        No more than have bodies of *most_bytes* together, or one. Those of higher priority go first, but for a share; within one, those that have been due the
         longest. What has expired, or what a newer one has superseded, ends instead.
         """
 

@@ -19,7 +19,8 @@ from gateway.core.state import State
 from gateway.core.turns import AFTER_NOT_DELIVERED, EXPIRED
 from gateway.core.verifying import OUTCOMES
 from gateway.loading import check
-from gateway.sender.aiohttp import _CONNECTING, _REASONS, FAILED
+from gateway.sender import reasons as reasons_of_senders
+from gateway.sender.aiohttp import _REASONS, FAILED
 from gateway.store.sqlite.lease import BODY_CORRUPT
 from gateway.web.errors import STATUS, TYPE
 
@@ -182,7 +183,8 @@ def error_codes() -> set[str]:
 
 def reasons() -> set[str]:
     """Why attempts fail and deliveries die."""
-    told = {reason for _, reason in (*_REASONS, *_CONNECTING)} | {
+    told = {reason for _, reason in _REASONS} | {
+        *(text for name, text in vars(reasons_of_senders).items() if name.isupper()),
         FAILED,
         EGRESS_DENIED,
         REQUEST_INVALID,

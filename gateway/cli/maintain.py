@@ -1,6 +1,7 @@
 """Commands that look after what is stored: back it up, let go of it, erase it."""
 
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from gateway.core.model import Json, received_at
 
 if TYPE_CHECKING:
     from gateway.store.sqlite.backup import Progress
+
+MOST_TIMES, PAUSE_SECONDS = 20, 2
+"""So often erasing is tried, with pauses: for longer than most attempts last."""
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")]
 
@@ -104,10 +108,25 @@ def erase(
         return
     if (found["events"] or found["under_way"]) and not yes:
         _ask(found)
-    done = _in_slices(client, "/api/v1/erase", {"subject": subject})
+    done = erase_all(client, subject)
     _tell_erased(done, "are", as_json=as_json)
     if done["under_way"] or done["log_busy"]:
         raise typer.Exit(LATER)
+
+
+def erase_all(client: Client, subject: str) -> Counter[str]:
+    """What came of erasing, once no attempt under way and no reader has left anything to erase.
+
+    Neither lasts long; whatever is left in spite of that is in `under_way` and `log_busy`.
+    """
+    total: Counter[str] = Counter()
+    for _ in range(MOST_TIMES):
+        done = _in_slices(client, "/api/v1/erase", {"subject": subject})
+        total.update(events=done["events"], cancelled=done["cancelled"])
+        if not (done["under_way"] or done["log_busy"]):
+            break
+        threading.Event().wait(PAUSE_SECONDS)
+    return total + Counter(under_way=done["under_way"], log_busy=done["log_busy"])
 
 
 def _ask(found: Counter[str]) -> None:

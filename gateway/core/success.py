@@ -5,6 +5,7 @@ Some answer 200 and say in the body that they did nothing; some answer 409 to wh
 """
 
 import json
+import re
 
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import Accepted, Json, Outcome, Refused, Response
@@ -13,6 +14,14 @@ from gateway.core.routing import Compute, Scope, holds
 
 FIELDS = ("status", "headers", "body", "text")
 """What a condition may ask of `response`."""
+
+DEEPEST = 64
+"""Levels of JSON, as in what is received."""
+
+MOST_DIGITS = 20
+
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
+"""What UTF-8 has no bytes for, and U+0000, at which CEL would cut the text."""
 
 
 def judged(outcome: Outcome, success: Compute, *, posted: bool) -> Outcome:
@@ -38,18 +47,42 @@ def judged(outcome: Outcome, success: Compute, *, posted: bool) -> Outcome:
 
 
 def seen(response: Response) -> dict[str, Json]:
-    """What a condition sees of an answer; its names are FIELDS."""
+    """What a condition sees of an answer; its names are FIELDS.
+
+    One value that expressions cannot hold would make all of them fail, also those that do not look at
+    it. So numbers beyond 64 bits are rounded, characters that are none replaced, and a body that nests
+    too deep is as one that is no JSON.
+    """
     return {
         "status": response.status,
-        "headers": dict(response.headers),
+        "headers": _held(dict(response.headers)),
         "body": _decoded(response.body),
-        # Expressions cannot look at a U+0000. In what is meant to be read there is none.
-        "text": response.text.replace("\0", "\ufffd"),
+        "text": _held(response.text),
     }
 
 
 def _decoded(body: bytes) -> Json:
     try:
-        return json.loads(body)
+        return _held(json.loads(body, parse_int=_number))
     except (ValueError, RecursionError):
         return None
+
+
+def _number(digits: str) -> int | float:
+    if len(digits) <= MOST_DIGITS and -(2**63) <= (number := int(digits)) < 2**63:
+        return number
+    return float(digits)
+
+
+def _held(value: Json, depth: int = 0) -> Json:
+    """*value* as expressions can hold it. Raises RecursionError where it nests too deep."""
+    if depth > DEEPEST:
+        raise RecursionError
+    match value:
+        case str():
+            return _NO_CHARACTER.sub("\ufffd", value)
+        case list():
+            return [_held(each, depth + 1) for each in value]
+        case dict():
+            return {_held(name): _held(each, depth + 1) for name, each in value.items()}
+    return value

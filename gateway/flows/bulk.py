@@ -21,6 +21,7 @@ from gateway.core.model import SECOND, Delivery, EventId, Json, Micros, Routed, 
 from gateway.core.routing import Routes, plan
 from gateway.core.turns import due_of
 from gateway.flows.audit import Audit
+from gateway.flows.erase import pseudonym
 from gateway.flows.lanes import Lanes
 from gateway.ports import BulkStore, Clock, LookUpStore
 
@@ -251,10 +252,14 @@ def shown(operation: Operation) -> dict[str, Json]:
 
 
 def _words(sought: Filter) -> str:
-    """A filter, as the audit log has it."""
-    return " ".join(
-        f"{name}={rfc3339(value) if name in MOMENTS else value}" for name, value in sought.items()
-    )
+    """A filter, as the audit log has it: there is no name in it that may have to be forgotten."""
+    return " ".join(f"{name}={_word(name, value)}" for name, value in sought.items())
+
+
+def _word(name: str, value: Json) -> Json:
+    if name in MOMENTS:
+        return rfc3339(value)
+    return pseudonym(value) if name == "subject" else value
 
 
 def _move(operation: Operation, page: Page[Any], due: Sequence[Micros], now: Micros) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 from gateway.core.model import Micros
 from gateway.flows.deliver import Deliver
-from gateway.flows.lanes import Lane, Lanes
+from gateway.flows.lanes import MOST_BYTES, Lane, Lanes
 from gateway.flows.loop import Loop
 from gateway.ports import Clock, LeaseStore
 from gateway.telemetry import Telemetry
@@ -57,12 +57,15 @@ class Claim:
         leases = [lane.lease(self._lanes.next_token(), now) for _ in range(wanted)]
         due_at, lane.due_at = lane.due_at, None
         try:
-            deliveries = await self._store.claim(lane.endpoint.name, leases, now)
+            deliveries = await self._store.claim(
+                lane.endpoint.name, leases, now, MOST_BYTES - lane.held_bytes
+            )
         except BaseException:
             lane.reserved -= wanted
             lane.due_at = due_at
             raise
         lane.reserved -= wanted - len(deliveries)
+        lane.held_bytes += sum(delivery.size_bytes for delivery in deliveries)
         self._deliver.begin(deliveries, now)
         if len(deliveries) == wanted:  # there may be more
             self._lanes.note_due(lane.endpoint.name, now)

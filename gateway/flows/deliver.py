@@ -93,6 +93,7 @@ class Deliver:
             lane = self._lanes[delivery.endpoint]
             lane.reserved -= 1
             if draining or not lane.takes(committed_at):
+                lane.held_bytes -= delivery.size_bytes
                 late.append(delivery)
             else:
                 lane.waiting.push(delivery, delivery.priority)
@@ -176,6 +177,7 @@ class Deliver:
         begun = None
         while begun is None and (delivery := lane.waiting.pop()) is not None:
             if _is_stale(delivery, lane.endpoint.timeout, now):
+                lane.held_bytes -= delivery.size_bytes
                 stale.append(delivery)
             else:
                 begun = delivery, lane.begin(now)
@@ -192,7 +194,10 @@ class Deliver:
         try:
             while begun is not None:
                 delivery, number = begun
-                await self._attempt(lane, delivery, number)
+                try:
+                    await self._attempt(lane, delivery, number)
+                finally:
+                    lane.held_bytes -= delivery.size_bytes
                 begun = None
                 if lane.running <= lane.endpoint.concurrency:
                     begun = self._next(lane)
@@ -303,7 +308,9 @@ class Deliver:
 
     def _empty(self, lane: Lane, keep: int = 0) -> None:
         """Return what waits in the lane, all but so many."""
-        self._release(lane.waiting.keep(keep))
+        returned = lane.waiting.keep(keep)
+        lane.held_bytes -= sum(delivery.size_bytes for delivery in returned)
+        self._release(returned)
 
     def _release(self, deliveries: list[Delivery]) -> None:
         """Return leases without an attempt. If the store fails, they run out by themselves."""

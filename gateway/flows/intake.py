@@ -46,6 +46,7 @@ class Intake:
         self._free_bytes = 0
         self._refusal: StoreUnavailable | None = None
         self._failing = False
+        self._lacks_ballast = False
         self.broken = asyncio.Event()
         """The database may be used no more: the process has to end."""
         self.loop = Loop("intake", self._step, clock, telemetry)
@@ -136,6 +137,7 @@ class Intake:
             disk.release_ballast()
         elif self._capacity is Capacity.ENOUGH and not disk.has_ballast:
             await asyncio.to_thread(disk.make_ballast)
+            self._tell_of_ballast(disk)
         self._free_bytes = disk.free_bytes()
         self._hold_for_room(disk)
         if self._capacity is not before:
@@ -160,10 +162,18 @@ class Intake:
             case Capacity.NONE:
                 self._telemetry.emit("disk.full", was=before.value, **free)
 
+    def _tell_of_ballast(self, disk: Disk) -> None:
+        """Say that there is none though there is room for one; once, until there is one."""
+        if disk.has_ballast:
+            self._lacks_ballast = False
+        elif not self._lacks_ballast:
+            self._lacks_ballast = True
+            self._telemetry.emit("disk.without_ballast", ballast_bytes=disk.ballast_bytes)
+
     def _no_room(self) -> DiskFull | None:
         if self._capacity is Capacity.ENOUGH:
             return None
         return DiskFull(
-            f"the disk of the database has {self._free_bytes // MIB} MiB left: no events are taken",
+            f"the disk of the database has {self._free_bytes // MIB} MiB left",
             cure="free some space, or enlarge the disk; the gateway goes on by itself",
         )

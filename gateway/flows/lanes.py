@@ -2,8 +2,8 @@
 
 A lane has places. A place is taken by a delivery from the moment it is leased until its attempt has
 ended; `concurrency` of those are attempts under way, the others wait in memory for their turn. What
-finds no place stays scheduled in the store, and is claimed when places come free. So one endpoint's
-backlog costs no other lane anything, and memory stays bounded.
+finds no place, or no room for its body, stays scheduled in the store, and is claimed when places come
+free. So one endpoint's backlog costs no other lane anything, and memory stays bounded.
 
 Three things make a lane wait for a moment: its rate, its breaker, and an endpoint that has asked to be
 left alone. What could not begin soon holds no lease meanwhile.
@@ -22,6 +22,9 @@ LEASE_MARGIN = 10 * SECOND
 """A lease outlasts its attempt's timeout by this."""
 
 FEWEST_PLACES = 32
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Bodies that a lane holds together; a larger one it holds alone. Of 128 KiB they fill `FEWEST_PLACES`."""
 
 AHEAD = SECOND
 """Only what may begin within this is leased: far less than a lease's margin."""
@@ -42,6 +45,8 @@ class Lane:
         self.running = 0
         self.reserved = 0
         """Places promised to deliveries whose event is being committed."""
+        self.held_bytes = 0
+        """How large the bodies are of what has a place."""
         self.state = "open"
         """`open`, or why it is not: `paused`, `disabled`, `blocked`; `gone` from routes.yaml."""
         self.reason = ""
@@ -139,6 +144,8 @@ class Lane:
         """
         if not self.is_open or not self.breaker.is_closed or self.wait(now) > AHEAD:
             return 0
+        if self.held_bytes >= MOST_BYTES:
+            return 0
         places = self.places
         if self.due_at is not None and self.due_at <= now:
             places //= 2
@@ -153,6 +160,8 @@ class Lane:
             # What began before the breaker opened may hang for long: it takes no place from the probe.
             idle = not self.waiting and not self.reserved
             return int(wait == 0 and idle and self.running < self.endpoint.concurrency)
+        if self.held_bytes >= MOST_BYTES:
+            return 0
         free = self.places - self.held
         return free if wait <= AHEAD and free >= max(1, self.places // 4) else 0
 
@@ -235,13 +244,16 @@ class Lanes:
             lane = self._lanes[delivery.endpoint]
             if lane.room(now) > 0:
                 lane.reserved += 1
+                lane.held_bytes += delivery.size_bytes
                 delivery.lease = lane.lease(self.next_token(), now)
 
     def give_back(self, deliveries: Iterable[Delivery]) -> None:
         """Free the places of deliveries that were not kept after all."""
         for delivery in deliveries:
             if delivery.lease is not None:
-                self._lanes[delivery.endpoint].reserved -= 1
+                lane = self._lanes[delivery.endpoint]
+                lane.reserved -= 1
+                lane.held_bytes -= delivery.size_bytes
                 delivery.lease = None
 
     def next_token(self) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from gateway.core.errors import StoreUnavailable
 from gateway.core.model import SECOND, Micros
 from gateway.ports import Clock
 from gateway.telemetry import Telemetry
@@ -55,11 +56,18 @@ class Loop:
             self._woken.clear()
             try:
                 due_at = await self._step()
+            except StoreUnavailable as error:  # no fault of the step: a traceback tells nothing
+                logging.getLogger(__name__).warning("the loop %s waits: %s", self._name, error)
+                due_at = self._failed(error)
             except Exception as error:
                 logging.getLogger(__name__).exception("the loop %s failed", self._name)
-                self._telemetry.emit("loop.failed", loop=self._name, error=repr(error))
-                due_at = self._clock.now() + AFTER_FAILURE
+                due_at = self._failed(error)
             await self._wait(due_at)
+
+    def _failed(self, error: Exception) -> Micros:
+        """Report it; when the step is to be taken again."""
+        self._telemetry.emit("loop.failed", loop=self._name, error=repr(error))
+        return self._clock.now() + AFTER_FAILURE
 
     async def _wait(self, due_at: Micros | None) -> None:
         wait = LONGEST_WAIT if due_at is None else min(due_at - self._clock.now(), LONGEST_WAIT)

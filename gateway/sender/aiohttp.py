@@ -37,7 +37,19 @@ from gateway.sender.connection import Connection, Connector
 from gateway.sender.guard import Guard
 from gateway.sender.limits import CONNECT_SECONDS, LONGEST_HEAD, LONGEST_RESPONSE, NAME_SECONDS
 from gateway.sender.own import OwnAddresses
-from gateway.sender.reasons import CONNECTION_LOST, with_cure
+from gateway.sender.reasons import (
+    CONNECT_FAILED,
+    CONNECT_TIMEOUT,
+    CONNECTION_LOST,
+    CONNECTION_REFUSED,
+    DNS_FAILED,
+    RESPONSE_BROKEN,
+    RESPONSE_MALFORMED,
+    TIMEOUT,
+    TLS_CERTIFICATE,
+    TLS_FAILED,
+    with_cure,
+)
 
 LARGE_BODY_BYTES = 1024 * 1024
 """What is longer is written in pieces."""
@@ -120,7 +132,8 @@ class AiohttpSender:
     async def _exchange(
         self, call: Call, dialled: _Dialled, limits: aiohttp.ClientTimeout
     ) -> Outcome:
-        session = self._secure if call.url.startswith("https:") else self._plain
+        secure = call.url.startswith("https:")
+        session = self._secure if secure else self._plain
         try:
             async with session.request(
                 call.method,
@@ -143,7 +156,7 @@ class AiohttpSender:
         ) as error:
             if dialled.denials and not dialled.allowed:
                 return Unreachable(EGRESS_DENIED, dialled.denials[0])
-            return _unreachable(error)
+            return _unreachable(error, secure=secure)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         response = Response(status=answer.status, headers=headers, body=body)
         return Accepted(response) if response.ok else Refused(response)
@@ -227,37 +240,29 @@ async def _start_of_body(answer: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-_CONNECTING: tuple[tuple[type[Exception], str], ...] = (
-    (ConnectionRefusedError, "connection-refused"),
-    # What is connected and then ends was in the handshake, which aiohttp counts as connecting.
-    (ConnectionResetError, "tls-failed"),
-    (ConnectionAbortedError, "tls-failed"),
-)
-"""What the system said of a connection that did not come about."""
-
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.ClientConnectorCertificateError, "tls-certificate"),
-    (aiohttp.ClientSSLError, "tls-failed"),
-    (aiohttp.ClientConnectorDNSError, "dns-failed"),
-    (aiohttp.ConnectionTimeoutError, "connect-timeout"),
-    (asyncio.TimeoutError, "timeout"),
-    (aiohttp.ClientConnectorError, "connect-failed"),
+    (aiohttp.ClientConnectorCertificateError, TLS_CERTIFICATE),
+    (aiohttp.ClientSSLError, TLS_FAILED),
+    (aiohttp.ClientConnectorDNSError, DNS_FAILED),
+    (aiohttp.ConnectionTimeoutError, CONNECT_TIMEOUT),
+    (asyncio.TimeoutError, TIMEOUT),
+    (aiohttp.ClientConnectorError, CONNECT_FAILED),
     (aiohttp.ClientConnectionError, CONNECTION_LOST),
-    (aiohttp.ClientPayloadError, "response-broken"),
-    (aiohttp.ClientResponseError, "response-malformed"),
-    (HttpProcessingError, "response-broken"),
+    (aiohttp.ClientPayloadError, RESPONSE_BROKEN),
+    (aiohttp.ClientResponseError, RESPONSE_MALFORMED),
+    (HttpProcessingError, RESPONSE_BROKEN),
     (aiohttp.InvalidURL, "url-invalid"),
-    (OSError, "connect-failed"),
+    (OSError, CONNECT_FAILED),
 )
 
 
-def _unreachable(error: Exception) -> Unreachable:
+def _unreachable(error: Exception, *, secure: bool) -> Unreachable:
     """The one place where aiohttp's errors become ours."""
-    reason = _reason(error)
+    reason = _reason(error, secure=secure)
     if reason == FAILED:
         return Unreachable(reason, f"{type(error).__name__}: {error}")
     # aiohttp tells of a TLS context where in memory it is, or that there is one.
-    told = re.sub(r" ssl:(<[^>]*>|\w+)", "", str(error)) or reason
+    told = re.sub(r" ssl:(<[^>]*>|\w+)", "", str(error)).removesuffix(" [None]") or reason
     at_fault = (
         error.certificate_error
         if isinstance(error, aiohttp.ClientConnectorCertificateError)
@@ -266,10 +271,13 @@ def _unreachable(error: Exception) -> Unreachable:
     return Unreachable(reason, with_cure(told, at_fault))
 
 
-def _reason(error: Exception) -> str:
-    """The first row that fits."""
+def _reason(error: Exception, *, secure: bool) -> str:
+    """The first row that fits; of a connection that did not come about, what the system said of it."""
     if isinstance(error, aiohttp.ClientConnectorError):
-        for kind, reason in _CONNECTING:
-            if isinstance(error.os_error, kind):
-                return reason
+        if isinstance(error.os_error, ConnectionRefusedError):
+            return CONNECTION_REFUSED
+        if isinstance(error.os_error, (ConnectionResetError, ConnectionAbortedError)):
+            # It was connected, and then ended: in the handshake, which aiohttp counts as connecting,
+            # or where there is none before aiohttp had noticed that it was.
+            return TLS_FAILED if secure else CONNECTION_LOST
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), FAILED)

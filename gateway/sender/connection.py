@@ -58,17 +58,18 @@ class Connection(ResponseHandler):
         if self._parser is None or not data:
             super().data_received(data)
             return
-        while data and not self._answered and self._exception is None:
+        at = 0
+        while at < len(data) and not self._answered and self._exception is None:
             # A head is passed on alone. aiohttp drops what it has read of a segment that it cannot
             # read to its end, so an answer would be lost by what some servers write behind it.
-            end = _END_OF_HEAD.search(data)
-            piece, data = (data[: end.end()], data[end.end() :]) if end else (data, b"")
-            self._pass_on(piece, LONGEST_HEAD, "the head of the answer has no end")
-        if data and self._exception is None:
+            end = _END_OF_HEAD.search(data, at)
+            begun, at = at, end.end() if end else len(data)
+            self._pass_on(data[begun:at], LONGEST_HEAD, "the head of the answer has no end")
+        if at < len(data) and self._exception is None:
             if self._payload is None or self._payload.is_eof():
                 self.force_close()  # more than the answer: it is not read, and nothing after it
             else:
-                self._pass_on(data, LONGEST_ANSWER, "the answer has no end")
+                self._pass_on(data[at:], LONGEST_ANSWER, "the answer has no end")
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """Take a head that aiohttp has read."""

@@ -14,6 +14,7 @@ from gateway.sender.exchange import Connection
 from gateway.sender.guard import Guard
 from gateway.sender.reasons import (
     CONNECT_FAILED,
+    CONNECTION_LOST,
     CONNECTION_REFUSED,
     DNS_FAILED,
     TLS_CERTIFICATE,
@@ -110,6 +111,8 @@ class Dialler:
             sock = await start_connection(allowed, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS)
         except ConnectionRefusedError as error:
             return Unreachable(CONNECTION_REFUSED, str(error))
+        except (ConnectionResetError, ConnectionAbortedError) as error:
+            return Unreachable(CONNECTION_LOST, str(error))
         except OSError as error:
             return Unreachable(CONNECT_FAILED, str(error))
         return await self._speak(sock, target, tls)

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from gateway.cli import maintain
+
 PERSON = "customer/4711"
 
 
@@ -33,6 +35,24 @@ def test_a_subject_is_erased_when_it_is_confirmed_and_not_before(running):
     assert not any(b"s3nsitive" in file.read_bytes() for file in database.glob("gateway.db*"))
     again = running.run("erase", "--subject", PERSON)
     assert (again.returncode, again.stdout[:8]) == (0, "0 events")
+
+
+class Erasing:
+    """Answers as a gateway would which has these many events under way, call by call."""
+
+    def __init__(self, *under_way: int) -> None:
+        self.under_way = list(under_way)
+
+    def post(self, _path, *, query):
+        left = self.under_way.pop(0)
+        return {"events": 1, "cancelled": 1, "under_way": left, "log_emptied": True, "next": None}
+
+
+@pytest.mark.parametrize(("under_way", "left"), [([2, 1, 0], 0), ([1] * maintain.MOST_TIMES, 1)])
+def test_what_is_being_sent_is_waited_for_before_it_is_erased(monkeypatch, under_way, left):
+    monkeypatch.setattr(maintain, "PAUSE_SECONDS", 0)
+    done = maintain.erase_all(Erasing(*under_way), PERSON)
+    assert (done["events"], done["under_way"]) == (len(under_way), left)
 
 
 def test_an_erased_event_is_not_explained_and_it_is_said_why(running):

@@ -11,6 +11,7 @@ from gateway.core.model import SECOND
 from gateway.core.routing import Routes, indexed
 from gateway.flows.audit import Audit
 from gateway.flows.bulk import Bulk
+from gateway.flows.erase import Erase
 from tests.flows.test_deliver import arrive
 from tests.kit.build import an_event, some_routes
 
@@ -38,6 +39,21 @@ async def cancelled(flows, count: int) -> None:
         await arrive(flows)
     for row in await flows.store.deliveries({"limit": 500}):
         await flows.operate.cancel(row["id"], "by hand")
+
+
+async def test_a_subject_that_was_sent_again_can_be_forgotten_with_its_name(make_flows):
+    flows = await paused(make_flows)
+    await arrive(flows, an_event(subject="customer/4711"), an_event(subject="customer/47"))
+    flows.clock.advance(1)
+    for name, subject in (("op_1", "customer/4711"), ("op_2", "customer/47")):
+        await bulk_of(flows).go_on(Action.REPLAY, name, {"subject": subject}, FAST)
+    common = {"clock": flows.clock, "telemetry": flows.telemetry}
+    erasing = Erase(store=flows.store, audit=flows.store, **common)
+    await erasing.erase("customer/4711", "")
+    filters = [(await bulk_of(flows).operation(name)).filter for name in ("op_1", "op_2")]
+    assert [each["subject"] for each in filters] == ["erased", "customer/47"]
+    assert "customer/4711" not in str(await flows.store.audit({}))
+    assert "customer/4711" not in str(await flows.seen("audit.written"))
 
 
 async def test_two_calls_at_once_put_nothing_back_twice(make_flows):

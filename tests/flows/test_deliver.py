@@ -20,7 +20,7 @@ from gateway.core.routing import EndpointConfig
 from gateway.core.secret import Key, Secret
 from gateway.core.sendable import url_fault
 from gateway.flows.deliver import header_text
-from gateway.flows.lanes import FEWEST_PLACES
+from gateway.flows.lanes import FEWEST_PLACES, MOST_BYTES
 from gateway.sender.aiohttp import AiohttpSender
 from tests.flows.conftest import ScriptedSender
 from tests.kit.build import NOW, a_delivery, an_arrival, an_event, some_routes
@@ -91,6 +91,53 @@ async def test_the_headers_say_what_it_is_and_who_signed(make_flows):
     assert headers["webhook-signature"].startswith("v1,")
     assert (headers["ce-id"], headers["ce-type"]) == (event.id, event.type)
     assert headers["authorization"] == "Bearer x"
+
+
+async def test_large_bodies_wait_in_the_store_and_not_in_memory(make_flows, clock):
+    flows = make_flows(to_cms())
+    lane = flows.lanes["cms"]
+    large = {"a": "x" * (MOST_BYTES // 4)}
+    flows.sender.may_answer.clear()
+    flows.sender.answers(*[500] * 4)
+    for _ in range(9):
+        await arrive(flows, an_event(data=large))
+    await flows.sender.called(4)
+    assert (lane.held, len(flows.sender.calls)) == (4, 4)
+    flows.sender.may_answer.set()
+    await flows.seen("attempt.recorded", 9)
+    assert await lane_is_empty(flows, lane)
+    clock.advance(5)  # for the four that were refused
+    await flows.seen("attempt.recorded", 13)
+    assert flows.sender.most_under_way == 4
+    assert await lane_is_empty(flows, lane)
+
+
+async def lane_is_empty(flows, lane) -> bool:
+    await _turns()
+    return (lane.held, lane.held_bytes) == (0, 0)
+
+
+async def test_a_body_larger_than_all_room_goes_alone(make_flows):
+    flows = make_flows(to_cms())
+    flows.sender.may_answer.clear()
+    for _ in range(3):
+        await arrive(flows, an_event(data={"a": "x" * (MOST_BYTES + 1)}))
+    await flows.sender.called(1)
+    flows.sender.may_answer.set()
+    await flows.seen("attempt.recorded", 3)
+    assert flows.sender.most_under_way == 1
+
+
+async def test_what_waits_in_memory_and_is_returned_leaves_its_room(make_flows):
+    flows = make_flows(to_cms(concurrency=1))
+    flows.sender.may_answer.clear()
+    await arrive(flows, an_event(), an_event(), an_event())
+    await flows.sender.called(1)
+    lane = flows.lanes["cms"]
+    flows.deliver.close_lane(lane, "paused", "a test")
+    flows.sender.may_answer.set()
+    await flows.seen("attempt.recorded")
+    assert await lane_is_empty(flows, lane)
 
 
 async def test_a_failure_is_retried_with_the_same_bytes_and_a_fresh_signature(make_flows, clock):

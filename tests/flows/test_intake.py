@@ -166,6 +166,22 @@ async def test_a_disk_that_fills_up_goes_down_the_steps_and_up_again(make_flows,
     assert names == ["disk.low", "disk.full", "disk.recovered"]
 
 
+async def test_a_ballast_that_cannot_be_made_is_told_once(make_flows, monkeypatch):
+    disk = FakeDisk()
+    monkeypatch.setattr(disk, "make_ballast", lambda: None)
+    flows = make_flows(to_cms(), disk=disk)
+    for _ in range(3):
+        await flows.intake.look()
+    monkeypatch.undo()
+    await flows.intake.look()
+    disk.release_ballast()
+    monkeypatch.setattr(disk, "make_ballast", lambda: None)
+    await flows.intake.look()
+    told = [name for name, _ in flows.reports if name.startswith("disk.")]
+    assert told == ["disk.without_ballast"] * 2
+    assert not is_refused(flows)
+
+
 async def test_the_sender_hears_that_the_disk_is_full_and_the_operator_how_much_is_left(
     make_flows,
 ):

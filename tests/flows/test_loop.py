@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.core.errors import StoreUnavailable
 from gateway.core.model import SECOND
 from gateway.flows.loop import Loop
 from gateway.telemetry import Telemetry
@@ -87,6 +88,17 @@ async def test_a_step_that_fails_is_reported_and_taken_again(run, clock):
     clock.advance(1)
     await steps.reach(2)
     assert reports == [("loop.failed", "RuntimeError('broken')")]
+
+
+async def test_a_store_that_fails_under_a_step_leaves_no_traceback_in_the_log(run, clock, caplog):
+    steps = Steps(StoreUnavailable("the database is locked"))
+    run(steps)
+    await steps.reach(1)
+    clock.advance(1)
+    await steps.reach(2)
+    (line,) = caplog.records
+    assert line.getMessage() == "the loop test waits: the database is locked"
+    assert line.exc_info is None
 
 
 async def test_a_stopped_loop_takes_no_step(run, clock):

@@ -105,6 +105,17 @@ async def cut(_reader, writer):
         sock.shutdown(socket.SHUT_WR)
 
 
+def say_below(data: bytes) -> Say:
+    """Write it below TLS, as it is, behind whatever was said before."""
+
+    async def take(_reader, writer):
+        await moment()
+        with writer.get_extra_info("socket").dup() as sock:
+            sock.send(data)
+
+    return take
+
+
 async def hang(_reader, _writer):
     """Do nothing, until the server is closed."""
     await asyncio.Event().wait()

@@ -23,6 +23,7 @@ from tests.kit.steps import (
     hear_some,
     reset,
     say,
+    say_below,
     script,
 )
 
@@ -76,6 +77,9 @@ STATUSES = [
     ),
     it("a status beyond the classes", hear, say(head(LENGTH_2, status=b"799 Odd"), b"ok"), hang,
        gives=Answer(799, b"ok")),
+    it("999", hear, say(head(LENGTH_2, status=b"999 Odd") + b"ok"), hang, gives=Answer(999, b"ok")),
+    it("a NUL in the reason phrase", hear, say(head(LENGTH_2, status=b"200 O\0K") + b"ok"), hang,
+       gives=TOOK),
     it("no reason phrase", hear, say(b"HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok"), hang,
        gives=TOOK),
     it("Retry-After in seconds", hear,
@@ -139,6 +143,21 @@ FRAMINGS = [
        gives="response-malformed"),
     it("a chunk size that is none", hear, say(head(CHUNKED), b"zz\r\nok\r\n0\r\n\r\n"), hang,
        gives="response-broken"),
+    *(
+        it(f"a length that is {n.decode()!r}", hear, say(head(b"content-length: " + n) + b"ok"), hang,
+           gives="response-malformed")
+        for n in (b"", b"+2", b"0x2", b"2_0", b"2, 2")
+    ),
+    *(
+        it(f"a chunk size that is {n.decode()!r}", hear,
+           say(head(CHUNKED), n + b"\r\nok\r\n0\r\n\r\n"), hang, gives="response-broken")
+        for n in (b"", b"-2", b"+2", b"0x2", b"f" * 17)
+    ),
+    it("chunks between bare line feeds", hear, say(head(CHUNKED), b"2\nok\n0\n\n"), hang,
+       gives="response-broken"),
+    it("chunks by HTTP/1.0", hear, say(b"HTTP/1.0 200 OK\r\n" + CHUNKED + b"\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+       close, gives=TOOK),
+    it("304 with a body", hear, say(head(LENGTH_2, status=b"304 X") + b"ok"), hang, gives=Answer(304)),
     it("a chunk longer than its size", hear, say(head(CHUNKED), b"1\r\nok\r\n0\r\n\r\n"), hang,
        gives="response-broken"),
 ]  # fmt: skip
@@ -156,6 +175,15 @@ HEADERS = [
     it("a folded line", hear, say(head(b"x-a: 1", b"  2", LENGTH_2) + b"ok"), hang, gives=TOOK),
     it("bare line feeds", hear, say(OK.replace(b"\r\n", b"\n")), hang, gives=TOOK),
     it("an empty line first", hear, say(b"\r\n" + OK), hang, gives=TOOK),
+    *(
+        it(f"a line {line!r}", hear, say(head(line, LENGTH_2) + b"ok"), hang,
+           gives="response-malformed")
+        for line in (b"nonsense", b": x", b"x\0: 1", b"x\x7f: 1", b"x\xe9: 1", b"x: 1\r2")
+    ),
+    it("a folded line after the status", hear, say(b"HTTP/1.1 200 OK\r\n x\r\n\r\n"), hang,
+       gives="response-malformed"),
+    it("a folded line without end", hear, say(b"HTTP/1.1 200 OK\r\nx: y\r\n"), endlessly(b" z\r\n"),
+       gives="response-malformed"),
     it("a name with a space in it", hear, say(head(b"bad header", LENGTH_2) + b"ok"), hang,
        gives="response-malformed"),
     it("a NUL in a value", hear, say(head(b"x-a: 1\x002", LENGTH_2) + b"ok"), hang,
@@ -189,6 +217,7 @@ INTERIM = [
                                 b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n", OK), hang,
        gives=TOOK),
     it("many 1xx", hear, say(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 200 + OK), hang, gives=TOOK),
+    it("a 1xx that nobody knows", hear, say(b"HTTP/1.1 199 X\r\n\r\n" + OK), hang, gives=TOOK),
     it("1xx without end", hear, endlessly(b"HTTP/1.1 102 Processing\r\n\r\n"),
        gives="response-malformed"),
     it("1xx, then nothing", hear, say(b"HTTP/1.1 102 Processing\r\n\r\n"), hang, gives="timeout",
@@ -197,6 +226,9 @@ INTERIM = [
        gives="connection-lost"),
     it("101 that nobody asked for", hear,
        say(head(b"upgrade: websocket", b"connection: upgrade", status=b"101 Switching")), hang,
+       gives=Answer(101)),
+    it("101, then another protocol", hear,
+       say(head(b"upgrade: h2c", b"connection: upgrade", status=b"101 Switching")), endlessly(b"\0"),
        gives=Answer(101)),
 ]  # fmt: skip
 
@@ -211,6 +243,10 @@ EARLY = [
        say(head(b"content-length: 0", b"connection: close", status=b"413 X")), close,
        gives=(Answer(413), "connection-lost"), body=LARGE),
     it("an answer before the request", say(OK), hear, hang, gives=TOOK),
+    it("an answer before the request, which is never read", say(OK), hang, gives=TOOK),
+    it("an answer before the body, then a reset", hear_head,
+       say(head(b"content-length: 0", status=b"413 X")), reset,
+       gives=(Answer(413), "connection-lost"), body=LARGE),
     it("a success before the body", hear_head, say(OK), hang, gives=TOOK, body=LARGE),
 ]  # fmt: skip
 
@@ -219,6 +255,7 @@ BREAKS = [
     it("a reset at once", reset, gives="connection-lost"),
     it("an end in the request", hear_some, close, gives="connection-lost", body=LARGE),
     it("a reset in the request", hear_some, reset, gives="connection-lost", body=LARGE),
+    it("an end one way before the request", half_close, hear, hang, gives="connection-lost"),
     it("an end one way in the request", hear_some, half_close, hang, gives="connection-lost",
        body=LARGE),
     it("an end after the request", hear, close, gives="connection-lost"),
@@ -238,6 +275,8 @@ BREAKS = [
        gives="response-broken"),
     it("an end in the trailers", hear, say(head(CHUNKED) + b"2\r\nok\r\n0\r\n"), close,
        gives="response-broken"),
+    it("a reset in the trailers", hear, say(head(CHUNKED) + b"2\r\nok\r\n0\r\nx-sum: "), reset,
+       gives="response-broken"),
     it("a reset in a body without a length", hear, say(head(), b"ok"), reset, gives="response-broken"),
     it("a whole answer, then a reset", hear, say(OK), reset, gives=TOOK),
     it("a whole answer without a body, then a reset", hear, say(head(b"content-length: 0")), reset,
@@ -252,6 +291,8 @@ SILENCE = [
     it("silence after the head", hear, say(head(LENGTH_2)), hang, gives="timeout", seconds=BRIEF),
     it("silence in the body", hear, say(head(LENGTH_2) + b"o"), hang, gives="timeout", seconds=BRIEF),
     it("silence in a body without a length", hear, say(head() + b"o"), hang, gives="timeout",
+       seconds=BRIEF),
+    it("silence in the trailers", hear, say(head(CHUNKED) + b"2\r\nok\r\n0\r\n"), hang, gives="timeout",
        seconds=BRIEF),
     it("silence before the last chunk", hear, say(head(CHUNKED) + b"2\r\nok\r\n"), hang, gives="timeout",
        seconds=BRIEF),
@@ -315,6 +356,14 @@ GARBAGE = [
        gives="response-malformed"),
     it("a TLS alert on a plain connection", hear, say(b"\x15\x03\x01\x00\x02\x02\x46"), close,
        gives="response-malformed"),
+    *(
+        it(f"a status line {line.decode()!r}", hear, say(line + b"\r\n" + LENGTH_2 + b"\r\n\r\nok"), hang,
+           gives="response-malformed")
+        for line in (b"HTTP/1.1 1000 X", b"HTTP/1.1 -200 X", b"HTTP/1.1 2e2 X", b"HTTP/1.1\t200 OK",
+                     b"HTTP/1.2 200 OK", b"HTTP/1.10 200 OK", b"http/1.1 200 OK")
+    ),
+    it("empty lines without end", hear, endlessly(b"\r\n"), gives="response-malformed"),
+    it("carriage returns without end", hear, endlessly(b"\r"), gives="response-malformed"),
     it("garbage without end", hear, endlessly(b"\xff"), gives="response-malformed"),
 ]  # fmt: skip
 
@@ -372,5 +421,15 @@ OVER_TLS = [
     it("silence after the request", hear, hang, gives="timeout", seconds=BRIEF),
     it("a body without end", hear, say(head()), endlessly(b"x"), gives=Answer(200, b"x" * KIB_64)),
     it("more than its length", hear, say(OK + b"!"), hang, gives=TOOK),
+    it("no record", hear, say_below(b"\xff" * 100), hang, gives="connection-lost"),
+    it("an alert that is not encrypted", hear, say_below(HELLO_REFUSED), hang, gives="connection-lost"),
+    it("a record longer than any", hear, say_below(b"\x17\x03\x03\xff\xff" + b"x" * 1000), hang,
+       gives="connection-lost"),
+    it("no record in the body", hear, say(head(LENGTH_2) + b"o"), say_below(b"\xff" * 100), hang,
+       gives="response-broken"),
+    it("half a record", hear, say_below(b"\x17\x03\x03\x10\0half"), hang, gives="timeout",
+       seconds=BRIEF),
+    it("half a record, then an end", hear, say_below(b"\x17\x03\x03\x10\0half"), cut, hang,
+       gives="connection-lost"),
 ]  # fmt: skip
 """By a server whose certificate is good."""

@@ -461,6 +461,15 @@ async def test_one_lost_lease_does_not_keep_the_others_from_being_recorded(store
     assert states == ["delivered", "delivered", "leased", "delivered", "delivered"]
 
 
+async def test_a_claim_takes_no_more_bodies_than_it_has_room_for_but_always_one(store):
+    await keep(store, *(an_arrival(an_event(data={"a": "x" * 1000})) for _ in range(5)))
+    sizes = []
+    for most_bytes in (0, 2500, 100_000):
+        claimed = await store.claim("cms", [a_lease() for _ in range(5)], NOW, most_bytes)
+        sizes.append(len(claimed))
+    assert sizes == [1, 2, 2]
+
+
 async def test_a_handlers_calls_are_kept_under_the_attempt(store):
     await keep(store, an_arrival())
     claimed = await claim_one(store)

@@ -9,9 +9,11 @@ from gateway.core.model import BodyForm, InboxEntry, Withheld
 from gateway.core.retention import DAY, Retention, horizon
 from gateway.core.retry import Finish, GiveUp
 from gateway.store.sqlite.database import log_path, statement
+from gateway.store.sqlite.writer import CHECKPOINT_BYTES
 from tests.kit.build import NOW, a_delivery, a_lease, an_arrival, an_event
 from tests.store.test_contract import an_attempt
 
+MIB = 1024 * 1024
 TABLES = ("events", "deliveries", "attempts", "withheld", "inbox", "firings", "audit")
 LATER = NOW + 1000 * DAY
 EVERYTHING = horizon(Retention(), {}, LATER, too_large=True)
@@ -171,6 +173,16 @@ async def test_the_room_that_was_taken_is_given_back(store):
     store._writer._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert store.path.stat().st_size < sum(full) / 4
     assert store._writer._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_the_file_becomes_smaller_while_room_is_given_back_and_nothing_else_happens(store):
+    await store.prune(await fill(store, 800) + await fill(store, 800))
+    before = store.path.stat().st_size
+    log = log_path(store.path).stat().st_size
+    while (await store.room()).free > 4 * MIB:
+        await store.give_back(MIB // 2)
+    assert store.path.stat().st_size < before - 6 * MIB
+    assert log_path(store.path).stat().st_size <= log + CHECKPOINT_BYTES
 
 
 async def test_the_log_shrinks_after_a_burst(store):

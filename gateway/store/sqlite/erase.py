@@ -19,6 +19,7 @@ from gateway.store.sqlite.turns import Moved, let_others_go
 
 CANCEL_ERASED = statement("cancel_erased")
 NOT_UNDER_WAY = statement("not_under_way")
+ERASE_OPERATIONS = statement("erase_operations")
 ERASE_EVENTS = statement("erase_events")
 ERASE_OF_EVENTS = tuple(
     statement(f"erase_{table}") for table in ("deliveries", "attempts", "withheld", "inbox")
@@ -36,6 +37,7 @@ def erase(
         let_others_go(cursor, moved, now)
         idle = [name for (name,) in cursor.execute(NOT_UNDER_WAY, (given,))]
         listed = orjson.dumps(idle).decode()
+        cursor.execute(ERASE_OPERATIONS, (listed,))  # while the events still tell the subject
         erased = cursor.execute(ERASE_EVENTS, (listed, now)).rowcount
         for erase_rows in ERASE_OF_EVENTS:
             cursor.execute(erase_rows, (listed,))

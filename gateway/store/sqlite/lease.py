@@ -25,6 +25,7 @@ from gateway.store.sqlite.turns import Moved, let_others_go, supersede_if_older,
 from gateway.store.vault import Vault
 
 SELECT_DUE = statement("select_due")
+SIZE_OF_DELIVERY = statement("size_of_delivery")
 LEASE_DUE = statement("lease_due")
 READ_LEASED = statement("read_leased")
 BURY_CORRUPT = statement("bury_corrupt")
@@ -46,6 +47,11 @@ class Claim:
     endpoint: str
     leases: Sequence[Lease]
     now: Micros
+    most_bytes: int
+    """Of bodies, together; the first is leased however large it is."""
+    taken_bytes: int = 0
+    full: bool = False
+    """Whether something was left because of its size."""
     buried: list[DeliveryId] = field(default_factory=list)
     """Filled with what was due and is dead now, because its stored bytes have changed."""
 
@@ -57,12 +63,13 @@ def claim(cursor: sqlite3.Cursor, claims: Sequence[Claim], vault: Vault) -> list
 
 def _claim_one(cursor: sqlite3.Cursor, each: Claim, vault: Vault) -> list[Delivery]:
     leased: list[_Leased] = []
+    each.taken_bytes, each.full = 0, False  # it may be done anew, after a commit that failed
     for _ in range(MOST_LOOKS):
         wanted = len(each.leases) - len(leased)
         due = _due(cursor, each, wanted)
         taken = _take(cursor, due, each.leases[len(leased) :], each)
         leased += taken
-        if len(taken) == len(due) or len(leased) == len(each.leases):
+        if each.full or len(taken) == len(due) or len(leased) == len(each.leases):
             break
     return _read(cursor, leased, each, vault) if leased else []
 
@@ -115,6 +122,8 @@ def _take(
         if not row.is_plain and (ended := _end_unwanted(cursor, row, each.now)):
             moved += ended
             continue
+        if not _fits(cursor, row, each):
+            break
         leased = (row.event_id, row.n, lease.token, lease.until)
         if row.key is None:
             keyless.append(leased)
@@ -128,6 +137,15 @@ def _take(
         cursor.execute(LEASE_DUE, (orjson.dumps(keyless).decode(),))
     let_others_go(cursor, moved, each.now)
     return taken
+
+
+def _fits(cursor: sqlite3.Cursor, row: _Due, each: Claim) -> bool:
+    """Whether there is room for its bodies as well."""
+    (size,) = cursor.execute(SIZE_OF_DELIVERY, (row.event_id, row.n)).fetchone()
+    each.full = each.taken_bytes > 0 and each.taken_bytes + size > each.most_bytes
+    if not each.full:
+        each.taken_bytes += size
+    return not each.full
 
 
 def _end_unwanted(cursor: sqlite3.Cursor, row: _Due, now: Micros) -> list[Moved]:

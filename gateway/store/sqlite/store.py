@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from gateway.core.model import (
 from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
+from gateway.ports import NO_LIMIT
 from gateway.store.group_commit import GroupCommit
 from gateway.store.rows import event_of, packed
 from gateway.store.sqlite import change, erase, lease, prune
@@ -121,9 +123,11 @@ class SqliteStore:
 
     # -- lease -------------------------------------------------------------------------------------
 
-    async def claim(self, endpoint: str, leases: Sequence[Lease], now: Micros) -> list[Delivery]:
+    async def claim(
+        self, endpoint: str, leases: Sequence[Lease], now: Micros, most_bytes: int = NO_LIMIT
+    ) -> list[Delivery]:
         """See `LeaseStore.claim`."""
-        operation = Claim(endpoint, leases, now)
+        operation = Claim(endpoint, leases, now, most_bytes)
         claimed: list[Delivery] = await self._commits.submit(operation)
         for delivery in operation.buried:
             self._telemetry.emit("delivery.corrupt", delivery=delivery, endpoint=endpoint)
@@ -371,7 +375,9 @@ class SqliteStore:
 
     async def give_back(self, most_bytes: int) -> None:
         """See `TendStore.give_back`."""
-        await self._change(prune.give_back, -(-most_bytes // PAGE_BYTES))
+        pages = -(-most_bytes // PAGE_BYTES)
+        apply = partial(prune.give_back, pages=pages)
+        await self._commits.submit(Change(apply, pages * PAGE_BYTES))
 
 
 def _corrupt(event_id: EventId) -> BodyCorrupt:

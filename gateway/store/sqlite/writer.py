@@ -40,6 +40,8 @@ class Change:
     """An operation too rare to be done many at once."""
 
     apply: Callable[[sqlite3.Cursor], Any]
+    writes_bytes: int = 0
+    """What it writes into the log beside rows."""
 
 
 Operation: TypeAlias = Record | Change | Append | Claim
@@ -47,6 +49,12 @@ Operation: TypeAlias = Record | Change | Append | Claim
 
 def _change(cursor: sqlite3.Cursor, changes: Sequence[Change], _vault: Vault) -> list[Any]:
     return [change.apply(cursor) for change in changes]
+
+
+def _bytes_beside_rows(operation: Operation) -> int:
+    if type(operation) is Append:
+        return sum(len(arrival.event.body) for arrival in operation.arrivals)
+    return operation.writes_bytes if type(operation) is Change else 0
 
 
 KINDS: tuple[tuple[type, Callable[[sqlite3.Cursor, Sequence[Any], Vault], list[Any]]], ...] = (
@@ -138,12 +146,7 @@ class Writer:
 
     def _transact(self, operations: Sequence[Operation]) -> list[Any]:
         results: list[Any] = [None] * len(operations)
-        self._written_bytes += sum(
-            len(arrival.event.body)
-            for operation in operations
-            if type(operation) is Append
-            for arrival in operation.arrivals
-        )
+        self._written_bytes += sum(map(_bytes_beside_rows, operations))
         cursor = self._connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
         for kind, do in KINDS:
