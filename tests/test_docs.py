@@ -184,7 +184,11 @@ def error_codes() -> set[str]:
 def reasons() -> set[str]:
     """Why attempts fail and deliveries die."""
     told = {reason for _, reason in _REASONS} | {
-        *(text for name, text in vars(reasons_of_senders).items() if name.isupper()),
+        *(
+            text
+            for name, text in vars(reasons_of_senders).items()
+            if name.isupper() and name[0] != "_"
+        ),
         FAILED,
         EGRESS_DENIED,
         REQUEST_INVALID,
