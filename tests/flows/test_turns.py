@@ -83,6 +83,17 @@ async def test_many_of_a_key_all_arrive_one_after_the_other(make_flows):
     assert flows.sender.most_under_way == 1
 
 
+async def test_what_waited_behind_a_cancelled_delivery_goes_at_once(make_flows):
+    flows = make_flows(routes_of(a_route("updates", KEYED)))
+    flows.sender.answers(500)
+    await arrive(flows, numbered("1"), numbered("2"))
+    await flows.seen("attempt.recorded", 1)
+    (first,) = (d["id"] for d in await flows.store.deliveries({}) if d["attempts"])
+    await flows.operate.cancel(first, "by hand")
+    await flows.seen("attempt.recorded", 2)
+    assert sent(flows) == ["1", "2"]
+
+
 async def test_a_takedown_goes_while_an_update_of_its_key_waits_for_its_retry(make_flows, clock):
     flows = make_flows(
         routes_of(

@@ -37,9 +37,19 @@ async def claimed(store, endpoint: str = "cms", now: int = NOW, most: int = 10):
     return await store.claim(endpoint, [a_lease() for _ in range(most)], now)
 
 
+def told_by(store):
+    """What the store tells from now on that may go."""
+    told = []
+    store.on_ready = told.extend
+    return told
+
+
 async def ended(store, delivery, decision=None):
+    """Record an attempt; what may go by that."""
+    told = told_by(store)
     delivery.attempts += 1
-    return await store.record(delivery, an_attempt(delivery.attempts), decision or Finish())
+    await store.record(delivery, an_attempt(delivery.attempts), decision or Finish())
+    return told
 
 
 async def state(store, delivery) -> str:
@@ -87,6 +97,14 @@ async def test_the_order_of_a_key_is_that_of_arrival_after_a_restart_and_reclaim
         seen.append(delivery.id)
         await ended(store, delivery)
     assert seen == [first.id, second.id, third.id]
+
+
+async def test_what_waits_behind_a_cancelled_one_may_go(store):
+    first, second = a_turn(key="a"), a_turn(key="a")
+    await kept(store, first, second)
+    told = told_by(store)
+    await store.cancel(first.event.event_id, 0, NOW, "by hand")
+    assert told == [("cms", NOW)]
 
 
 async def test_the_same_key_at_another_endpoint_is_another_queue(store):
@@ -277,6 +295,14 @@ async def test_what_waits_for_another_of_its_event_goes_when_that_has_ended(stor
     (again,) = await claimed(store)
     assert await ended(store, again, GiveUp("http-500")) == [("dam", NOW)]
     assert len(await claimed(store, "dam")) == 1
+
+
+async def test_what_ends_at_a_claim_lets_others_go_too(store):
+    leader = a_turn(expires_at=LATER)
+    await kept_together(store, leader, following(leader, delivered=False, endpoint="dam"))
+    told = told_by(store)
+    assert await claimed(store, now=LATER) == []
+    assert told == [("dam", NOW)]
 
 
 async def test_what_had_to_be_delivered_and_was_not_cancels_what_waits_for_it(store):

@@ -28,6 +28,14 @@ WAIT_AGAIN = statement("wait_again")
 CANCEL = statement("cancel")
 
 
+class Transaction(sqlite3.Cursor):
+    """A cursor that notes what may go now that had to wait: to be told once it is committed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.ready: Ready = []
+
+
 class Moved(NamedTuple):
     """A delivery that has left the state in which others waited for it."""
 
@@ -114,25 +122,21 @@ def take_turn(  # noqa: PLR0913  # a row's own facts
     return False
 
 
-def let_others_go(cursor: sqlite3.Cursor, moved: Iterable[Moved], now: Micros) -> Ready:
+def let_others_go(cursor: Transaction, moved: Iterable[Moved], now: Micros) -> None:
     """Let those go on that waited for these: the next of their keys, and others of their events.
 
     One that waited for a delivery that was not delivered, and had to be, is cancelled; so it goes on.
     """
-    ready: Ready = []
     left = deque(moved)
     while left:
         each = left.popleft()
         if each.key is not None:
-            ready += cursor.execute(LET_HEAD_GO, (each.endpoint, each.key)).fetchall()
+            cursor.ready += cursor.execute(LET_HEAD_GO, (each.endpoint, each.key)).fetchall()
         if each.leads:
-            left.extend(_let_follow(cursor, each.event_id, now, ready))
-    return ready
+            left.extend(_let_follow(cursor, each.event_id, now))
 
 
-def _let_follow(
-    cursor: sqlite3.Cursor, event_id: EventId, now: Micros, ready: Ready
-) -> list[Moved]:
+def _let_follow(cursor: Transaction, event_id: EventId, now: Micros) -> list[Moved]:
     """Let those of an event go that have waited for others of it, and cancel those that wait in vain."""
     rows = cursor.execute(STATES_OF, (event_id,)).fetchall()
     states: Mapping[int, State] = {n: State(state) for n, state, _, _ in rows}
@@ -145,7 +149,7 @@ def _let_follow(
             cursor.execute(CANCEL, (now, reason, event_id, n))
             cancelled += [Moved(*row) for row in cursor.fetchall()]
         elif reason is not None:
-            ready += cursor.execute(LET_FOLLOW, (event_id, n)).fetchall()
+            cursor.ready += cursor.execute(LET_FOLLOW, (event_id, n)).fetchall()
     return cancelled
 
 
