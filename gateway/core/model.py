@@ -261,6 +261,8 @@ class Turn:
     key: str | None = None
     due_at: Micros | None = None
     """Not before; None: at once."""
+    put_off_to: Micros = 0
+    """Nor before this, where many are sent again; it takes its place all the same."""
     expires_at: Micros | None = None
     """From when on it is not attempted any more."""
     late_at: Micros | None = None

@@ -31,7 +31,7 @@ def place_of(event_id: EventId, moment: Micros | None = None) -> str:
 def due_of(delivery: Delivery, now: Micros) -> Micros:
     """When a delivery that is made now is due."""
     turn = delivery.turn
-    return now if turn is None or turn.due_at is None else max(now, turn.due_at)
+    return now if turn is None else max(now, turn.due_at or 0, turn.put_off_to)
 
 
 def due_after_quiet(now: Micros, settle: Micros, longest: Micros, since: Micros) -> Micros:

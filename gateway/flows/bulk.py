@@ -281,7 +281,7 @@ def _only_to(routed: Routed, endpoint: str | None) -> Routed:
 def _put_off(delivery: Delivery, due_at: Micros) -> None:
     """Have a delivery attempted no sooner than then."""
     turn = delivery.turn = delivery.turn or Turn()
-    turn.due_at = max(due_at, turn.due_at or 0)
+    turn.put_off_to = due_at
 
 
 def _failure(event_id: str, route: str | None, code: str, detail: str) -> dict[str, Json]:

@@ -277,6 +277,33 @@ async def test_what_waited_behind_a_superseded_one_goes_on(store):
     assert sent.id == behind.id
 
 
+async def replayed(store, of, delivery):
+    """Route the event of a delivery again, to this one."""
+    now, delivery.event = delivery.event.received_at, of.event
+    (delivery.n,) = await store.replay(of.event.event_id, Routed([delivery]), now)
+
+
+async def test_an_older_event_that_is_routed_again_supersedes_nothing_newer(store):
+    first, newest = a_turn(**SETTLE), a_turn(at=NOW + SECOND, **SETTLE)
+    await kept(store, first, newest)
+    again = a_turn(at=NOW + 2 * SECOND, **SETTLE)
+    await replayed(store, first, again)
+    shown = await row(store, again)
+    assert (shown["state"], shown["reason"]) == ("superseded", f"superseded by {newest.id}")
+    (sent,) = await claimed(store, now=NOW + 6 * SECOND)
+    assert sent.id == newest.id
+
+
+async def test_the_latest_event_that_is_routed_again_supersedes_what_waits_of_it(store):
+    first = a_turn(**SETTLE)
+    await kept(store, first)
+    again = a_turn(at=NOW + SECOND, **SETTLE)
+    await replayed(store, first, again)
+    assert await state(store, first) == "superseded"
+    (sent,) = await claimed(store, now=NOW + 6 * SECOND)
+    assert sent.id == again.id
+
+
 # -- after -----------------------------------------------------------------------------------------
 
 

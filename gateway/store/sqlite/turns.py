@@ -13,7 +13,14 @@ import orjson
 
 from gateway.core.model import Delivery, EventId, Lease, Micros
 from gateway.core.state import State
-from gateway.core.turns import AFTER_NOT_DELIVERED, Ready, due_after_quiet, place_of, unmet
+from gateway.core.turns import (
+    AFTER_NOT_DELIVERED,
+    Ready,
+    due_after_quiet,
+    due_of,
+    place_of,
+    unmet,
+)
 from gateway.store.sqlite.database import statement
 
 TAKE_TURN = statement("take_turn")
@@ -70,7 +77,7 @@ def entry_of(cursor: sqlite3.Cursor, delivery: Delivery, now: Micros) -> Entry:
         turn.due_at = due_after_quiet(now, turn.settle, turn.longest, since)
     after = [[each.delivery.n, each.name, each.delivered] for each in turn.after]
     return Entry(
-        due_at=now if turn.due_at is None else max(now, turn.due_at),
+        due_at=due_of(delivery, now),
         place=place_of(event_id) if turn.key is not None and turn.at_once else None,
         waits_for="after" if after else None,
         after=orjson.dumps(after).decode() if after else None,
@@ -82,11 +89,12 @@ def entry_of(cursor: sqlite3.Cursor, delivery: Delivery, now: Micros) -> Entry:
 def _empty_slot(
     cursor: sqlite3.Cursor, delivery: Delivery, slot: str, now: Micros
 ) -> tuple[Micros, list[Moved]]:
-    """Supersede what waits in a slot; since when something in it has not been sent, and what moved."""
+    """Supersede what waits in a slot and is older; since when something in it has not been sent, and what moved."""
     reason = f"superseded by {delivery.id}"
     since: Micros = now
     moved: list[Moved] = []
-    for *facts, attempts, began in cursor.execute(SUPERSEDE_SLOT, (now, reason, slot)).fetchall():
+    given = (now, reason, slot, delivery.event.event_id, delivery.n)
+    for *facts, attempts, began in cursor.execute(SUPERSEDE_SLOT, given).fetchall():
         moved.append(Moved(*facts))
         if not attempts and began is not None:
             since = min(since, began)
