@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from gateway.core.errors import StoreUnavailable
 from gateway.core.model import SECOND, Micros
 from gateway.ports import Clock
 from gateway.telemetry import Telemetry
@@ -17,7 +18,8 @@ AFTER_FAILURE = SECOND
 class Loop:
     """Runs *step* again and again: at the moment that it returns, when woken, and now and then.
 
-    A step that fails is reported and tried again a second later.
+    A step that fails is reported and tried again a second later; so it is while the store is unavailable,
+    of which flows/intake.py tells once, for all.
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class Loop:
             self._woken.clear()
             try:
                 due_at = await self._step()
+            except StoreUnavailable:
+                due_at = self._clock.now() + AFTER_FAILURE
             except Exception as error:
                 logging.getLogger(__name__).exception("the loop %s failed", self._name)
                 self._telemetry.emit("loop.failed", loop=self._name, error=repr(error))

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.core.errors import StoreUnavailable
 from gateway.core.model import SECOND
 from gateway.flows.loop import Loop
 from gateway.telemetry import Telemetry
@@ -99,3 +100,12 @@ async def test_a_stopped_loop_takes_no_step(run, clock):
     await asyncio.to_thread(lambda: None)
     assert steps.taken == 1
     await loop.stop()
+
+
+async def test_a_step_that_the_store_is_unavailable_for_is_tried_again_quietly(run, clock, caplog):
+    steps = Steps(StoreUnavailable("the disk is full"))
+    run(steps)
+    await steps.reach(1)
+    clock.advance(1)
+    await steps.reach(2)
+    assert caplog.messages == []
