@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from gateway.core.model import Delivery, EventId, Micros
+from gateway.core.model import After, Delivery, EventId, Micros
 from gateway.core.retry import Decision, RetryAt
 from gateway.core.state import FINAL, State
 
@@ -39,19 +39,36 @@ def due_after_quiet(now: Micros, settle: Micros, longest: Micros, since: Micros)
     return max(now, min(now + settle, since + longest))
 
 
-def unmet(after: Iterable[tuple[int, str, bool]], states: Mapping[int, State]) -> str | None:
+Awaited: TypeAlias = tuple[int, int, str, bool]
+"""Deliveries of one event that another waits for: the first of their numbers, and the last; the name of
+their target; whether they have to be delivered. A target may make a thousand."""
+
+
+def awaited(after: Iterable[After]) -> list[Awaited]:
+    """The same, in as few pieces as there are."""
+    pieces: list[Awaited] = []
+    for each in after:
+        n, said = each.delivery.n, (each.name, each.delivered)
+        if pieces and (n, *said) == (pieces[-1][1] + 1, *pieces[-1][2:]):
+            pieces[-1] = (pieces[-1][0], n, *said)
+        else:
+            pieces.append((n, n, *said))
+    return pieces
+
+
+def unmet(after: Iterable[Awaited], states: Mapping[int, State]) -> str | None:
     """What a delivery that waits for others of its event has to wait for: nothing any more (empty), something (None).
 
-    Or why it cannot go ahead at all. *after* are the number of each that it waits for, the name of its
-    target, and whether it has to be delivered; *states* are those of the event's deliveries.
+    Or why it cannot go ahead at all. *states* are those of the event's deliveries.
     """
     waits = False
-    for n, name, delivered in after:
-        state = states.get(n, State.DELIVERED)
-        if state not in FINAL:
-            waits = True
-        elif delivered and state is not State.DELIVERED:
-            return f"{AFTER_NOT_DELIVERED}: {name} is {state}"
+    for first, last, name, delivered in after:
+        for n in range(first, last + 1):
+            state = states.get(n, State.DELIVERED)
+            if state not in FINAL:
+                waits = True
+            elif delivered and state is not State.DELIVERED:
+                return f"{AFTER_NOT_DELIVERED}: {name} is {state}"
     return None if waits else ""
 
 

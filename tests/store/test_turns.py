@@ -1,5 +1,7 @@
 """Whose turn it is, as every engine keeps it: keys, slots, priorities, and what waits for others."""
 
+import asyncio
+
 from gateway.core.model import SECOND, After, Arrival, Priority, Routed, Turn
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from tests.kit.build import NOW, a_delivery, a_lease, an_event
@@ -322,6 +324,20 @@ async def test_what_waits_for_another_of_its_event_goes_when_that_has_ended(stor
     (again,) = await claimed(store)
     assert await ended(store, again, GiveUp("http-500")) == [("dam", NOW)]
     assert len(await claimed(store, "dam")) == 1
+
+
+async def test_a_thousand_that_wait_for_a_thousand_cost_little(store):
+    leaders = [a_turn(leased=True) for _ in range(1000)]
+    after = [After(leader, "pages", delivered=True) for leader in leaders]
+    for leader in leaders:
+        leader.leads = True
+    followers = [a_turn(after=after, endpoint="dam") for _ in range(1000)]
+    await kept_together(store, *leaders, *followers)
+    told = told_by(store)
+    await asyncio.gather(
+        *(store.record(leader, an_attempt(1), Finish()) for leader in leaders)
+    )  # with a look at each follower for each leader it would take minutes
+    assert len(told) == 1000
 
 
 async def test_what_ends_at_a_claim_lets_others_go_too(store):

@@ -62,24 +62,28 @@ def record(cursor: Transaction, records: Sequence[Record], vault: Vault) -> list
             cursor.execute(
                 CLOSE_ENDPOINT, (each.delivery.endpoint, park.state, park.reason, ended_at)
             )
-        _let_others_go(cursor, each)
+    _let_others_go(cursor, held)
     return lost
 
 
-def _let_others_go(cursor: Transaction, each: Record) -> None:
-    """Let those go on that waited for a delivery that was attempted."""
-    moved = moved_of(each.delivery)
-    if moved is None:
-        return
-    ended_at = each.attempt.started_at + each.attempt.duration
-    turn = each.delivery.turn
-    if (
-        turn is not None
-        and turn.slot is not None
-        and not isinstance(each.decision, (Finish, GiveUp))
-    ):
-        supersede_if_older(cursor, moved.event_id, moved.n, turn.slot, ended_at)
-    let_others_go(cursor, [moved], ended_at)
+def _let_others_go(cursor: Transaction, records: Sequence[Record]) -> None:
+    """Let those go on that waited for deliveries that were attempted."""
+    all_moved, latest = [], 0
+    for each in records:
+        moved = moved_of(each.delivery)
+        if moved is None:
+            continue
+        all_moved.append(moved)
+        ended_at = each.attempt.started_at + each.attempt.duration
+        latest = max(latest, ended_at)
+        turn = each.delivery.turn
+        if (
+            turn is not None
+            and turn.slot is not None
+            and not isinstance(each.decision, (Finish, GiveUp))
+        ):
+            supersede_if_older(cursor, moved.event_id, moved.n, turn.slot, ended_at)
+    let_others_go(cursor, all_moved, latest)
 
 
 def lane_row(name: str, mark: LaneMark) -> tuple[Any, ...]:

@@ -4,7 +4,6 @@ The rules are in core/turns.py. Each function here is a part of a transaction of
 """
 
 import sqlite3
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from gateway.core.state import State
 from gateway.core.turns import (
     AFTER_NOT_DELIVERED,
     Ready,
+    awaited,
     due_after_quiet,
     due_of,
     place_of,
@@ -75,7 +75,7 @@ def entry_of(cursor: sqlite3.Cursor, delivery: Delivery, now: Micros) -> Entry:
     if turn.slot is not None:
         since, moved = _empty_slot(cursor, delivery, turn.slot, now)
         turn.due_at = due_after_quiet(now, turn.settle, turn.longest, since)
-    after = [[each.delivery.n, each.name, each.delivered] for each in turn.after]
+    after = awaited(turn.after)
     return Entry(
         due_at=due_of(delivery, now),
         place=place_of(event_id) if turn.key is not None and turn.at_once else None,
@@ -135,24 +135,28 @@ def let_others_go(cursor: Transaction, moved: Iterable[Moved], now: Micros) -> N
 
     One that waited for a delivery that was not delivered, and had to be, is cancelled; so it goes on.
     """
-    left = deque(moved)
+    left = list(moved)
     while left:
-        each = left.popleft()
-        if each.key is not None:
-            cursor.ready += cursor.execute(LET_HEAD_GO, (each.endpoint, each.key)).fetchall()
-        if each.leads:
-            left.extend(_let_follow(cursor, each.event_id, now))
+        for each in left:
+            if each.key is not None:
+                cursor.ready += cursor.execute(LET_HEAD_GO, (each.endpoint, each.key)).fetchall()
+        # Each event is looked at once, however many of it have ended.
+        events = dict.fromkeys(each.event_id for each in left if each.leads)
+        left = [each for event_id in events for each in _let_follow(cursor, event_id, now)]
 
 
 def _let_follow(cursor: Transaction, event_id: EventId, now: Micros) -> list[Moved]:
     """Let those of an event go that have waited for others of it, and cancel those that wait in vain."""
     rows = cursor.execute(STATES_OF, (event_id,)).fetchall()
     states: Mapping[int, State] = {n: State(state) for n, state, _, _ in rows}
+    reasons: dict[str, str | None] = {}  # a thousand may wait for the same
     cancelled = []
     for n, _, waits_for, after in rows:
         if waits_for != "after":
             continue
-        reason = unmet(orjson.loads(after), states)
+        if after not in reasons:
+            reasons[after] = unmet(orjson.loads(after), states)
+        reason = reasons[after]
         if reason:
             cursor.execute(CANCEL, (now, reason, event_id, n))
             cancelled += [Moved(*row) for row in cursor.fetchall()]
