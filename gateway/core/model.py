@@ -241,13 +241,14 @@ class Priority(IntEnum):
 
 @dataclass(slots=True, frozen=True)
 class After:
-    """Another delivery of the same event that has to end first."""
+    """What another target makes of the same event, and has to end first."""
 
-    delivery: "Delivery"
+    deliveries: Sequence["Delivery"]
+    """At least one; their numbers ascend."""
     name: str
-    """That of its target."""
+    """That of the target."""
     delivered: bool
-    """Whether it has to be delivered, and not only to end."""
+    """Whether all of it has to be delivered, and not only to end."""
 
 
 @dataclass(slots=True)

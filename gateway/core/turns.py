@@ -11,7 +11,7 @@ once unless an attempt is under way, and then as soon as that has ended.
 Everything here is a function of what the caller knows. Stores keep the queues, and ask.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -46,14 +46,26 @@ their target; whether they have to be delivered. A target may make a thousand.""
 
 def awaited(after: Iterable[After]) -> list[Awaited]:
     """The same, in as few pieces as there are."""
-    pieces: list[Awaited] = []
-    for each in after:
-        n, said = each.delivery.n, (each.name, each.delivered)
-        if pieces and (n, *said) == (pieces[-1][1] + 1, *pieces[-1][2:]):
-            pieces[-1] = (pieces[-1][0], n, *said)
+    return [
+        (first, last, each.name, each.delivered)
+        for each in after
+        for first, last in _runs(each.deliveries)
+    ]
+
+
+def _runs(deliveries: Sequence[Delivery]) -> list[tuple[int, int]]:
+    """The numbers of deliveries, which ascend, as first and last of those without a gap."""
+    first, last = deliveries[0].n, deliveries[-1].n
+    if last - first == len(deliveries) - 1:  # so it is nearly always
+        return [(first, last)]
+    runs = [(first, first)]
+    for delivery in deliveries[1:]:
+        start, end = runs[-1]
+        if delivery.n == end + 1:
+            runs[-1] = (start, delivery.n)
         else:
-            pieces.append((n, n, *said))
-    return pieces
+            runs.append((delivery.n, delivery.n))
+    return runs
 
 
 def unmet(after: Iterable[Awaited], states: Mapping[int, State]) -> str | None:

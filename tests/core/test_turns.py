@@ -47,8 +47,11 @@ def test_it_cannot_go_ahead_when_one_was_not_delivered_that_had_to_be():
 
 def test_what_is_waited_for_is_told_in_as_few_pieces_as_there_are():
     made = [a_delivery(n=n) for n in range(6)]
-    after = [After(d, "pages", True) for d in (*made[:3], made[4])] + [After(made[5], "cms", False)]
-    assert awaited(after) == [(0, 2, "pages", True), (4, 4, "pages", True), (5, 5, "cms", False)]
+    after = [
+        After(made[:3], "pages", delivered=True),
+        After([made[3], made[5]], "cms", delivered=False),
+    ]
+    assert awaited(after) == [(0, 2, "pages", True), (3, 3, "cms", False), (5, 5, "cms", False)]
 
 
 def test_all_of_a_piece_are_waited_for():

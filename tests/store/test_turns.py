@@ -312,7 +312,7 @@ async def test_the_latest_event_that_is_routed_again_supersedes_what_waits_of_it
 def following(leader, *, delivered: bool, **more):
     """A delivery that waits for another of its event."""
     leader.leads = True
-    return a_turn(after=[After(leader, "pause", delivered)], **more)
+    return a_turn(after=[After([leader], "pause", delivered)], **more)
 
 
 async def test_what_waits_for_another_of_its_event_goes_when_that_has_ended(store):
@@ -328,7 +328,7 @@ async def test_what_waits_for_another_of_its_event_goes_when_that_has_ended(stor
 
 async def test_a_thousand_that_wait_for_a_thousand_cost_little(store):
     leaders = [a_turn(leased=True) for _ in range(1000)]
-    after = [After(leader, "pages", delivered=True) for leader in leaders]
+    after = [After(leaders, "pages", delivered=True)]
     for leader in leaders:
         leader.leads = True
     followers = [a_turn(after=after, endpoint="dam") for _ in range(1000)]
