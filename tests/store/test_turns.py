@@ -322,8 +322,21 @@ async def test_what_waits_for_another_of_its_event_goes_when_that_has_ended(stor
     assert await claimed(store, "dam") == []
     assert await ended(store, leader, RetryAt(NOW, "http-500")) == []
     (again,) = await claimed(store)
-    assert await ended(store, again, GiveUp("http-500")) == [("dam", NOW)]
-    assert len(await claimed(store, "dam")) == 1
+    ended_at = NOW + an_attempt().duration
+    assert await ended(store, again, GiveUp("http-500")) == [("dam", ended_at)]
+    assert len(await claimed(store, "dam", now=ended_at)) == 1
+
+
+async def test_what_waited_for_another_takes_its_place_when_that_has_ended(store):
+    leader = a_turn(leased=True)
+    follower = following(leader, delivered=True, endpoint="dam", key="a")
+    await kept_together(store, leader, follower)
+    between = a_turn(at=NOW + 1, endpoint="dam", key="a", leased=True)
+    await kept(store, between)
+    await ended(store, between, RetryAt(LATER, "http-500"))
+    await store.record(leader, an_attempt(1, started_at=LATER), Finish())
+    (first,) = await claimed(store, "dam", now=LATER + SECOND)
+    assert first.id == between.id
 
 
 async def test_a_thousand_that_wait_for_a_thousand_cost_little(store):
@@ -345,7 +358,7 @@ async def test_what_ends_at_a_claim_lets_others_go_too(store):
     await kept_together(store, leader, following(leader, delivered=False, endpoint="dam"))
     told = told_by(store)
     assert await claimed(store, now=LATER) == []
-    assert told == [("dam", NOW)]
+    assert told == [("dam", LATER)]
 
 
 async def test_what_had_to_be_delivered_and_was_not_cancels_what_waits_for_it(store):
@@ -369,7 +382,7 @@ async def test_redelivering_what_was_waited_for_has_the_others_wait_again(store)
     assert (await row(store, follower))["waits_for"] == "after"
     (again,) = await claimed(store)
     await ended(store, again)
-    assert len(await claimed(store, "dam")) == 1
+    assert len(await claimed(store, "dam", now=LATER)) == 1
 
 
 async def test_a_person_may_send_what_waits_without_the_rest(store):

@@ -161,7 +161,7 @@ def _let_follow(cursor: Transaction, event_id: EventId, now: Micros) -> list[Mov
             cursor.execute(CANCEL, (now, reason, event_id, n))
             cancelled += [Moved(*row) for row in cursor.fetchall()]
         elif reason is not None:
-            cursor.ready += cursor.execute(LET_FOLLOW, (event_id, n)).fetchall()
+            cursor.ready += cursor.execute(LET_FOLLOW, (now, event_id, n)).fetchall()
     return cancelled
 
 
