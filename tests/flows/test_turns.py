@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gateway.core.errors import Conflict
 from gateway.core.grammar import compile_pattern
 from gateway.core.model import SECOND, Priority
 from gateway.core.retry import RetryPolicy
@@ -142,6 +143,15 @@ async def test_only_the_latest_is_sent_after_quiet(make_flows, clock):
     clock.advance(3)
     await flows.seen("attempt.recorded", 1)
     assert sent(flows) == ["3"]
+
+
+async def test_what_was_superseded_is_not_redelivered_but_replayed(make_flows):
+    timing = Timing(key=by("asset"), coalesce=Coalesce(5 * SECOND, 60 * SECOND))
+    flows = make_flows(routes_of(a_route("updates", Target(endpoint="cms", timing=timing))))
+    await arrive(flows, numbered("1"), numbered("2"))
+    (superseded,) = await flows.store.deliveries({"state": "superseded"})
+    with pytest.raises(Conflict, match="replay its event"):
+        await flows.operate.redeliver(superseded["id"])
 
 
 async def test_a_target_waits_for_another_of_its_event(make_flows, clock):
