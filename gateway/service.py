@@ -54,7 +54,8 @@ from gateway.loading import Checked, check
 from gateway.logs import LogListener
 from gateway.metrics import Metrics
 from gateway.ports import Clock
-from gateway.sender.aiohttp import AiohttpSender
+from gateway.sender.own import OwnAddresses
+from gateway.sender.senders import make_senders
 from gateway.store.disk import Disk, ballast_path, release
 from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Telemetry
@@ -178,8 +179,12 @@ class Service:
         lanes.configure(self.routes.endpoints)
         if self.settings.paused:
             lanes.hold(PAUSED)
-        self._sender = AiohttpSender(
-            self.settings.egress, user_agent=f"rights-gateway/{__version__}"
+        self._own = OwnAddresses()
+        self._senders = make_senders(
+            self.settings.egress,
+            self._own,
+            user_agent=f"rights-gateway/{__version__}",
+            only_aiohttp=self.settings.sender == "aiohttp",
         )
         self._intake = Intake(
             store=store, disk=self._disk, lanes=lanes, clock=clock, telemetry=telemetry
@@ -189,7 +194,8 @@ class Service:
             lanes=lanes,
             leases=store,
             recorder=self._recorder,
-            sender=self._sender,
+            post=self._senders.post,
+            call=self._senders.call,
             handler=lambda name: self._handlers.get(name),  # noqa: PLW0108  # those in force then
             clock=clock,
             telemetry=telemetry,
@@ -220,7 +226,7 @@ class Service:
             paused=lambda: PAUSED in lanes.held_by,
         )
         self._erase = Erase(store=store, audit=store, clock=clock, telemetry=telemetry)
-        self._verify = Verify(self._sender, clock, telemetry)
+        self._verify = Verify(self._senders.call, clock, telemetry)
         self._keep = Keep(
             routes=self.routes,
             store=store,
@@ -310,7 +316,7 @@ class Service:
                 sock.close()
             await self.close()
             raise
-        self._sender.own.note(sockets)
+        self._own.note(sockets)
         try:
             await self._take_over()
         except BaseException:
@@ -417,7 +423,7 @@ class Service:
         await self._refusals.close()
         self._watchdog.stop()
         await self._verify.close()
-        await self._sender.close()
+        await self._senders.close()
         await self._store.close()
 
     def _open_access(self) -> str | None:

@@ -23,6 +23,7 @@ CAN_DIAL = {
 MAY_DIAL = {
     "gateway/sender/aiohttp.py": "aiohttp",
     "gateway/sender/connection.py": "aiohttp",
+    "gateway/sender/dial.py": "create_connection",
     "gateway/cli/client.py": "urllib.request",  # the admin API that an operator names
     "gateway/demo.py": "aiohttp",  # posts to the gateway that it has just started
     "gateway/testing.py": "aiohttp",  # the same

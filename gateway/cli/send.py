@@ -251,7 +251,7 @@ async def _ping(settings: "Settings", endpoint: Any) -> tuple[Any, Any]:
     from gateway.flows.deliver import request_of
     from gateway.flows.reading import read
     from gateway.flows.tokens import Tokens
-    from gateway.sender.aiohttp import AiohttpSender
+    from gateway.sender.senders import make_senders
 
     clock = SystemClock()
     now = clock.now()
@@ -270,12 +270,18 @@ async def _ping(settings: "Settings", endpoint: Any) -> tuple[Any, Any]:
             timeout=endpoint.timeout,
             tls=endpoint.tls,
         )
-    sender = AiohttpSender(settings.egress, user_agent="rights-gateway-ping")
-    sender.own = own_addresses(settings)
+    senders = make_senders(
+        settings.egress,
+        own_addresses(settings),
+        user_agent="rights-gateway-ping",
+        only_aiohttp=settings.sender == "aiohttp",
+    )
+    plain = endpoint.handler is None and endpoint.oauth2 is None
+    sender = senders.post if plain else Tokens(senders.call, clock).sender(endpoint)
     try:
-        outcome = await Tokens(sender, clock).sender(endpoint).send(call)
+        outcome = await sender.send(call)
     finally:
-        await sender.close()
+        await senders.close()
     if endpoint.success is not None and endpoint.handler is None:
         outcome = judged(outcome, endpoint.success, posted=True)
     return outcome, call

@@ -59,6 +59,7 @@ def serve(
     retention_size: Annotated[str | None, setting("retention_size", "SIZE")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
     egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
+    sender: Annotated[str | None, setting("sender", "KIND")] = None,
     production: Annotated[bool | None, setting("production")] = None,
     skip_backup: Annotated[bool | None, setting("skip_backup")] = None,
     paused: Annotated[bool | None, setting("paused")] = None,

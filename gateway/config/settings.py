@@ -164,6 +164,8 @@ class Settings(BaseSettings):
     """Address ranges that calls may go to besides public ones; with http, and any port."""
     egress_port: Ports = frozenset()
     """Ports that calls to public addresses may go to besides 443."""
+    sender: Literal["auto", "aiohttp"] = "auto"
+    """What requests are sent with; auto: plain posts by the lean sender, all else by aiohttp."""
     production: bool = False
     """Make no secrets up, and do not open loopback to calls."""
     skip_backup: bool = False

@@ -58,7 +58,8 @@ class Deliver:
         lanes: Lanes,
         leases: LeaseStore,
         recorder: Recorder,
-        sender: Sender,
+        post: Sender,
+        call: Sender,
         handler: Callable[[str], Handler],
         clock: Clock,
         telemetry: Telemetry,
@@ -68,7 +69,8 @@ class Deliver:
         self._lanes = lanes
         self._leases = leases
         self._recorder = recorder
-        self._tokens = Tokens(sender, clock)
+        self._post = post
+        self._tokens = Tokens(call, clock)
         self._handler = handler
         self._clock = clock
         self._telemetry = telemetry
@@ -281,8 +283,11 @@ class Deliver:
         """One attempt: what it learned, and the calls that a handler made."""
         if endpoint.keys and not any(key.valid(now) for key in endpoint.keys):
             return SECRETS_ENDED, []
+        spelled_out = delivery.form is BodyForm.CALL
+        if endpoint.handler is None and endpoint.oauth2 is None and not spelled_out:
+            return await self._post.send(request_of(endpoint, delivery, now)), []
         sender = self._tokens.sender(endpoint)
-        if delivery.form is BodyForm.CALL:
+        if spelled_out:
             return await self._call(sender, request_of(endpoint, delivery, now))
         if endpoint.handler is None:
             return await sender.send(request_of(endpoint, delivery, now)), []

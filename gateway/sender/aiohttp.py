@@ -20,7 +20,7 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from gateway.core.egress import OWN_ADDRESS, EgressPolicy
+from gateway.core.egress import EgressPolicy
 from gateway.core.model import (
     SECOND,
     Accepted,
@@ -33,23 +33,17 @@ from gateway.core.model import (
 )
 from gateway.core.retry import EGRESS_DENIED, REQUEST_INVALID
 from gateway.core.sendable import request_fault
-from gateway.sender.connection import LONGEST_HEAD, LONGEST_RESPONSE, Connection, Connector
+from gateway.sender.connection import Connection, Connector
+from gateway.sender.guard import Guard
+from gateway.sender.limits import CONNECT_SECONDS, LONGEST_HEAD, LONGEST_RESPONSE, NAME_SECONDS
 from gateway.sender.own import OwnAddresses
+from gateway.sender.reasons import CONNECTION_LOST, with_cure
 
-CONNECT_SECONDS = 5
 LARGE_BODY_BYTES = 1024 * 1024
 """What is longer is written in pieces."""
 
-NAME_SECONDS = 10
-"""How long what a name resolved to is kept for the next connection; it is vetted again for each."""
-
-
-CONNECTION_LOST = "connection-lost"
 FAILED = "failed"
 """What no row of `_REASONS` knows."""
-
-UNTRUSTED = frozenset({2, 7, 18, 19, 20, 21})
-"""OpenSSL's codes for a chain that leads to no authority that is trusted (X509_V_ERR_*)."""
 
 
 class EgressDenied(OSError):
@@ -93,12 +87,13 @@ class AiohttpSender:
         policy: EgressPolicy,
         *,
         user_agent: str,
+        own: OwnAddresses | None = None,
         resolver: AbstractResolver | None = None,
         name_seconds: int = NAME_SECONDS,
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
-        self.own = OwnAddresses()
-        self._policy = policy
+        self.own = OwnAddresses() if own is None else own
+        self._guard = Guard(policy, self.own)
         self._resolver = resolver
         self._name_seconds = name_seconds
         self._connect_seconds = connect_seconds
@@ -161,7 +156,7 @@ class AiohttpSender:
     def _session(self, user_agent: str, *, secure: bool) -> aiohttp.ClientSession:
         def open_socket(address: Any) -> socket.socket:
             family, kind, protocol, _, (host, port, *_) = address
-            detail = self._denial(host, port, secure=secure)
+            detail = self._guard.denial(host, port, secure=secure)
             if detail:
                 _dialled.get().denials.append(detail)
                 raise EgressDenied(errno.EACCES, detail)
@@ -189,16 +184,6 @@ class AiohttpSender:
         # It would send again what is idempotent, on whatever connection, without telling.
         session._retry_connection = False  # noqa: SLF001  # there is no public name
         return session
-
-    def _denial(self, host: str, port: int, *, secure: bool) -> str:
-        """Why an address is not dialled, and what would allow it; empty where it is."""
-        if self.own.hold(host, port):  # first: no flag allows it, whatever range it is in
-            reason, flag = OWN_ADDRESS, ""
-        else:
-            reason = self._policy.refusal(host, port, secure=secure)
-            flag = self._policy.cure(host, port, secure=secure) if reason else ""
-        cure = f"allow it with {flag}" if flag else "no flag allows this address"
-        return f"{host} port {port} ({reason}); {cure}" if reason else ""
 
 
 def _went_stale(outcome: Outcome, dialled: _Dialled) -> bool:
@@ -273,8 +258,12 @@ def _unreachable(error: Exception) -> Unreachable:
         return Unreachable(reason, f"{type(error).__name__}: {error}")
     # aiohttp tells of a TLS context where in memory it is, or that there is one.
     told = re.sub(r" ssl:(<[^>]*>|\w+)", "", str(error)) or reason
-    cure = _tls_cure(error)
-    return Unreachable(reason, f"{told}; {cure}" if cure else told)
+    at_fault = (
+        error.certificate_error
+        if isinstance(error, aiohttp.ClientConnectorCertificateError)
+        else error
+    )
+    return Unreachable(reason, with_cure(told, at_fault))
 
 
 def _reason(error: Exception) -> str:
@@ -284,16 +273,3 @@ def _reason(error: Exception) -> str:
             if isinstance(error.os_error, kind):
                 return reason
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), FAILED)
-
-
-def _tls_cure(error: Exception) -> str:
-    """What to write under the endpoint's `tls`, where that may be what is missing; else nothing."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        code = getattr(error.certificate_error, "verify_code", None)
-        return (
-            "for an authority of your own, add `tls: {ca: {file: …}}`" if code in UNTRUSTED else ""
-        )
-    # The alert comes after the handshake, as an error of a read: only its text tells it.
-    if "CERTIFICATE_REQUIRED" in str(error):
-        return "it wants a client certificate: add `tls.certificate` and `tls.key`"
-    return ""

@@ -17,17 +17,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
-LONGEST_RESPONSE = 64 * 1024
-"""More of an answer's body is not read."""
-
-LONGEST_HEAD = 64 * 1024
-"""The head of an answer, and all interim ones (1xx) before it."""
-
-LONGEST_ANSWER = 1024 * 1024
-"""As many bytes may carry what is read of a body: chunks of a byte take six times as many."""
-
-IDLE_SECONDS = 4
-"""How long a connection is kept for the next request: less than common servers (5 s) keep theirs."""
+from gateway.sender.limits import IDLE_SECONDS, LONGEST_ANSWER, LONGEST_HEAD
 
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 

@@ -85,6 +85,8 @@ class Flows:
     clock: ManualClock
     routes: Routes
     sender: Any = field(default_factory=ScriptedSender)
+    caller: Any = None
+    """What sends all but plain posts; by default *sender* sends them too."""
     handlers: dict[str, Any] = field(default_factory=dict)
     disk: Any = None
 
@@ -99,8 +101,8 @@ class Flows:
         self.intake = Intake(store=self.store, disk=self.disk, lanes=self.lanes, **common)
         self.recorder = Recorder(self.store, self.lanes, **common)
         self.deliver = Deliver(
-            lanes=self.lanes, leases=self.store, recorder=self.recorder, sender=self.sender,
-            handler=lambda name: self.handlers[name], **common,
+            lanes=self.lanes, leases=self.store, recorder=self.recorder, post=self.sender,
+            call=self.caller or self.sender, handler=lambda name: self.handlers[name], **common,
         )  # fmt: skip
         self.claim = Claim(lanes=self.lanes, store=self.store, deliver=self.deliver, **common)
         self.reclaim = Reclaim(

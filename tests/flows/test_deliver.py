@@ -14,6 +14,7 @@ from gateway.core.errors import (
     Undeliverable,
 )
 from gateway.core.model import SECOND, Accepted, BodyForm, Refused, Response, Unreachable
+from gateway.core.oauth2 import ClientCredentials
 from gateway.core.retry import EGRESS_DENIED, Failures, RetryPolicy
 from gateway.core.routing import EndpointConfig
 from gateway.core.secret import Key, Secret
@@ -21,9 +22,13 @@ from gateway.core.sendable import url_fault
 from gateway.flows.deliver import header_text
 from gateway.flows.lanes import FEWEST_PLACES
 from gateway.sender.aiohttp import AiohttpSender
+from tests.flows.conftest import ScriptedSender
 from tests.kit.build import NOW, a_delivery, an_arrival, an_event, some_routes
 from tests.kit.raw import answers, raw_server
 
+TOKENS = ClientCredentials(
+    token_url="https://tokens.example.com/", client_id="gateway", client_secret="t-1"
+)
 QUICK = RetryPolicy((5 * SECOND, 60 * SECOND))
 
 
@@ -48,6 +53,30 @@ async def test_an_event_is_delivered_as_it_arrives(make_flows):
     (call,) = flows.sender.calls
     assert (call.method, call.url, call.body) == ("POST", "http://127.0.0.1:9/cms", event.envelope)
     assert await flows.states() == {"cms": "delivered"}
+
+
+@pytest.mark.parametrize(
+    ("more", "form"),
+    [
+        ({"handler": "h:f"}, BodyForm.EVENT),
+        ({}, BodyForm.CALL),
+        ({"oauth2": TOKENS}, BodyForm.EVENT),
+    ],
+    ids=["a handler's call", "a call of a route", "a post that needs a token"],
+)
+async def test_only_plain_posts_go_by_the_sender_for_posts(make_flows, more, form):
+    async def handler(event, endpoint):
+        return await endpoint.post(json={})
+
+    flows = make_flows(to_cms(**more), handlers={"h:f": handler}, caller=ScriptedSender())
+    arrival = an_arrival()
+    body = PreparedCall("PUT", "/x").packed() if form is BodyForm.CALL else None
+    arrival.routed.deliveries[:] = [a_delivery(arrival.event, form=form, body=body)]
+    await flows.store.append([arrival])
+    await flows.claim.refresh()
+    await flows.seen("attempt.recorded")
+    assert flows.caller.calls
+    assert not flows.sender.calls
 
 
 async def test_the_headers_say_what_it_is_and_who_signed(make_flows):

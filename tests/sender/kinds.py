@@ -8,6 +8,8 @@ from aiohttp.abc import AbstractResolver
 from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.ports import Sender
 from gateway.sender.aiohttp import AiohttpSender
+from gateway.sender.dial import resolve
+from gateway.sender.lean import LeanSender
 
 Names = Callable[[str], list[str]]
 """The addresses of a name; none where there is no such name."""
@@ -23,7 +25,20 @@ def aiohttp(policy: EgressPolicy, names: Names | None, connect_seconds: float) -
     )
 
 
-KINDS = {"aiohttp": aiohttp}
+def lean(policy: EgressPolicy, names: Names | None, connect_seconds: float) -> Sender:
+    async def resolve_as_told(host: str, _port: int) -> list[str]:
+        return names(host)
+
+    return LeanSender(
+        policy,
+        user_agent="gateway-tests",
+        names=resolve if names is None else resolve_as_told,
+        name_seconds=0,
+        connect_seconds=connect_seconds,
+    )
+
+
+KINDS = {"aiohttp": aiohttp, "lean": lean}
 
 
 class Resolver(AbstractResolver):
