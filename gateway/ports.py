@@ -82,13 +82,17 @@ NO_LIMIT = sys.maxsize
 class LeaseStore(Protocol):
     """Who may attempt what, until when."""
 
+    on_ready: Callable[[Ready], None]
+    """Told after each commit, of whatever kind, what may be attempted that had to wait for others."""
+
     async def claim(
         self, endpoint: str, leases: Sequence[Lease], now: Micros, most_bytes: int = NO_LIMIT
     ) -> list[Delivery]:
         """Give the leases to the endpoint's deliveries that are due and whose turn it is.
 
-        No more than have bodies of *most_bytes* together, or one. Those of higher priority go first, but for a share; within one, those that have been due the
-        longest. What has expired, or what a newer one has superseded, ends instead.
+        No more than have bodies of *most_bytes* together, or one. Those of higher priority go first,
+        but for a share; within one, those that have been due the longest. What has expired, or what a
+        newer one has superseded, ends instead.
         """
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
@@ -113,11 +117,10 @@ class LeaseStore(Protocol):
 class RecordStore(Protocol):
     """What came of attempts."""
 
-    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[Ready]:
+    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[None]:
         """Add *attempt* and move its delivery on: both in one commit, or neither.
 
-        In the same commit those may go that waited for it: the result names their endpoints, and from
-        when on each may be attempted.
+        In the same commit those may go that waited for it.
 
         Raises LeaseLost when the lease ran out first. Someone else owns the delivery by then, so the
         caller drops the outcome and writes nothing. What the attempt changed for its lane is kept

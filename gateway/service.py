@@ -236,7 +236,7 @@ class Service:
             telemetry=telemetry,
             first_serial=secrets.randbits(48),
         )
-        self._expire = Expire(store=store, claim=self._claim, clock=clock, telemetry=telemetry)
+        self._expire = Expire(store=store, clock=clock, telemetry=telemetry)
         self._late = Late(look_up=store, store=store, clock=clock, telemetry=telemetry)
         self._confirm = Confirm(
             look_up=store,

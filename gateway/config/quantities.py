@@ -85,11 +85,17 @@ Share = Annotated[
 ]
 
 
-def _some_time(value: Micros) -> Micros:
-    if value == 0:
-        raise PydanticCustomError("no-time", "0 leaves no time", {"cure": "write 20s, say"})
-    return value
+def at_least(least: Micros, less: str, example: str) -> AfterValidator:
+    """What refuses a duration that leaves no time; *less* are words for those below *least*."""
+
+    def check(value: Micros) -> Micros:
+        if value < least:
+            given = {"less": less, "cure": f"write {example}, say"}
+            raise PydanticCustomError("no-time", "{less} leaves no time", given)
+        return value
+
+    return AfterValidator(check)
 
 
-Timeout = Annotated[Duration, AfterValidator(_some_time)]
+Timeout = Annotated[Duration, at_least(1, "0", "20s")]
 """A duration in which something can happen: not 0."""

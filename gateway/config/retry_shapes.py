@@ -7,7 +7,6 @@ from operator import or_
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     InstanceOf,
@@ -18,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from gateway.config.faults import nearest
 from gateway.config.part import Part
-from gateway.config.quantities import Duration
+from gateway.config.quantities import Duration, at_least
 from gateway.config.shape import Shape
 from gateway.core.model import SECOND, Micros
 from gateway.core.retry import (
@@ -102,15 +101,7 @@ Failing = Annotated[
 """A failure, or a kind of them."""
 
 
-def _some_time(value: Micros) -> Micros:
-    if value < SECOND:
-        raise PydanticCustomError(
-            "no-time", "less than a second leaves no time", {"cure": "write 5s, say"}
-        )
-    return value
-
-
-SomeTime = Annotated[Duration, AfterValidator(_some_time)]
+SomeTime = Annotated[Duration, at_least(SECOND, "less than a second", "5s")]
 
 
 class RetryShape(Shape):

@@ -18,10 +18,11 @@ from gateway.core.calls import PreparedCall, path_of
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import BodyForm, Json
 from gateway.core.routing import Compute, Render, Target
+from gateway.core.sendable import name_fault
 
 OWN_HEADERS = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "authorization", "content-type",
-     "webhook-id", "webhook-timestamp", "webhook-signature", "idempotency-key"}
+    {"host", "authorization", "content-type", "webhook-id", "webhook-timestamp", "webhook-signature",
+     "idempotency-key"}
 )  # fmt: skip
 """Headers that the gateway sets itself."""
 
@@ -234,6 +235,8 @@ def _headers(
                 "remove it; secrets belong under `auth:`",
             )
             part.at(name).fault("call-header", what, cure, key=True)
+        elif fault := name_fault(name.lower()):
+            part.at(name).fault("call-header", fault, "remove it", key=True)
     try:
         compute = {name.lower(): expressions.pieces(text) for name, text in templates.items()}
     except ExpressionInvalid as error:

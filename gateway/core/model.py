@@ -241,13 +241,14 @@ class Priority(IntEnum):
 
 @dataclass(slots=True, frozen=True)
 class After:
-    """Another delivery of the same event that has to end first."""
+    """What another target makes of the same event, and has to end first."""
 
-    delivery: "Delivery"
+    deliveries: Sequence["Delivery"]
+    """At least one; their numbers ascend."""
     name: str
-    """That of its target."""
+    """That of the target."""
     delivered: bool
-    """Whether it has to be delivered, and not only to end."""
+    """Whether all of it has to be delivered, and not only to end."""
 
 
 @dataclass(slots=True)
@@ -261,6 +262,8 @@ class Turn:
     key: str | None = None
     due_at: Micros | None = None
     """Not before; None: at once."""
+    put_off_to: Micros = 0
+    """Nor before this, where many are sent again; it takes its place all the same."""
     expires_at: Micros | None = None
     """From when on it is not attempted any more."""
     late_at: Micros | None = None

@@ -284,7 +284,7 @@ def retry_after(response: Response, now: Micros) -> Micros:
         return int(text[:9]) * SECOND
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year, or an offset, of very many digits
         return 0
     if moment.tzinfo is None:  # "-0000": UTC, of unknown local time
         moment = moment.replace(tzinfo=UTC)

@@ -489,9 +489,11 @@ class _Planning:
         for name, delivered in names.items():
             if delivered and name in self._failed_targets:
                 raise ExpressionFailed(f"after: what {name} sends could not be computed")
-            for delivery in self._named.get(name, ()):
-                delivery.leads = True
-                found.append(After(delivery, name, delivered))
+            if deliveries := self._named.get(name):
+                found.append(After(deliveries, name, delivered))
+                if not deliveries[0].leads:  # then all of them do
+                    for delivery in deliveries:
+                        delivery.leads = True
         return found
 
     def _holds(

@@ -49,14 +49,19 @@ def value_fault(value: str) -> str:
     return "a line break or another control character" if found else ""
 
 
+def name_fault(name: str) -> str:
+    """Why no call can have a header of that name; empty where it can."""
+    if not _TOKEN.fullmatch(name):
+        return f"{name!r} is no name of a header"
+    return f"the header {name!r} is not for a call to set" if name in _FRAMING else ""
+
+
 @lru_cache(maxsize=1024)
 def _form_fault(method: str, names: tuple[str, ...]) -> str:
     """What is wrong with the method, or with the names of the headers: few are ever used."""
     for name in names:
-        if not _TOKEN.fullmatch(name):
-            return f"{name!r} is no name of a header"
-        if name in _FRAMING:
-            return f"the header {name!r} is not for a call to set"
+        if fault := name_fault(name):
+            return fault
     return "" if _TOKEN.fullmatch(method) else f"{method!r} is no method"
 
 

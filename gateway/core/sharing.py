@@ -27,15 +27,14 @@ def first(waiting: Sequence[int], turn: int) -> int:
     return next(priority for priority in PRIORITIES if waiting[priority])
 
 
-def deal(places: int, waiting: Sequence[int], turn: int) -> tuple[list[int], int]:
-    """Share *places* among the priorities: how many of each may go, and the turn that is next."""
+def deal(places: int, waiting: Sequence[int], turn: int) -> list[int]:
+    """Share *places* among the priorities, from that turn on: how many of each may go."""
     left, dealt = list(waiting), [0] * len(PRIORITIES)
-    for _ in range(min(places, sum(left))):
-        priority = first(left, turn)
+    for i in range(min(places, sum(left))):
+        priority = first(left, turn + i)
         left[priority] -= 1
         dealt[priority] += 1
-        turn += 1
-    return dealt, turn
+    return dealt
 
 
 class Queue(Generic[Item]):

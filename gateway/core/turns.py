@@ -11,11 +11,11 @@ once unless an attempt is under way, and then as soon as that has ended.
 Everything here is a function of what the caller knows. Stores keep the queues, and ask.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from gateway.core.model import Delivery, EventId, Micros
+from gateway.core.model import After, Delivery, EventId, Micros
 from gateway.core.retry import Decision, RetryAt
 from gateway.core.state import FINAL, State
 
@@ -31,7 +31,7 @@ def place_of(event_id: EventId, moment: Micros | None = None) -> str:
 def due_of(delivery: Delivery, now: Micros) -> Micros:
     """When a delivery that is made now is due."""
     turn = delivery.turn
-    return now if turn is None or turn.due_at is None else max(now, turn.due_at)
+    return now if turn is None else max(now, turn.due_at or 0, turn.put_off_to)
 
 
 def due_after_quiet(now: Micros, settle: Micros, longest: Micros, since: Micros) -> Micros:
@@ -39,19 +39,48 @@ def due_after_quiet(now: Micros, settle: Micros, longest: Micros, since: Micros)
     return max(now, min(now + settle, since + longest))
 
 
-def unmet(after: Iterable[tuple[int, str, bool]], states: Mapping[int, State]) -> str | None:
+Awaited: TypeAlias = tuple[int, int, str, bool]
+"""Deliveries of one event that another waits for: the first of their numbers, and the last; the name of
+their target; whether they have to be delivered. A target may make a thousand."""
+
+
+def awaited(after: Iterable[After]) -> list[Awaited]:
+    """The same, in as few pieces as there are."""
+    return [
+        (first, last, each.name, each.delivered)
+        for each in after
+        for first, last in _runs(each.deliveries)
+    ]
+
+
+def _runs(deliveries: Sequence[Delivery]) -> list[tuple[int, int]]:
+    """The numbers of deliveries, which ascend, as first and last of those without a gap."""
+    first, last = deliveries[0].n, deliveries[-1].n
+    if last - first == len(deliveries) - 1:  # so it is nearly always
+        return [(first, last)]
+    runs = [(first, first)]
+    for delivery in deliveries[1:]:
+        start, end = runs[-1]
+        if delivery.n == end + 1:
+            runs[-1] = (start, delivery.n)
+        else:
+            runs.append((delivery.n, delivery.n))
+    return runs
+
+
+def unmet(after: Iterable[Awaited], states: Mapping[int, State]) -> str | None:
     """What a delivery that waits for others of its event has to wait for: nothing any more (empty), something (None).
 
-    Or why it cannot go ahead at all. *after* are the number of each that it waits for, the name of its
-    target, and whether it has to be delivered; *states* are those of the event's deliveries.
+    Or why it cannot go ahead at all. *states* are those of the event's deliveries.
     """
     waits = False
-    for n, name, delivered in after:
-        state = states.get(n, State.DELIVERED)
-        if state not in FINAL:
-            waits = True
-        elif delivered and state is not State.DELIVERED:
-            return f"{AFTER_NOT_DELIVERED}: {name} is {state}"
+    for first, last, name, delivered in after:
+        for n in range(first, last + 1):
+            state = states.get(n, State.DELIVERED)
+            if state not in FINAL:
+                waits = True
+            elif delivered and state is not State.DELIVERED:
+                return f"{AFTER_NOT_DELIVERED}: {name} is {state}"
     return None if waits else ""
 
 

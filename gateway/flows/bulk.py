@@ -1,6 +1,7 @@
 """Send again in bulk: what a filter comes to, and an operation's pages, one for each time it is asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gateway.core.access import LOCAL, Caller
@@ -17,7 +18,7 @@ from gateway.core.bulk import (
     wait_for_page,
 )
 from gateway.core.errors import BodyCorrupt, Conflict, NotFound
-from gateway.core.model import SECOND, Delivery, EventId, Json, Micros, Routed, Turn, rfc3339
+from gateway.core.model import SECOND, After, Delivery, EventId, Json, Micros, Routed, Turn, rfc3339
 from gateway.core.routing import Routes, plan
 from gateway.core.turns import due_of
 from gateway.flows.audit import Audit
@@ -277,16 +278,22 @@ def _only_to(routed: Routed, endpoint: str | None) -> Routed:
         routed.deliveries = [each for each in routed.deliveries if each.endpoint == endpoint]
         for each in routed.deliveries:
             if each.turn is not None:  # what is not sent again is not waited for
-                each.turn.after = [a for a in each.turn.after if a.delivery.endpoint == endpoint]
+                each.turn.after = list(_after_only(endpoint, each.turn.after))
         routes = {each.route for each in routed.deliveries}
         routed.firings = {r: value for r, value in routed.firings.items() if r in routes}
     return routed
 
 
+def _after_only(endpoint: str, after: Iterable[After]) -> Iterator[After]:
+    for each in after:
+        if left := [delivery for delivery in each.deliveries if delivery.endpoint == endpoint]:
+            yield replace(each, deliveries=left)
+
+
 def _put_off(delivery: Delivery, due_at: Micros) -> None:
     """Have a delivery attempted no sooner than then."""
     turn = delivery.turn = delivery.turn or Turn()
-    turn.due_at = max(due_at, turn.due_at or 0)
+    turn.put_off_to = due_at
 
 
 def _failure(event_id: str, route: str | None, code: str, detail: str) -> dict[str, Json]:

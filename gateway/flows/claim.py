@@ -1,6 +1,7 @@
 """Taking leases on deliveries that are due: retries, backlog, and what expired leases gave back."""
 
 import asyncio
+from collections.abc import Iterable
 
 from gateway.core.model import Micros
 from gateway.flows.deliver import Deliver
@@ -28,10 +29,16 @@ class Claim:
         self._clock = clock
         self.loop = Loop("claim", self._step, clock, telemetry)
         lanes.wake = self.loop.wake
+        store.on_ready = self._note_all
+        self._exhausted = False
+        """Whether a lane was left with nothing due, so that only the store knows when something is."""
 
     async def refresh(self) -> None:
         """Learn from the store when each lane's next delivery is due."""
-        for endpoint, due_at in (await self._store.next_due()).items():
+        self._note_all((await self._store.next_due()).items())
+
+    def _note_all(self, due: Iterable[tuple[str, Micros]]) -> None:
+        for endpoint, due_at in due:
             self._lanes.note_due(endpoint, due_at)
 
     async def _step(self) -> Micros | None:
@@ -40,9 +47,10 @@ class Claim:
         self._deliver.resume()
         now = self._clock.now()
         claimable = [lane for lane in self._lanes if lane.claimable(now)]
-        exhausted = await asyncio.gather(*(self._claim(lane, now) for lane in claimable))
-        if any(exhausted):
+        await asyncio.gather(*(self._claim(lane, now) for lane in claimable))
+        if self._exhausted:  # by this step, or by one that failed afterwards
             await self.refresh()
+            self._exhausted = False
         now = self._clock.now()
         if any(lane.claimable(now) for lane in self._lanes):
             return now
@@ -50,8 +58,8 @@ class Claim:
         later = [lane.due_at for lane in self._lanes if lane.is_open and lane.due_at is not None]
         return min((due_at for due_at in later if due_at > now), default=None)
 
-    async def _claim(self, lane: Lane, now: Micros) -> bool:
-        """Claim what the lane has places for; whether nothing more was due."""
+    async def _claim(self, lane: Lane, now: Micros) -> None:
+        """Claim what the lane has places for."""
         wanted = lane.claimable(now)
         lane.reserved += wanted
         leases = [lane.lease(self._lanes.next_token(), now) for _ in range(wanted)]
@@ -69,5 +77,5 @@ class Claim:
         self._deliver.begin(deliveries, now)
         if len(deliveries) == wanted:  # there may be more
             self._lanes.note_due(lane.endpoint.name, now)
-            return False
-        return True
+        else:
+            self._exhausted = True

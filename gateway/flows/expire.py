@@ -1,7 +1,6 @@
 """Ending deliveries that are too late to matter, also those that no claim comes to: of a paused lane, say."""
 
 from gateway.core.model import SECOND, Micros
-from gateway.flows.claim import Claim
 from gateway.flows.loop import Loop
 from gateway.ports import Clock, LeaseStore
 from gateway.telemetry import Telemetry
@@ -14,11 +13,8 @@ AT_A_TIME = 500
 class Expire:
     """Looks for expired deliveries now and then."""
 
-    def __init__(
-        self, *, store: LeaseStore, claim: Claim, clock: Clock, telemetry: Telemetry
-    ) -> None:
+    def __init__(self, *, store: LeaseStore, clock: Clock, telemetry: Telemetry) -> None:
         self._store = store
-        self._claim = claim
         self._clock = clock
         self._telemetry = telemetry
         self.loop = Loop("expire", self._step, clock, telemetry)
@@ -28,5 +24,4 @@ class Expire:
         expired = await self._store.expire(now, AT_A_TIME)
         if expired:
             self._telemetry.emit("deliveries.expired", count=expired)
-            await self._claim.refresh()  # others may have waited for them
         return now if expired == AT_A_TIME else now + EVERY

@@ -18,7 +18,8 @@ AFTER_FAILURE = SECOND
 class Loop:
     """Runs *step* again and again: at the moment that it returns, when woken, and now and then.
 
-    A step that fails is reported and tried again a second later.
+    A step that fails is reported and tried again a second later; so it is while the store is unavailable,
+    of which flows/intake.py tells once, for all.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ from gateway.core.model import (
 )
 from gateway.core.redaction import without_credentials
 from gateway.core.routing import EndpointConfig, Routes, plan
-from gateway.core.state import State, may_come_from
+from gateway.core.state import FINAL, State, may_come_from
 from gateway.core.turns import due_of
 from gateway.flows.audit import Audit
 from gateway.flows.deliver import Deliver
@@ -66,8 +66,8 @@ class Operate:
             if state is None:
                 raise _no_delivery(name)
             if State(state) not in REDELIVERABLE:
-                delivered = state == State.DELIVERED
-                cure = "replay its event instead" if delivered else "it is still to be sent"
+                ended = State(state) in FINAL
+                cure = "replay its event instead" if ended else "it is still to be sent"
                 raise Conflict(f"the delivery {name} is {state}", cure=cure)
         for row in await self._look_up.deliveries({"event": event_id, "n": n}):
             self._lanes.note_due(row["endpoint"], now)

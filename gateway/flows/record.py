@@ -13,7 +13,6 @@ from typing import TypeAlias
 from gateway.core.errors import LeaseLost, StoreUnavailable
 from gateway.core.model import SECOND, Attempt, Delivery, Micros
 from gateway.core.retry import Decision, Park, RetryAt
-from gateway.core.turns import Ready
 from gateway.flows.lanes import Lanes
 from gateway.flows.loop import Loop
 from gateway.ports import Clock, RecordStore
@@ -38,7 +37,7 @@ class Recorder:
         self._lanes = lanes
         self._clock = clock
         self._telemetry = telemetry
-        self._under_way: dict[asyncio.Future[Ready], Outcome] = {}
+        self._under_way: dict[asyncio.Future[None], Outcome] = {}
         self._unrecorded: list[Outcome] = []
         self.loop = Loop("record", self._again, clock, telemetry)
 
@@ -66,7 +65,7 @@ class Recorder:
         outcomes = chain(self._under_way.values(), self._unrecorded)
         return [delivery.lease.token for delivery, _, _ in outcomes if delivery.lease is not None]
 
-    def _done(self, future: "asyncio.Future[Ready]") -> None:
+    def _done(self, future: "asyncio.Future[None]") -> None:
         outcome = self._under_way.pop(future)
         delivery, attempt, decision = outcome
         error = None if future.cancelled() else future.exception()
@@ -75,8 +74,6 @@ class Recorder:
                 self._lanes.note_due(delivery.endpoint, decision.due_at)
             elif isinstance(decision, Park):
                 self._lanes.note_due(delivery.endpoint, attempt.started_at)
-            for endpoint, due_at in future.result():
-                self._lanes.note_due(endpoint, due_at)
             self._telemetry.emit(
                 "attempt.recorded", delivery=delivery, attempt=attempt, decision=decision
             )

@@ -53,6 +53,8 @@ API = "{endpoint: api, call: {}}"
         ("{endpoint: cms, call: {method: TRACE}}", "unknown-value"),
         ("{endpoint: cms, call: {headers: {Host: x}}}", "call-header"),
         ("{endpoint: cms, call: {headers: {Authorization: x}}}", "call-header"),
+        ("{endpoint: cms, call: {headers: {Expect: 100-continue}}}", "call-header"),
+        ("{endpoint: cms, call: {headers: {TE: trailers}}}", "call-header"),
         ("{endpoint: cms, call: {headers: {X: '${'}}}", "expression"),
         ("{endpoint: cms, call: {json: {a: '${nope}'}}}", "expression"),
         ("{endpoint: cms, call: {query: {a: '${nope}'}}}", "expression"),

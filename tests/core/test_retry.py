@@ -175,6 +175,8 @@ def test_a_hint_of_a_year_counts_as_a_day():
         ("٣", 0),
         ("", 0),
         ("Mon, 99 Foo 2026 99:99:99 GMT", 0),
+        (f"Wed, 18 Nov {'9' * 20} 11:08:20 GMT", 0),
+        (f"Wed, 18 Nov 2026 11:08:20 +{'9' * 20}", 0),
     ],
 )
 def test_retry_after_is_read_in_both_forms_and_garbage_is_none(text, seconds):

@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.model import SECOND, EventId, event_id
+from gateway.core.model import SECOND, After, EventId, event_id
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from gateway.core.state import State
-from gateway.core.turns import due_after_quiet, in_time, place_of, unmet
-from tests.kit.build import NOW
+from gateway.core.turns import awaited, due_after_quiet, in_time, place_of, unmet
+from tests.kit.build import NOW, a_delivery
 
 moments = st.integers(NOW, NOW + 10**15)
 spans = st.integers(0, 10**12)
@@ -35,18 +35,32 @@ STATES = {0: State.DELIVERED, 1: State.DEAD, 2: State.SCHEDULED, 3: State.LEASED
 
 
 def test_a_delivery_waits_until_all_that_it_waits_for_have_ended():
-    assert unmet([(0, "a", True), (2, "b", False)], STATES) is None
-    assert unmet([(3, "a", True)], STATES) is None
-    assert unmet([(0, "a", True), (1, "b", False)], STATES) == ""
+    assert unmet([(0, 0, "a", True), (2, 2, "b", False)], STATES) is None
+    assert unmet([(3, 3, "a", True)], STATES) is None
+    assert unmet([(0, 0, "a", True), (1, 1, "b", False)], STATES) == ""
 
 
 def test_it_cannot_go_ahead_when_one_was_not_delivered_that_had_to_be():
-    reason = unmet([(1, "pause", True), (2, "b", False)], STATES)
+    reason = unmet([(1, 1, "pause", True), (2, 2, "b", False)], STATES)
     assert reason == "after-not-delivered: pause is dead"
 
 
+def test_what_is_waited_for_is_told_in_as_few_pieces_as_there_are():
+    made = [a_delivery(n=n) for n in range(6)]
+    after = [
+        After(made[:3], "pages", delivered=True),
+        After([made[3], made[5]], "cms", delivered=False),
+    ]
+    assert awaited(after) == [(0, 2, "pages", True), (3, 3, "cms", False), (5, 5, "cms", False)]
+
+
+def test_all_of_a_piece_are_waited_for():
+    assert unmet([(0, 2, "pages", False)], STATES) is None
+    assert unmet([(0, 1, "pages", False)], STATES) == ""
+
+
 def test_what_is_not_there_any_more_keeps_nobody_waiting():
-    assert unmet([(9, "gone", True)], STATES) == ""
+    assert unmet([(9, 9, "gone", True)], STATES) == ""
 
 
 def test_a_retry_comes_no_later_than_the_delivery_expires():

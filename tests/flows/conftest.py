@@ -117,7 +117,7 @@ class Flows:
             keep=self.keep, store=self.store, refusals=self.refusals,
             verify=Verify(self.sender, self.clock, self.telemetry), intake=self.intake, **common,
         )  # fmt: skip
-        self.expire = Expire(store=self.store, claim=self.claim, **common)
+        self.expire = Expire(store=self.store, **common)
         self.late = Late(look_up=self.store, store=self.store, **common)
         self.confirm = Confirm(
             look_up=self.store, store=self.store, keep=self.keep, inbox=self.store, **common

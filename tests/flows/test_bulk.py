@@ -13,9 +13,10 @@ from gateway.flows.audit import Audit
 from gateway.flows.bulk import Bulk
 from gateway.flows.erase import Erase
 from tests.flows.test_deliver import arrive
+from tests.flows.test_turns import KEYED, a_route, numbered, routes_of, sent
 from tests.kit.build import an_event, some_routes
 
-FAST = (1000, SECOND)
+FAST, SLOW = (1000, SECOND), (1, SECOND)
 
 
 def bulk_of(flows) -> Bulk:
@@ -154,3 +155,17 @@ async def test_an_endpoint_that_left_the_file_is_told_with_its_group(make_flows)
     flows.lanes._lanes.clear()
     (group,) = (await bulk_of(flows).groups({"state": "cancelled"}))["groups"]
     assert (group["endpoint_state"], group["reason"]) == ("gone", "by hand")
+
+
+async def test_what_is_replayed_takes_the_place_of_its_event(make_flows):
+    flows = make_flows(routes_of(a_route("updates", KEYED)))
+    await arrive(flows, numbered("1"))
+    await flows.seen("attempt.recorded", 1)
+    flows.clock.advance(1)
+    await flows.operate.pause("cms")
+    await bulk_of(flows).go_on(Action.REPLAY, "op_1", {}, SLOW)
+    await arrive(flows, numbered("2"))
+    flows.clock.advance(60)
+    await flows.operate.resume("cms")
+    await flows.seen("attempt.recorded", 3)
+    assert sent(flows) == ["1", "1", "2"]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gateway.core.errors import Conflict
 from gateway.core.grammar import compile_pattern
 from gateway.core.model import SECOND, Priority
 from gateway.core.retry import RetryPolicy
@@ -83,6 +84,17 @@ async def test_many_of_a_key_all_arrive_one_after_the_other(make_flows):
     assert flows.sender.most_under_way == 1
 
 
+async def test_what_waited_behind_a_cancelled_delivery_goes_at_once(make_flows):
+    flows = make_flows(routes_of(a_route("updates", KEYED)))
+    flows.sender.answers(500)
+    await arrive(flows, numbered("1"), numbered("2"))
+    await flows.seen("attempt.recorded", 1)
+    (first,) = (d["id"] for d in await flows.store.deliveries({}) if d["attempts"])
+    await flows.operate.cancel(first, "by hand")
+    await flows.seen("attempt.recorded", 2)
+    assert sent(flows) == ["1", "2"]
+
+
 async def test_a_takedown_goes_while_an_update_of_its_key_waits_for_its_retry(make_flows, clock):
     flows = make_flows(
         routes_of(
@@ -131,6 +143,15 @@ async def test_only_the_latest_is_sent_after_quiet(make_flows, clock):
     clock.advance(3)
     await flows.seen("attempt.recorded", 1)
     assert sent(flows) == ["3"]
+
+
+async def test_what_was_superseded_is_not_redelivered_but_replayed(make_flows):
+    timing = Timing(key=by("asset"), coalesce=Coalesce(5 * SECOND, 60 * SECOND))
+    flows = make_flows(routes_of(a_route("updates", Target(endpoint="cms", timing=timing))))
+    await arrive(flows, numbered("1"), numbered("2"))
+    (superseded,) = await flows.store.deliveries({"state": "superseded"})
+    with pytest.raises(Conflict, match="replay its event"):
+        await flows.operate.redeliver(superseded["id"])
 
 
 async def test_a_target_waits_for_another_of_its_event(make_flows, clock):

@@ -79,7 +79,7 @@ class TurnsMachine(RuleBasedStateMachine):
                 turn.slot = f"r/{asks['endpoint']}/{asks['key']}"
                 turn.settle, turn.longest = 5 * SECOND, 20 * SECOND
             if asks["after"] and made:
-                turn.after = [After(made[-1], "before", asks["after"] == "delivered")]
+                turn.after = [After([made[-1]], "before", asks["after"] == "delivered")]
                 made[-1].leads = True
             delivery = a_delivery(event, n=n, endpoint=asks["endpoint"])
             # Within one event the priority is that of its route.
@@ -93,7 +93,7 @@ class TurnsMachine(RuleBasedStateMachine):
             self.order.append(delivery.id)
             self.asked[delivery.id] = {
                 "turn": delivery.turn, "endpoint": delivery.endpoint, "priority": delivery.priority,
-                "after": [each.delivery.id for each in delivery.turn.after],
+                "after": [d.id for each in delivery.turn.after for d in each.deliveries],
             }  # fmt: skip
             if delivery.lease is not None and delivery.n not in receipt.waiting:
                 self.began(delivery)

@@ -429,6 +429,15 @@ async def test_a_parked_delivery_waits_and_its_endpoint_is_closed(store):
     assert (states["cms"]["state"], states["cms"]["reason"]) == ("disabled", "http-410")
 
 
+async def test_what_a_person_has_paused_stays_paused_whatever_an_attempt_learns(store):
+    await keep(store, an_arrival())
+    claimed = await claim_one(store)
+    await store.set_endpoint("cms", "paused", "by hand", NOW)
+    await store.record(claimed, an_attempt(), Park("blocked", "egress-denied"))
+    states = await store.endpoint_states()
+    assert (states["cms"]["state"], states["cms"]["reason"]) == ("paused", "by hand")
+
+
 async def test_an_expired_lease_cannot_record_an_outcome(store):
     await keep(store, an_arrival())
     stale = await claim_one(store)
@@ -548,9 +557,9 @@ async def test_a_replay_adds_deliveries_with_numbers_of_their_own(store):
 
 
 async def test_endpoint_states_are_kept_until_it_is_open_again(store):
-    await store.set_endpoint("cms", "paused", "by hand", NOW)
     await store.set_endpoint("cms", "disabled", "http-410", NOW)
-    assert (await store.endpoint_states())["cms"]["state"] == "disabled"
+    await store.set_endpoint("cms", "paused", "by hand", NOW)
+    assert (await store.endpoint_states())["cms"]["state"] == "paused"
     await store.set_endpoint("cms", "open", "", NOW)
     assert await store.endpoint_states() == {}
 

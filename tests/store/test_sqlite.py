@@ -299,7 +299,7 @@ PLANS = {
         "deliveries_queue (endpoint=? AND key=?)",
         "deliveries_in_flight (endpoint=? AND key=?)",
     ],
-    "supersede_slot": ["deliveries_slots (slot=?)"],
+    "supersede_slot": ["deliveries_slots (slot=? AND (event_id,n)<(?,?))"],
     "states_of": ["PRIMARY KEY (event_id=?)"],
     "expire": [
         "PRIMARY KEY (event_id=? AND n=?)",

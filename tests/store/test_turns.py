@@ -1,5 +1,7 @@
 """Whose turn it is, as every engine keeps it: keys, slots, priorities, and what waits for others."""
 
+import asyncio
+
 from gateway.core.model import SECOND, After, Arrival, Priority, Routed, Turn
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from tests.kit.build import NOW, a_delivery, a_lease, an_event
@@ -37,9 +39,19 @@ async def claimed(store, endpoint: str = "cms", now: int = NOW, most: int = 10):
     return await store.claim(endpoint, [a_lease() for _ in range(most)], now)
 
 
+def told_by(store):
+    """What the store tells from now on that may go."""
+    told = []
+    store.on_ready = told.extend
+    return told
+
+
 async def ended(store, delivery, decision=None):
+    """Record an attempt; what may go by that."""
+    told = told_by(store)
     delivery.attempts += 1
-    return await store.record(delivery, an_attempt(delivery.attempts), decision or Finish())
+    await store.record(delivery, an_attempt(delivery.attempts), decision or Finish())
+    return told
 
 
 async def state(store, delivery) -> str:
@@ -87,6 +99,14 @@ async def test_the_order_of_a_key_is_that_of_arrival_after_a_restart_and_reclaim
         seen.append(delivery.id)
         await ended(store, delivery)
     assert seen == [first.id, second.id, third.id]
+
+
+async def test_what_waits_behind_a_cancelled_one_may_go(store):
+    first, second = a_turn(key="a"), a_turn(key="a")
+    await kept(store, first, second)
+    told = told_by(store)
+    await store.cancel(first.event.event_id, 0, NOW, "by hand")
+    assert told == [("cms", NOW)]
 
 
 async def test_the_same_key_at_another_endpoint_is_another_queue(store):
@@ -259,13 +279,40 @@ async def test_what_waited_behind_a_superseded_one_goes_on(store):
     assert sent.id == behind.id
 
 
+async def replayed(store, of, delivery):
+    """Route the event of a delivery again, to this one."""
+    now, delivery.event = delivery.event.received_at, of.event
+    (delivery.n,) = await store.replay(of.event.event_id, Routed([delivery]), now)
+
+
+async def test_an_older_event_that_is_routed_again_supersedes_nothing_newer(store):
+    first, newest = a_turn(**SETTLE), a_turn(at=NOW + SECOND, **SETTLE)
+    await kept(store, first, newest)
+    again = a_turn(at=NOW + 2 * SECOND, **SETTLE)
+    await replayed(store, first, again)
+    shown = await row(store, again)
+    assert (shown["state"], shown["reason"]) == ("superseded", f"superseded by {newest.id}")
+    (sent,) = await claimed(store, now=NOW + 6 * SECOND)
+    assert sent.id == newest.id
+
+
+async def test_the_latest_event_that_is_routed_again_supersedes_what_waits_of_it(store):
+    first = a_turn(**SETTLE)
+    await kept(store, first)
+    again = a_turn(at=NOW + SECOND, **SETTLE)
+    await replayed(store, first, again)
+    assert await state(store, first) == "superseded"
+    (sent,) = await claimed(store, now=NOW + 6 * SECOND)
+    assert sent.id == again.id
+
+
 # -- after -----------------------------------------------------------------------------------------
 
 
 def following(leader, *, delivered: bool, **more):
     """A delivery that waits for another of its event."""
     leader.leads = True
-    return a_turn(after=[After(leader, "pause", delivered)], **more)
+    return a_turn(after=[After([leader], "pause", delivered)], **more)
 
 
 async def test_what_waits_for_another_of_its_event_goes_when_that_has_ended(store):
@@ -275,8 +322,43 @@ async def test_what_waits_for_another_of_its_event_goes_when_that_has_ended(stor
     assert await claimed(store, "dam") == []
     assert await ended(store, leader, RetryAt(NOW, "http-500")) == []
     (again,) = await claimed(store)
-    assert await ended(store, again, GiveUp("http-500")) == [("dam", NOW)]
-    assert len(await claimed(store, "dam")) == 1
+    ended_at = NOW + an_attempt().duration
+    assert await ended(store, again, GiveUp("http-500")) == [("dam", ended_at)]
+    assert len(await claimed(store, "dam", now=ended_at)) == 1
+
+
+async def test_what_waited_for_another_takes_its_place_when_that_has_ended(store):
+    leader = a_turn(leased=True)
+    follower = following(leader, delivered=True, endpoint="dam", key="a")
+    await kept_together(store, leader, follower)
+    between = a_turn(at=NOW + 1, endpoint="dam", key="a", leased=True)
+    await kept(store, between)
+    await ended(store, between, RetryAt(LATER, "http-500"))
+    await store.record(leader, an_attempt(1, started_at=LATER), Finish())
+    (first,) = await claimed(store, "dam", now=LATER + SECOND)
+    assert first.id == between.id
+
+
+async def test_a_thousand_that_wait_for_a_thousand_cost_little(store):
+    leaders = [a_turn(leased=True) for _ in range(1000)]
+    after = [After(leaders, "pages", delivered=True)]
+    for leader in leaders:
+        leader.leads = True
+    followers = [a_turn(after=after, endpoint="dam") for _ in range(1000)]
+    await kept_together(store, *leaders, *followers)
+    told = told_by(store)
+    await asyncio.gather(
+        *(store.record(leader, an_attempt(1), Finish()) for leader in leaders)
+    )  # with a look at each follower for each leader it would take minutes
+    assert len(told) == 1000
+
+
+async def test_what_ends_at_a_claim_lets_others_go_too(store):
+    leader = a_turn(expires_at=LATER)
+    await kept_together(store, leader, following(leader, delivered=False, endpoint="dam"))
+    told = told_by(store)
+    assert await claimed(store, now=LATER) == []
+    assert told == [("dam", LATER)]
 
 
 async def test_what_had_to_be_delivered_and_was_not_cancels_what_waits_for_it(store):
@@ -300,7 +382,7 @@ async def test_redelivering_what_was_waited_for_has_the_others_wait_again(store)
     assert (await row(store, follower))["waits_for"] == "after"
     (again,) = await claimed(store)
     await ended(store, again)
-    assert len(await claimed(store, "dam")) == 1
+    assert len(await claimed(store, "dam", now=LATER)) == 1
 
 
 async def test_a_person_may_send_what_waits_without_the_rest(store):

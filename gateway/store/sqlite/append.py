@@ -22,7 +22,13 @@ from gateway.core.model import (
 from gateway.core.state import State
 from gateway.store.rows import data_columns, digest_of
 from gateway.store.sqlite.database import insert_many, powers_of_two, statement
-from gateway.store.sqlite.turns import entry_of, let_others_go, take_turn
+from gateway.store.sqlite.turns import (
+    Transaction,
+    entry_of,
+    let_others_go,
+    supersede_if_older,
+    take_turn,
+)
 from gateway.store.vault import NO_DIGEST, Vault
 
 FIND_DUPLICATES = statement("find_duplicates")
@@ -44,7 +50,7 @@ class Append:
     arrivals: Sequence[Arrival]
 
 
-def append(cursor: sqlite3.Cursor, appends: Sequence[Append], vault: Vault) -> list[list[Receipt]]:
+def append(cursor: Transaction, appends: Sequence[Append], vault: Vault) -> list[list[Receipt]]:
     """Do them all, in the order in which they came."""
     first = _first_by_key(cursor, [arrival for each in appends for arrival in each.arrivals])
     fresh: list[tuple[Arrival, frozenset[str]]] = []
@@ -140,7 +146,7 @@ def note_confirmations(
 
 
 def append_deliveries(
-    cursor: sqlite3.Cursor, deliveries: Iterable[tuple[Delivery, Micros]], vault: Vault
+    cursor: Transaction, deliveries: Iterable[tuple[Delivery, Micros]], vault: Vault
 ) -> dict[EventId, set[int]]:
     """Add deliveries, each with the moment at which it was promised; which of them have to wait for others."""
     plain: list[tuple[Any, ...]] = []
@@ -155,7 +161,7 @@ def append_deliveries(
 
 
 def _append_in_turn(
-    cursor: sqlite3.Cursor, delivery: Delivery, turn: Turn, promised_at: Micros, vault: Vault
+    cursor: Transaction, delivery: Delivery, turn: Turn, promised_at: Micros, vault: Vault
 ) -> bool:
     """Add a delivery that takes turns with others; whether none of them has to end first."""
     entry = entry_of(cursor, delivery, promised_at)
@@ -163,8 +169,11 @@ def _append_in_turn(
     row = _delivery_row(delivery, promised_at, entry.due_at, lease, vault)
     columns = (turn.key, entry.place, entry.waits_for, entry.after, turn.slot, entry.since)
     cursor.execute(APPEND_IN_TURN, (*row, *columns, turn.expires_at, turn.late_at))
-    let_others_go(cursor, entry.moved, promised_at)
-    if entry.waits_for is not None:
+    unwanted = turn.slot is not None and supersede_if_older(
+        cursor, delivery.event.event_id, delivery.n, turn.slot, promised_at
+    )  # of an event that is routed again
+    let_others_go(cursor, [*entry.moved, *(unwanted or ())], promised_at)
+    if unwanted or entry.waits_for is not None:
         return False
     if turn.key is None or entry.place is None:
         return True

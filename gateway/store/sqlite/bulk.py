@@ -17,6 +17,7 @@ from gateway.store.sqlite.change import note, put_back
 from gateway.store.sqlite.change import replay as replay_one
 from gateway.store.sqlite.database import statement
 from gateway.store.sqlite.read import LARGEST_PAGE_BYTES, Filters, Reader
+from gateway.store.sqlite.turns import Transaction
 from gateway.store.vault import Vault
 
 BEGIN_OPERATION = statement("begin_operation")
@@ -275,7 +276,7 @@ def _redeliver(
 
 
 def _replay(
-    cursor: sqlite3.Cursor, operation: Operation, events: Sequence[Replayed], vault: Vault
+    cursor: Transaction, operation: Operation, events: Sequence[Replayed], vault: Vault
 ) -> int | None:
     if not _is_next(cursor, operation):
         return None

@@ -6,7 +6,7 @@ from gateway.core.access import AuditEntry
 from gateway.core.model import EventId, Micros, Routed
 from gateway.store.sqlite.append import append_deliveries, fire, note_withheld
 from gateway.store.sqlite.database import statement
-from gateway.store.sqlite.turns import Moved, let_others_go, wait_again
+from gateway.store.sqlite.turns import Moved, Transaction, let_others_go, wait_again
 from gateway.store.vault import Vault
 
 READ_ERASED = statement("read_erased")
@@ -48,7 +48,7 @@ def put_back(cursor: sqlite3.Cursor, event_id: EventId, n: int, due_at: Micros) 
 
 
 def cancel(
-    cursor: sqlite3.Cursor,
+    cursor: Transaction,
     event_id: EventId,
     n: int,
     now: Micros,
@@ -70,7 +70,7 @@ def _state(cursor: sqlite3.Cursor, event_id: EventId, n: int) -> str | None:
 
 
 def replay(
-    cursor: sqlite3.Cursor,
+    cursor: Transaction,
     event_id: EventId,
     routed: Routed,
     now: Micros,

@@ -6,7 +6,6 @@ and its bytes with it: SQLite writes zeros over them. That is not enough for wha
 before, so whoever erases ends by giving back every free page and emptying the log.
 """
 
-import sqlite3
 from collections.abc import Sequence
 
 import orjson
@@ -15,7 +14,7 @@ from gateway.core.access import AuditEntry
 from gateway.core.model import Erased, EventId, Micros
 from gateway.store.sqlite.change import note
 from gateway.store.sqlite.database import statement
-from gateway.store.sqlite.turns import Moved, let_others_go
+from gateway.store.sqlite.turns import Moved, Transaction, let_others_go
 
 CANCEL_ERASED = statement("cancel_erased")
 NOT_UNDER_WAY = statement("not_under_way")
@@ -27,7 +26,7 @@ ERASE_OF_EVENTS = tuple(
 
 
 def erase(
-    cursor: sqlite3.Cursor, names: Sequence[EventId], now: Micros, entry: AuditEntry | None
+    cursor: Transaction, names: Sequence[EventId], now: Micros, entry: AuditEntry | None
 ) -> Erased:
     """Erase events, and cancel what was still to be sent of them; one that is being sent is left."""
     cursor.execute("PRAGMA secure_delete = ON")

@@ -21,7 +21,13 @@ from gateway.core.sharing import deal
 from gateway.core.turns import EXPIRED, place_of
 from gateway.store.rows import DeliveryRow, EventRow, delivery_of, event_of
 from gateway.store.sqlite.database import statement
-from gateway.store.sqlite.turns import Moved, let_others_go, supersede_if_older, take_turn
+from gateway.store.sqlite.turns import (
+    Moved,
+    Transaction,
+    let_others_go,
+    supersede_if_older,
+    take_turn,
+)
 from gateway.store.vault import Vault
 
 SELECT_DUE = statement("select_due")
@@ -56,12 +62,12 @@ class Claim:
     """Filled with what was due and is dead now, because its stored bytes have changed."""
 
 
-def claim(cursor: sqlite3.Cursor, claims: Sequence[Claim], vault: Vault) -> list[list[Delivery]]:
+def claim(cursor: Transaction, claims: Sequence[Claim], vault: Vault) -> list[list[Delivery]]:
     """Do them all."""
     return [_claim_one(cursor, each, vault) for each in claims]
 
 
-def _claim_one(cursor: sqlite3.Cursor, each: Claim, vault: Vault) -> list[Delivery]:
+def _claim_one(cursor: Transaction, each: Claim, vault: Vault) -> list[Delivery]:
     leased: list[_Leased] = []
     each.taken_bytes, each.full = 0, False  # it may be done anew, after a commit that failed
     for _ in range(MOST_LOOKS):
@@ -103,12 +109,12 @@ def _due(cursor: sqlite3.Cursor, each: Claim, most: int) -> list[_Due]:
     if len(found) <= most:
         return found
     by_priority = [[row for row in found if row.priority == p] for p in Priority]
-    counts, _ = deal(most, [len(rows) for rows in by_priority], each.leases[0].token)
+    counts = deal(most, [len(rows) for rows in by_priority], each.leases[0].token)
     return [row for rows, n in zip(by_priority, counts, strict=True) for row in rows[:n]]
 
 
 def _take(
-    cursor: sqlite3.Cursor, due: Sequence[_Due], leases: Sequence[Lease], each: Claim
+    cursor: Transaction, due: Sequence[_Due], leases: Sequence[Lease], each: Claim
 ) -> list[_Leased]:
     """Lease those of the due deliveries whose turn it is; the others wait, or end."""
     left = iter(leases)
@@ -172,7 +178,7 @@ def _take_turn(cursor: sqlite3.Cursor, row: _Due, key: str, endpoint: str, lease
 
 
 def _read(
-    cursor: sqlite3.Cursor, leased: Sequence[_Leased], each: Claim, vault: Vault
+    cursor: Transaction, leased: Sequence[_Leased], each: Claim, vault: Vault
 ) -> list[Delivery]:
     """The deliveries that have been leased; those whose bytes have changed become dead letters."""
     deliveries: list[Delivery] = []
@@ -213,7 +219,7 @@ def reclaim(cursor: sqlite3.Cursor, now: Micros, but: Collection[int]) -> int:
     return cursor.execute(RECLAIM_LEASES, (now, orjson.dumps(list(but)).decode())).rowcount
 
 
-def expire(cursor: sqlite3.Cursor, now: Micros, most: int) -> int:
+def expire(cursor: Transaction, now: Micros, most: int) -> int:
     """Cancel scheduled deliveries that have expired, at most so many; how many there were."""
     facts = {"now": now, "reason": EXPIRED, "most": most}
     moved = [Moved(*row) for row in cursor.execute(EXPIRE, facts).fetchall()]

@@ -11,10 +11,14 @@ import orjson
 from gateway.core.errors import LeaseLost
 from gateway.core.model import Attempt, Delivery, LaneMark
 from gateway.core.retry import Decision, Finish, GiveUp, Park
-from gateway.core.turns import Ready
 from gateway.store.rows import calls_of, moved_by
 from gateway.store.sqlite.database import insert_many, statement
-from gateway.store.sqlite.turns import let_others_go, moved_of, supersede_if_older
+from gateway.store.sqlite.turns import (
+    Transaction,
+    let_others_go,
+    moved_of,
+    supersede_if_older,
+)
 from gateway.store.vault import Vault
 
 RECORD_OUTCOMES = statement("record_outcomes")
@@ -32,10 +36,8 @@ class Record:
     decision: Decision
 
 
-def record(
-    cursor: sqlite3.Cursor, records: Sequence[Record], vault: Vault
-) -> list[LeaseLost | Ready]:
-    """Do them all: what may go by each, or LeaseLost where the lease is no longer theirs.
+def record(cursor: Transaction, records: Sequence[Record], vault: Vault) -> list[LeaseLost | None]:
+    """Do them all: LeaseLost where the lease is no longer theirs.
 
     Of these nothing is written, but what they changed for their lane: they were made all the same.
     """
@@ -60,27 +62,28 @@ def record(
             cursor.execute(
                 CLOSE_ENDPOINT, (each.delivery.endpoint, park.state, park.reason, ended_at)
             )
-    return [_let_others_go(cursor, *each) for each in zip(records, lost, strict=True)]
+    _let_others_go(cursor, held)
+    return lost
 
 
-def _let_others_go(
-    cursor: sqlite3.Cursor, each: Record, lost: LeaseLost | None
-) -> LeaseLost | Ready:
-    """Let those go on that waited for a delivery that was attempted."""
-    if lost is not None:
-        return lost
-    moved = moved_of(each.delivery)
-    if moved is None:
-        return []
-    ended_at = each.attempt.started_at + each.attempt.duration
-    turn = each.delivery.turn
-    if (
-        turn is not None
-        and turn.slot is not None
-        and not isinstance(each.decision, (Finish, GiveUp))
-    ):
-        supersede_if_older(cursor, moved.event_id, moved.n, turn.slot, ended_at)
-    return let_others_go(cursor, [moved], ended_at)
+def _let_others_go(cursor: Transaction, records: Sequence[Record]) -> None:
+    """Let those go on that waited for deliveries that were attempted."""
+    all_moved, latest = [], 0
+    for each in records:
+        moved = moved_of(each.delivery)
+        if moved is None:
+            continue
+        all_moved.append(moved)
+        ended_at = each.attempt.started_at + each.attempt.duration
+        latest = max(latest, ended_at)
+        turn = each.delivery.turn
+        if (
+            turn is not None
+            and turn.slot is not None
+            and not isinstance(each.decision, (Finish, GiveUp))
+        ):
+            supersede_if_older(cursor, moved.event_id, moved.n, turn.slot, ended_at)
+    let_others_go(cursor, all_moved, latest)
 
 
 def lane_row(name: str, mark: LaneMark) -> tuple[Any, ...]:

@@ -47,13 +47,14 @@ from gateway.telemetry import Telemetry
 class SqliteStore:
     """Owns the database file for as long as it is open."""
 
-    def __init__(
-        self, path: Path, lock: Lock, writer: Writer, vault: Vault, telemetry: Telemetry
-    ) -> None:
+    def __init__(self, path: Path, lock: Lock, vault: Vault, telemetry: Telemetry) -> None:
         self.path = path
         self._telemetry = telemetry
         self.lock = lock
-        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self.on_ready: Callable[[Ready], None] = _nobody
+        """See `LeaseStore.on_ready`."""
+        self._writer = writer = Writer(path, vault, self._tell_ready)
         self._vault = vault
         self._commits: GroupCommit[Operation] = GroupCommit(writer.commit, name="store-writer")
         self._reader = Reader(path, vault, self._commits.fail)
@@ -86,7 +87,7 @@ class SqliteStore:
             if not skip_backup:
                 back_up_before_migration(path)
             vault = Vault(keys)
-            return cls(path, lock, Writer(path, vault), vault, telemetry or Telemetry())
+            return cls(path, lock, vault, telemetry or Telemetry())
         except BaseException:
             lock.release()
             raise
@@ -98,6 +99,9 @@ class SqliteStore:
         await self.bulk.close()
         self._writer.close()
         self.lock.release()
+
+    def _tell_ready(self, ready: Ready) -> None:
+        self._loop.call_soon_threadsafe(lambda: self.on_ready(ready))
 
     async def _change(self, do: Any, *arguments: Any) -> Any:
         return await self._commits.submit(Change(lambda cursor: do(cursor, *arguments)))
@@ -151,7 +155,7 @@ class SqliteStore:
 
     # -- record ------------------------------------------------------------------------------------
 
-    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[Ready]:
+    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[None]:
         """See `RecordStore.record`."""
         return self._commits.submit(Record(delivery, attempt, decision))
 
@@ -378,6 +382,10 @@ class SqliteStore:
         pages = -(-most_bytes // PAGE_BYTES)
         apply = partial(prune.give_back, pages=pages)
         await self._commits.submit(Change(apply, pages * PAGE_BYTES))
+
+
+def _nobody(_ready: Ready) -> None:
+    """Told before anyone delivers."""
 
 
 def _corrupt(event_id: EventId) -> BodyCorrupt:

@@ -4,7 +4,6 @@ The rules are in core/turns.py. Each function here is a part of a transaction of
 """
 
 import sqlite3
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +12,15 @@ import orjson
 
 from gateway.core.model import Delivery, EventId, Lease, Micros
 from gateway.core.state import State
-from gateway.core.turns import AFTER_NOT_DELIVERED, Ready, due_after_quiet, place_of, unmet
+from gateway.core.turns import (
+    AFTER_NOT_DELIVERED,
+    Ready,
+    awaited,
+    due_after_quiet,
+    due_of,
+    place_of,
+    unmet,
+)
 from gateway.store.sqlite.database import statement
 
 TAKE_TURN = statement("take_turn")
@@ -26,6 +33,14 @@ STATES_OF = statement("states_of")
 LET_FOLLOW = statement("let_follow")
 WAIT_AGAIN = statement("wait_again")
 CANCEL = statement("cancel")
+
+
+class Transaction(sqlite3.Cursor):
+    """A cursor that notes what may go now that had to wait: to be told once it is committed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.ready: Ready = []
 
 
 class Moved(NamedTuple):
@@ -60,9 +75,9 @@ def entry_of(cursor: sqlite3.Cursor, delivery: Delivery, now: Micros) -> Entry:
     if turn.slot is not None:
         since, moved = _empty_slot(cursor, delivery, turn.slot, now)
         turn.due_at = due_after_quiet(now, turn.settle, turn.longest, since)
-    after = [[each.delivery.n, each.name, each.delivered] for each in turn.after]
+    after = awaited(turn.after)
     return Entry(
-        due_at=now if turn.due_at is None else max(now, turn.due_at),
+        due_at=due_of(delivery, now),
         place=place_of(event_id) if turn.key is not None and turn.at_once else None,
         waits_for="after" if after else None,
         after=orjson.dumps(after).decode() if after else None,
@@ -74,11 +89,12 @@ def entry_of(cursor: sqlite3.Cursor, delivery: Delivery, now: Micros) -> Entry:
 def _empty_slot(
     cursor: sqlite3.Cursor, delivery: Delivery, slot: str, now: Micros
 ) -> tuple[Micros, list[Moved]]:
-    """Supersede what waits in a slot; since when something in it has not been sent, and what moved."""
+    """Supersede what waits in a slot and is older; since when something in it has not been sent, and what moved."""
     reason = f"superseded by {delivery.id}"
     since: Micros = now
     moved: list[Moved] = []
-    for *facts, attempts, began in cursor.execute(SUPERSEDE_SLOT, (now, reason, slot)).fetchall():
+    given = (now, reason, slot, delivery.event.event_id, delivery.n)
+    for *facts, attempts, began in cursor.execute(SUPERSEDE_SLOT, given).fetchall():
         moved.append(Moved(*facts))
         if not attempts and began is not None:
             since = min(since, began)
@@ -114,38 +130,38 @@ def take_turn(  # noqa: PLR0913  # a row's own facts
     return False
 
 
-def let_others_go(cursor: sqlite3.Cursor, moved: Iterable[Moved], now: Micros) -> Ready:
+def let_others_go(cursor: Transaction, moved: Iterable[Moved], now: Micros) -> None:
     """Let those go on that waited for these: the next of their keys, and others of their events.
 
     One that waited for a delivery that was not delivered, and had to be, is cancelled; so it goes on.
     """
-    ready: Ready = []
-    left = deque(moved)
+    left = list(moved)
     while left:
-        each = left.popleft()
-        if each.key is not None:
-            ready += cursor.execute(LET_HEAD_GO, (each.endpoint, each.key)).fetchall()
-        if each.leads:
-            left.extend(_let_follow(cursor, each.event_id, now, ready))
-    return ready
+        for each in left:
+            if each.key is not None:
+                cursor.ready += cursor.execute(LET_HEAD_GO, (each.endpoint, each.key)).fetchall()
+        # Each event is looked at once, however many of it have ended.
+        events = dict.fromkeys(each.event_id for each in left if each.leads)
+        left = [each for event_id in events for each in _let_follow(cursor, event_id, now)]
 
 
-def _let_follow(
-    cursor: sqlite3.Cursor, event_id: EventId, now: Micros, ready: Ready
-) -> list[Moved]:
+def _let_follow(cursor: Transaction, event_id: EventId, now: Micros) -> list[Moved]:
     """Let those of an event go that have waited for others of it, and cancel those that wait in vain."""
     rows = cursor.execute(STATES_OF, (event_id,)).fetchall()
     states: Mapping[int, State] = {n: State(state) for n, state, _, _ in rows}
+    reasons: dict[str, str | None] = {}  # a thousand may wait for the same
     cancelled = []
     for n, _, waits_for, after in rows:
         if waits_for != "after":
             continue
-        reason = unmet(orjson.loads(after), states)
+        if after not in reasons:
+            reasons[after] = unmet(orjson.loads(after), states)
+        reason = reasons[after]
         if reason:
             cursor.execute(CANCEL, (now, reason, event_id, n))
             cancelled += [Moved(*row) for row in cursor.fetchall()]
         elif reason is not None:
-            ready += cursor.execute(LET_FOLLOW, (event_id, n)).fetchall()
+            cursor.ready += cursor.execute(LET_FOLLOW, (now, event_id, n)).fetchall()
     return cancelled
 
 

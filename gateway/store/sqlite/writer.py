@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gateway.core.errors import StoreBroken, StoreUnavailable
+from gateway.core.turns import Ready
 from gateway.store.sqlite.append import Append, append
 from gateway.store.sqlite.database import (
     LOOK_AT_THE_DISK,
@@ -23,6 +24,7 @@ from gateway.store.sqlite.database import (
 )
 from gateway.store.sqlite.lease import Claim, claim
 from gateway.store.sqlite.record import Record, record
+from gateway.store.sqlite.turns import Transaction
 from gateway.store.vault import Vault
 
 HAS_DATA_KEYS = statement("has_data_keys")
@@ -39,7 +41,7 @@ BYTES_PER_ROW = 1024
 class Change:
     """An operation too rare to be done many at once."""
 
-    apply: Callable[[sqlite3.Cursor], Any]
+    apply: Callable[[Transaction], Any]
     writes_bytes: int = 0
     """What it writes into the log beside rows."""
 
@@ -47,7 +49,7 @@ class Change:
 Operation: TypeAlias = Record | Change | Append | Claim
 
 
-def _change(cursor: sqlite3.Cursor, changes: Sequence[Change], _vault: Vault) -> list[Any]:
+def _change(cursor: Transaction, changes: Sequence[Change], _vault: Vault) -> list[Any]:
     return [change.apply(cursor) for change in changes]
 
 
@@ -57,7 +59,7 @@ def _bytes_beside_rows(operation: Operation) -> int:
     return operation.writes_bytes if type(operation) is Change else 0
 
 
-KINDS: tuple[tuple[type, Callable[[sqlite3.Cursor, Sequence[Any], Vault], list[Any]]], ...] = (
+KINDS: tuple[tuple[type, Callable[[Transaction, Sequence[Any], Vault], list[Any]]], ...] = (
     (Record, record),
     (Change, _change),
     (Append, append),
@@ -84,9 +86,13 @@ def open_vault(connection: sqlite3.Connection, vault: Vault) -> None:
 
 
 class Writer:
-    """The connection that writes; used by one thread at a time."""
+    """The connection that writes; used by one thread at a time.
 
-    def __init__(self, path: Path, vault: Vault) -> None:
+    It tells *on_ready*, in that thread, what may go after each commit that had to wait.
+    """
+
+    def __init__(self, path: Path, vault: Vault, on_ready: Callable[[Ready], None]) -> None:
+        self._on_ready = on_ready
         self._connection = connect(path)
         self._vault = vault
         self._broken: StoreBroken | None = None
@@ -147,7 +153,7 @@ class Writer:
     def _transact(self, operations: Sequence[Operation]) -> list[Any]:
         results: list[Any] = [None] * len(operations)
         self._written_bytes += sum(map(_bytes_beside_rows, operations))
-        cursor = self._connection.cursor()
+        cursor = self._connection.cursor(Transaction)
         cursor.execute("BEGIN IMMEDIATE")
         for kind, do in KINDS:
             chosen = [i for i, operation in enumerate(operations) if type(operation) is kind]
@@ -156,6 +162,8 @@ class Writer:
                 for i, outcome in zip(chosen, outcomes, strict=True):
                     results[i] = outcome
         cursor.execute("COMMIT")
+        if cursor.ready:
+            self._on_ready(cursor.ready)
         return results
 
     def _empty_log(self) -> None:

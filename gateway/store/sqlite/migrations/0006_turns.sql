@@ -4,7 +4,7 @@ ALTER TABLE deliveries ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;   -- 0 hi
 ALTER TABLE deliveries ADD COLUMN key TEXT;             -- one in flight for each, per endpoint
 ALTER TABLE deliveries ADD COLUMN place TEXT;           -- in its key's queue, once it stands there
 ALTER TABLE deliveries ADD COLUMN waits_for TEXT;       -- key or after: what others have to end first
-ALTER TABLE deliveries ADD COLUMN after TEXT;           -- JSON: [number, name of its target, has to be delivered] …
+ALTER TABLE deliveries ADD COLUMN after TEXT;           -- JSON: of what it waits for, see core/turns.py
 ALTER TABLE deliveries ADD COLUMN leads INTEGER NOT NULL DEFAULT 0;      -- 1: others wait for its end
 ALTER TABLE deliveries ADD COLUMN slot TEXT;            -- of those that share it, only the latest is sent
 ALTER TABLE deliveries ADD COLUMN since INTEGER;        -- when the first of its slot came that was not sent

@@ -1,4 +1,4 @@
 UPDATE deliveries
-SET waits_for = NULL
+SET waits_for = NULL, due_at = max(due_at, ?)
 WHERE event_id = ? AND n = ? AND state = 'scheduled' AND waits_for = 'after'
 RETURNING endpoint, due_at
