@@ -43,10 +43,14 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = "; ".join(f"{name}: {_summary(name)}" for name in SCENARIOS)
-    parser.add_argument("scenario", nargs="*", help=f"all of them by default. {names}")
-    parser.add_argument("--rounds", type=int, default=3, help="measure so often (3 by default)")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog="\n".join(["scenarios:", *(f"  {n:<16}{_summary(n)}" for n in SCENARIOS)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("scenario", nargs="*", help="all of them by default")
+    parser.add_argument("--rounds", type=int, default=5, help="measure so often (5 by default)")
     parser.add_argument("--quick", action="store_true", help="only see whether it works")
     parser.add_argument(
         "--name", help="keep the results as bench/results/NAME.json, for git to see"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import Result
-from bench.results import load
+from bench.results import Kept, load
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,39 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("old")
     parser.add_argument("new")
     options = parser.parse_args(arguments)
+    try:
+        old, new = load(options.old), load(options.new)
+    except FileNotFoundError as error:
+        parser.error(f"there is no {error.filename}")
+    out = Console(highlight=False, soft_wrap=True)
+    out.print(f"old: {old.date}, {old.commit}\nnew: {new.date}, {new.commit}")
+    for warning in _doubts(old, new):
+        out.print(f"[yellow]{warning}[/]")
+    out.print(_table(list(changes(old.results, new.results))))
+
+
+def _doubts(old: Kept, new: Kept) -> Iterator[str]:
+    """Why figures of the two can hardly be compared."""
+    for each, name in ((old, "old"), (new, "new")):
+        if each.quick:
+            yield f"the {name} one was a smoke run: its figures mean nothing"
+    for what in old.machine.keys() | new.machine.keys():
+        before, now = old.machine.get(what), new.machine.get(what)
+        if before != now:
+            yield f"they had another {what}: {before}, {now}"
+
+
+def _table(found: list[Change]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("", "old", "new", "change", "more than the rounds differ"):
-        table.add_column(head, justify="left" if head == "" else "right")
+    table.add_column("", no_wrap=True)
+    for head in ("old", "new", "change", "rounds differ less"):
+        table.add_column(head, justify="right", no_wrap=True)
     scenario = ""
-    for change in changes(load(options.old), load(options.new)):
+    for change in found:
         if change.scenario != scenario:
             scenario = change.scenario
             table.add_row(f"[bold]{scenario}[/]")
         share = "" if change.share is None else f"{change.share:+.1%}"
         exceeds = {None: "?", True: "yes", False: "no"}[change.exceeds_spread]
         table.add_row(f"  {change.name}", f"{change.old:.4g}", f"{change.new:.4g}", share, exceeds)
-    Console(highlight=False).print(table)
+    return table

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +52,8 @@ def at(receiver_port: int) -> dict[str, str]:
     return {name: f"http://127.0.0.1:{receiver_port}/{name}" for name in ENDPOINTS}
 
 
-def routes(urls: Mapping[str, str], timeout: str) -> str:
-    """A route for each endpoint; all of them match."""
+def routes(urls: Mapping[str, str], more: Sequence[str] = ()) -> str:
+    """A route for each endpoint; all of them match. *more* is said of every endpoint."""
     lines = ["version: 1", "sources:", "  bench:"]
     lines.append("    verify: {preset: standard-webhooks, secrets: [{env: BENCH_SECRET}]}")
     lines.append("endpoints:")
@@ -63,7 +63,7 @@ def routes(urls: Mapping[str, str], timeout: str) -> str:
             f"    url: {url}",
             "    sign: {secrets: [{env: BENCH_SECRET}]}",
             f"    concurrency: {CONCURRENCY}",
-            f"    timeout: {timeout}",
+            *(f"    {line}" for line in more),
         ]
     lines.append("routes:")
     for name in urls:
@@ -79,17 +79,17 @@ def database(home: Path) -> Path:
 
 @contextmanager
 def gateway(
-    urls: Mapping[str, str], *, home: Path | None = None, timeout: str = "20s"
+    urls: Mapping[str, str], *, home: Path | None = None, more: Sequence[str] = ()
 ) -> Iterator[Gateway]:
-    """A gateway that runs, on the database in *home*, else on an empty one."""
+    """A gateway that runs, on the database in *home*, else on an empty one; for *more*, see `routes`."""
     if home is None:
         with (
             tempfile.TemporaryDirectory() as name,
-            gateway(urls, home=Path(name), timeout=timeout) as running,
+            gateway(urls, home=Path(name), more=more) as running,
         ):
             yield running
         return
-    (home / "routes.yaml").write_text(routes(urls, timeout))
+    (home / "routes.yaml").write_text(routes(urls, more))
     port, admin = free_port(), f"127.0.0.1:{free_port()}"
     command = (
         sys.executable, "-m", "gateway", "serve",

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -38,11 +38,25 @@ def save(results: Iterable[Result], *, name: str | None, rounds: int, quick: boo
     return path
 
 
-def load(name: str) -> list[Result]:
-    """The results of a kept run, by its path or by its name."""
+@dataclass(frozen=True)
+class Kept:
+    """A run that was kept."""
+
+    date: str
+    commit: str
+    quick: bool
+    machine: dict
+    results: list[Result]
+
+
+def load(name: str) -> Kept:
+    """The run in that file, or of that name."""
     path = Path(name) if Path(name).exists() else FOLDER / f"{name}.json"
     run = json.loads(path.read_text())
-    return [Result(each["scenario"], (), each["rounds"], each["once"]) for each in run["results"]]
+    results = [
+        Result(each["scenario"], (), each["rounds"], each["once"]) for each in run["results"]
+    ]
+    return Kept(run["date"], run["commit"], run["quick"], run["machine"], results)
 
 
 def machine() -> dict:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import results
+from bench import compare, results
 from bench.compare import Change, changes
 from bench.events import event, number_of, signed_requests
 from bench.fill import fill
@@ -101,11 +101,25 @@ def test_a_kept_run_is_read_back_as_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
     ours = a_result(0.5, 0.6, memory=80)
     path = results.save([ours], name="before", rounds=2, quick=False)
-    assert results.load("before") == results.load(str(path)) == [ours]
-    kept = json.loads(path.read_text())
-    assert kept["commit"]
-    assert kept["machine"]["cores"] > 0
-    assert kept["machine"]["aiohttp"]
+    kept = results.load("before")
+    assert kept == results.load(str(path))
+    assert kept.results == [ours]
+    assert kept.commit
+    assert kept.machine == results.machine()
+
+
+def test_whoever_compares_what_cannot_be_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    results.save([a_result(1)], name="old", rounds=1, quick=True)
+    monkeypatch.setattr(results, "machine", lambda: {"cpu": "another"})
+    results.save([a_result(2)], name="new", rounds=1, quick=False)
+    compare.main(["old", "new"])
+    told = capsys.readouterr().out
+    assert "the old one was a smoke run" in told
+    assert "they had another cpu" in told
+    assert "+100.0%" in told
+    with pytest.raises(SystemExit):
+        compare.main(["old", "absent"])
 
 
 def test_git_ignores_runs_that_nobody_named(tmp_path, monkeypatch):

@@ -12,8 +12,8 @@ FIGURES = (
 )
 BAD = ("workflow", "alerting")
 ANSWERS = {"/workflow": "hang", "/alerting": "broken"}
-TIMEOUT = "2s"
-"""So short that within a round the one that hangs is tried, given up, and probed."""
+IMPATIENT = ("timeout: 2s", "breaker: {delay: 1s}")
+"""So that within a round the two are tried, given up, and probed."""
 EVENTS = 10_000
 WARM_UP = 1_500
 
@@ -27,7 +27,7 @@ def bad_endpoint(run: Run) -> Result:
     every round has all of it: failures, breakers that open, probes.
     """
     events = run.scaled(EVENTS)
-    with peer() as loading, gateway(at(loading.port), timeout=TIMEOUT) as target:
+    with peer() as loading, gateway(at(loading.port), more=IMPATIENT) as target:
         traffic = Traffic(loading, target.port)
 
         def without() -> dict:
