@@ -1,9 +1,7 @@
 """Databases with work that waits, made by the store's own writer: so a gateway finds what it would have left."""
 
 import gc
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.events import CONTENT_TYPE, event
@@ -28,46 +26,29 @@ def fill(
 ) -> None:
     """Make a database in which so many events of the last hour are due at each of the endpoints.
 
-    *progress* is told now and then how many there are.
+    Where one is named several times, it has so many deliveries of each event. *progress* is told now
+    and then how many events there are.
     """
     database.parent.mkdir(parents=True)
+    begin, step = SystemClock().now() - HOUR, HOUR / count
+    example = _read(event(FIRST), begin)
     writer = Writer(database, Vault())
     gc.disable()  # it would look at each batch again and again
     try:
-        with ThreadPoolExecutor(1) as thread:
-            commits: deque[Future[list]] = deque()
-            for done, arrivals in _batches(count, endpoints):
-                # SQLite writes one batch while the next is made.
-                commits.append(thread.submit(writer.commit, [Append(arrivals)]))
-                if len(commits) > 1:
-                    _check(commits.popleft())
-                if done % TELL_EVERY == 0 or done == count:
-                    progress(done)
-            _check(commits.popleft())
+        for start in range(0, count, BATCH):
+            arrivals = [
+                _arrival(_like(example, FIRST + number, begin + int(number * step)), endpoints)
+                for number in range(start, min(start + BATCH, count))
+            ]
+            (kept,) = writer.commit([Append(arrivals)])
+            if isinstance(kept, Exception):
+                raise kept
+            done = start + len(arrivals)
+            if done % TELL_EVERY == 0 or done == count:
+                progress(done)
     finally:
         gc.enable()
         writer.close()
-
-
-def _check(commit: "Future[list]") -> None:
-    (kept,) = commit.result()
-    if isinstance(kept, Exception):
-        raise kept
-
-
-def _batches(count: int, endpoints: Sequence[str]) -> Iterator[tuple[int, list[Arrival]]]:
-    """The arrivals, each batch with how many there are by then."""
-    begin, step = SystemClock().now() - HOUR, HOUR / count
-    example = _read(event(FIRST), begin)
-    for start in range(0, count, BATCH):
-        numbers = range(start, min(start + BATCH, count))
-        yield (
-            numbers.stop,
-            [
-                _arrival(_like(example, FIRST + number, begin + int(number * step)), endpoints)
-                for number in numbers
-            ],
-        )
 
 
 def _read(body: bytes, received_at: Micros) -> Event:

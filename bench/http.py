@@ -45,10 +45,10 @@ class Receiver(Messages):
 
     def message(self, message: bytes) -> None:
         answer = self._answer(message[5 : message.find(b" ", 5)])
-        if answer is not None:
-            self.transport.write(answer)
         if answer is OK:
             self._received(message)
+        if answer is not None:
+            self.transport.write(answer)
 
 
 def _length(head: bytes) -> int:

@@ -31,11 +31,11 @@ class Run:
         return max(1, int(count * self.scale))
 
     def pairs(
-        self, baseline: Callable[[], dict], gateway: Callable[[], dict]
+        self, baseline: Callable[[], dict], gateway: Callable[[], dict], *, each_round: int = 1
     ) -> Iterator[tuple[dict, dict]]:
-        """What both measured, round by round."""
-        for number in range(self.rounds):
-            self.say(f"round {number + 1} of {self.rounds}")
+        """What both measured, right after each other; so many pairs in each round."""
+        for number in range(self.rounds * each_round):
+            self.say(f"{number + 1} of {self.rounds * each_round}")
             if number % 2:
                 got = gateway()
                 yield baseline(), got

@@ -36,7 +36,10 @@ class Peer:
 
     def answer(self) -> dict:
         """What it measured, once it has."""
-        answer = json.loads(self._child.stdout.readline())  # type: ignore[union-attr]
+        line = self._child.stdout.readline()  # type: ignore[union-attr]
+        if not line:
+            raise SystemExit("the process that loads and receives has ended")
+        answer = json.loads(line)
         self.busiest = max(self.busiest, answer.get("peer_share", 0))
         return answer
 

@@ -212,7 +212,7 @@ async def test_a_filled_database_holds_what_a_gateway_can_deliver(tmp_path):
 def test_a_scenario_runs():
     told: list[str] = []
     result = SCENARIOS["recovery"](Run(1, 0.002, told.append))
-    assert told[-1] == "round 1 of 1"
+    assert told[-1] == "1 of 1"
     assert {figure.name for figure in result.figures} <= result.measured.keys()
     assert 0 < result.measured["peer_share"] < 1
 
