@@ -50,7 +50,7 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", nargs="*", help="all of them by default")
-    parser.add_argument("--rounds", type=int, default=5, help="measure so often (5 by default)")
+    parser.add_argument("--rounds", type=int, default=3, help="measure so often (3 by default)")
     parser.add_argument("--quick", action="store_true", help="only see whether it works")
     parser.add_argument(
         "--name", help="keep the results as bench/results/NAME.json, for git to see"
