@@ -1,5 +1,4 @@
-"""Measurements, as ratios against the bare libraries in the same run.
+"""Measurements, as ratios in one run: against the bare libraries, or the gateway without a disturbance.
 
-The gateway, and each bare library, runs as a process of its own on one core; the load and the
-receivers run on the other. `python -m bench` runs every scenario, `python -m bench ingest` one.
+docs/speed.md says what each scenario measures, and how to read it.
 """

@@ -5,68 +5,100 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.processes import GATEWAY_CORE, free_port, process, wait_until_serving
+from bench.processes import GATEWAY_CORE, cpu_seconds, free_port, process, wait_until_serving
 
 KEY = base64.b64encode(b"a key of the benchmark: 32 bytes").decode()
 ENDPOINTS = ("cms", "workflow", "alerting")
+CONCURRENCY = 64
 
 
 @dataclass
 class Gateway:
-    """Where it is."""
+    """Where it is, and how long it took to be there."""
 
     pid: int
     port: int
     admin: str
-    folder: Path
+    seconds_to_ready: float
 
     def post(self, path: str) -> None:
         """Call the admin API."""
         urllib.request.urlopen(urllib.request.Request(self.admin + path, method="POST")).read()
 
+    def pause(self, *endpoints: str) -> None:
+        """Have nothing sent to these."""
+        for name in endpoints:
+            self.post(f"/api/v1/endpoints/{name}/pause")
 
-def routes(receiver_port: int, concurrency: int) -> str:
-    """Three endpoints, and three routes that all match."""
+    def resume(self, *endpoints: str) -> None:
+        """Send to these again, whatever had stopped it."""
+        for name in endpoints:
+            self.post(f"/api/v1/endpoints/{name}/resume")
+
+    def cpu_seconds(self) -> float:
+        """What it has used of its core so far."""
+        return cpu_seconds(self.pid)
+
+
+def at(receiver_port: int) -> dict[str, str]:
+    """The three endpoints, all at that port."""
+    return {name: f"http://127.0.0.1:{receiver_port}/{name}" for name in ENDPOINTS}
+
+
+def routes(urls: Mapping[str, str], more: Sequence[str] = ()) -> str:
+    """A route for each endpoint; all of them match. *more* is said of every endpoint."""
     lines = ["version: 1", "sources:", "  bench:"]
     lines.append("    verify: {preset: standard-webhooks, secrets: [{env: BENCH_SECRET}]}")
     lines.append("endpoints:")
-    for name in ENDPOINTS:
+    for name, url in urls.items():
         lines += [
             f"  {name}:",
-            f"    url: http://127.0.0.1:{receiver_port}/{name}",
+            f"    url: {url}",
             "    sign: {secrets: [{env: BENCH_SECRET}]}",
-            f"    concurrency: {concurrency}",
+            f"    concurrency: {CONCURRENCY}",
+            *(f"    {line}" for line in more),
         ]
     lines.append("routes:")
-    for name in ENDPOINTS:
+    for name in urls:
         match = "{type: license.expiring, data: {days_left: {lte: 14}}}"
         lines.append(f"  - {{name: to-{name}, match: {match}, to: [{name}]}}")
     return "\n".join(lines) + "\n"
 
 
+def database(home: Path) -> Path:
+    """Where a gateway that is started in that folder keeps its events."""
+    return home / "data" / "gateway.db"
+
+
 @contextmanager
 def gateway(
-    receiver_port: int, *, concurrency: int = 64, folder: Path | None = None
+    urls: Mapping[str, str], *, home: Path | None = None, more: Sequence[str] = ()
 ) -> Iterator[Gateway]:
-    """A gateway that runs, on an empty database."""
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        home = Path(name)
-        (home / "routes.yaml").write_text(routes(receiver_port, concurrency))
-        port, admin_port = free_port(), free_port()
-        command = (
-            sys.executable, "-m", "gateway", "serve",
-            "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin_port}", "--log-level", "warning",
-        )  # fmt: skip
-        environment = {**os.environ, "BENCH_SECRET": f"whsec_{KEY}"}
-        with process(
-            *command, core=GATEWAY_CORE, cwd=home, env=environment, stderr=subprocess.DEVNULL
-        ) as child:
-            admin = f"http://127.0.0.1:{admin_port}"
-            wait_until_serving(f"{admin}/readyz")
-            yield Gateway(child.pid, port, admin, home)
+    """A gateway that runs, on the database in *home*, else on an empty one; for *more*, see `routes`."""
+    if home is None:
+        with (
+            tempfile.TemporaryDirectory() as name,
+            gateway(urls, home=Path(name), more=more) as running,
+        ):
+            yield running
+        return
+    (home / "routes.yaml").write_text(routes(urls, more))
+    port, admin = free_port(), f"127.0.0.1:{free_port()}"
+    command = (
+        sys.executable, "-m", "gateway", "serve",
+        "--listen", f"127.0.0.1:{port}", "--admin", admin, "--log-level", "warning",
+    )  # fmt: skip
+    environment = {**os.environ, "BENCH_SECRET": f"whsec_{KEY}"}
+    began = time.perf_counter()
+    with process(
+        *command, core=GATEWAY_CORE, cwd=home, env=environment, stderr=subprocess.DEVNULL
+    ) as child:
+        wait_until_serving(f"http://{admin}/readyz", child)
+        yield Gateway(child.pid, port, f"http://{admin}", time.perf_counter() - began)

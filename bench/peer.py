@@ -1,119 +1,121 @@
-"""The process that loads and receives: `python -m bench.peer '{…}'`, one JSON line as its answer.
+"""The process that loads and receives: `python -m bench.peer CORE`.
 
-It prints `{"port": …}` once its receiver listens, reads a line with the rest of its orders, works, and
-prints what it measured.
+It prints `{"port": …}` once its receiver listens. Then it reads orders, one JSON line each, and prints
+what it measured, one JSON line each.
 """
 
 import asyncio
 import base64
-import hmac
 import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 
 import uvloop
 
-from bench.http import Load, Receiver
+from bench.events import number_of, signed_requests
+from bench.http import BROKEN, OK, Receiver
+from bench.load import ClosedLoop, Load, OpenLoop, percentile
 
-BODY_BYTES = 1500
-
-
-def event(number: int) -> bytes:
-    """A structured CloudEvent of about 1.5 KB, as licence events are."""
-    fields = {
-        "specversion": "1.0",
-        "id": f"lic-{number}",
-        "source": "/contracts",
-        "type": "license.expiring",
-        "subject": f"license/lic_{number}",
-        "time": "2026-12-17T00:00:00Z",
-        "datacontenttype": "application/json",
-        "data": {
-            "days_left": 14,
-            "license": {
-                "id": f"lic_{number}",
-                "asset_id": "847116840",
-                "territories": ["DE", "FR"],
-            },
-            "placements": [{"system": "wordpress", "ref": "post/5"}],
-            "text": "",
-        },
-    }
-    missing = BODY_BYTES - len(json.dumps(fields))
-    fields["data"]["text"] = "x" * missing  # type: ignore[index]
-    return json.dumps(fields).encode()
-
-
-def signed_requests(count: int, first: int, port: int, key: bytes, path: str) -> list[bytes]:
-    """Signed requests, made beforehand: signing is not what is measured."""
-    timestamp = str(int(time.time()))
-    requests = []
-    for number in range(first, first + count):
-        body, name = event(number), f"msg_{number}"
-        content = f"{name}.{timestamp}.".encode() + body
-        signature = base64.b64encode(hmac.digest(key, content, "sha256")).decode()
-        head = (
-            f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
-            "content-type: application/cloudevents+json\r\nuser-agent: bench\r\n"
-            f"webhook-id: {name}\r\nwebhook-timestamp: {timestamp}\r\n"
-            f"webhook-signature: v1,{signature}\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        requests.append(head.encode() + body)
-    return requests
+ANSWERS = {"ok": OK, "broken": BROKEN, "hang": None}
 
 
 async def main(core: int) -> None:
     os.sched_setaffinity(0, {core})
     loop = asyncio.get_running_loop()
     peer = _Peer()
-    server = await loop.create_server(lambda: Receiver(peer.received), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Receiver(peer.answer, peer.received), "127.0.0.1", 0)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         print(json.dumps(await peer.obey(json.loads(line))), flush=True)
 
 
 class _Peer:
+    """Sends, receives, and reads the clock."""
+
     def __init__(self) -> None:
+        self._answers: Mapping[bytes, bytes | None] = {}
         self._load: Load | None = None
+        self._first = 0
         self._fan_out = 0
         self._wanted = 0
         self._got = 0
+        self._first_at = self._last_at = 0.0
+        self._ages: list[float] = []
         self._all_received = asyncio.Event()
 
-    def received(self, _message: bytes) -> None:
-        """A delivery arrived."""
+    def answer(self, path: bytes) -> bytes | None:
+        """What the endpoint at *path* answers."""
+        return self._answers.get(path, OK)
+
+    def received(self, message: bytes) -> None:
+        """A delivery arrived, and is answered 200."""
         self._got += 1
-        if self._load is not None and self._fan_out:
+        if isinstance(self._load, ClosedLoop):
             self._load.finish(1 / self._fan_out)
+        elif isinstance(self._load, OpenLoop):
+            scheduled = self._load.schedule.at(number_of(message) - self._first)
+            self._ages.append(time.perf_counter() - scheduled)
+        if self._got == 1:
+            self._first_at = time.perf_counter()
         if self._got == self._wanted:
+            self._last_at = time.perf_counter()
             self._all_received.set()
 
     async def obey(self, order: dict) -> dict:
-        """Send what is ordered, and wait until all of it has come out again."""
-        key = base64.b64decode(order["key"])
-        requests = signed_requests(
-            order["count"], order["first"], order["port"], key, order["path"]
-        )
-        self._fan_out, self._got = order["fan_out"], 0
-        self._wanted = order["count"] * self._fan_out
+        """Do as ordered; what was measured."""
+        self._answers = {
+            path.encode(): ANSWERS[name] for path, name in order.get("answers", {}).items()
+        }
+        self._got, self._ages = 0, []
         self._all_received.clear()
-        self._load = Load(requests, order["window"])
-        began = time.perf_counter()
-        await self._load.run(order["port"], order["connections"])
+        return await (self._send(order) if "port" in order else self._receive(order["count"]))
+
+    async def _receive(self, count: int) -> dict:
+        """Wait until so many deliveries have arrived."""
+        self._wanted = count
+        used = time.process_time()
+        await self._all_received.wait()
+        seconds = self._last_at - self._first_at
+        return {"seconds": seconds, "peer_share": (time.process_time() - used) / seconds}
+
+    async def _send(self, order: dict) -> dict:
+        """Send what is ordered, and wait until all of it has come out again."""
+        count, key = order["count"], base64.b64decode(order["key"])
+        self._first, self._fan_out = order["first"], order["fan_out"]
+        self._wanted = count * self._fan_out
+        requests = signed_requests(count, self._first, order["port"], key, order["path"])
+        load: ClosedLoop | OpenLoop
+        if "per_second" in order:
+            load = OpenLoop(requests, order["per_second"])
+        else:
+            load = ClosedLoop(requests, order["window"])
+        self._load = load if self._fan_out else None
+        began, used = time.perf_counter(), time.process_time()
+        await load.run(order["port"], order["connections"])
         answered = time.perf_counter() - began
         if self._wanted:
             await self._all_received.wait()
-        load, self._load = self._load, None
-        load.latencies.sort()
+        seconds = time.perf_counter() - began
+        self._load = None
         return {
             "seconds_answered": answered,
-            "seconds": time.perf_counter() - began,
+            "seconds": seconds,
             "statuses": load.statuses,
-            "received": self._got,
-            "p50_ms": load.latencies[len(load.latencies) // 2] * 1000,
-            "p99_ms": load.latencies[len(load.latencies) * 99 // 100] * 1000,
+            "peer_share": (time.process_time() - used) / seconds,
+            **_percentiles("answer", load.latencies),
+            **_percentiles("delivery", self._ages),
+            **_percentiles("send_late", load.lateness if isinstance(load, OpenLoop) else ()),
         }
+
+
+def _percentiles(name: str, seconds: "list[float] | tuple[()]") -> dict[str, float]:
+    """The median and the 99th percentile in milliseconds; nothing of nothing."""
+    ordered = sorted(seconds)
+    if not ordered:
+        return {}
+    return {f"{name}_p{each}_ms": percentile(ordered, each) * 1e3 for each in (50, 99)}
 
 
 if __name__ == "__main__":

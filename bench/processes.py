@@ -1,19 +1,22 @@
 """Processes under measurement: started on a core, watched by the kernel's own accounts, stopped."""
 
-import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-GATEWAY_CORE, OTHER_CORE = 0, min(1, (os.cpu_count() or 1) - 1)
+CORES = sorted(os.sched_getaffinity(0))
+"""Those that this process was given: `taskset -c 2,3 python -m bench` uses these two."""
+GATEWAY_CORE, OTHER_CORE = CORES[0], CORES[1 % len(CORES)]
 TICKS = os.sysconf("SC_CLK_TCK")
+START_SECONDS = 60
+LOOK_EVERY_SECONDS = 0.02
 
 
 def free_port() -> int:
@@ -52,40 +55,18 @@ def process(*command: str, core: int | None = None, **options) -> Iterator[subpr
                 child.kill()
 
 
-class Peer:
-    """The process that loads and receives."""
-
-    def __init__(self, child: subprocess.Popen) -> None:
-        self._child = child
-        self.port = int(self._answer()["port"])
-
-    def order(self, **order) -> dict:
-        """Have it work, and what it measured."""
-        self._child.stdin.write(json.dumps(order) + "\n")
-        self._child.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> dict:
-        return json.loads(self._child.stdout.readline())
-
-
-@contextmanager
-def peer() -> Iterator[Peer]:
-    """A peer on the other core."""
-    command = (sys.executable, "-m", "bench.peer", str(OTHER_CORE))
-    with process(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        yield Peer(child)
-
-
-def wait_until_serving(url: str) -> None:
-    """Return once something answers at *url*."""
-    for _ in range(200):
+def wait_until_serving(url: str, child: subprocess.Popen) -> None:
+    """Return once *child* answers at *url*, with anything but 503."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and child.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=1).read()
-        except urllib.error.HTTPError:
-            return
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                return
         except OSError:
-            time.sleep(0.05)
+            pass
         else:
             return
-    raise TimeoutError(f"nothing answers at {url}")
+        time.sleep(LOOK_EVERY_SECONDS)
+    raise SystemExit(f"nothing answers at {url}")
