@@ -12,12 +12,12 @@ says which headers, over what. `webhook-id` goes with it, unsigned, to tell repe
 
 import base64
 import binascii
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gateway.core.ed25519 import PRIVATE_PREFIX, PrivateKey, parse_seed
+from gateway.core.mac import mac
 from gateway.core.model import SECOND, Micros
 from gateway.core.schemes.algorithms import Hmac
 from gateway.core.schemes.signed import Signature
@@ -38,7 +38,7 @@ def sign(webhook_id: str, now: Micros, body: bytes, keys: Sequence[SigningKey]) 
     timestamp = str(now // SECOND)
     content = b"%b.%b.%b" % (webhook_id.encode(), timestamp.encode(), body)
     signatures = [
-        "v1," + base64.b64encode(hmac.digest(key.material, content, "sha256")).decode()
+        "v1," + base64.b64encode(mac(key.material, content)).decode()
         if isinstance(key, Key)
         else "v1a," + base64.b64encode(key.sign(content)).decode()
         for key in keys

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.core.errors import CannotSign
+from gateway.core.mac import mac
 
 PublicKey: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey
 
@@ -51,12 +52,12 @@ class Hmac:
         self, candidates: Sequence[bytes], contents: Sequence[bytes], keys: Sequence[bytes]
     ) -> bool:
         """Whether a candidate is the MAC of a content."""
-        macs = [hmac.digest(key, content, self.hash) for key in keys for content in contents]
+        macs = [mac(key, content, self.hash) for key in keys for content in contents]
         return any_equal(candidates, macs)
 
     def sign(self, content: bytes, key: bytes) -> bytes:
         """The MAC."""
-        return hmac.digest(key, content, self.hash)
+        return mac(key, content, self.hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +184,8 @@ def any_equal(candidates: Sequence[bytes], macs: Sequence[bytes]) -> bool:
     """Whether any candidate is any mac, in time that does not tell which or how nearly."""
     found = False
     for candidate in candidates:
-        for mac in macs:
-            found |= hmac.compare_digest(candidate, mac)
+        for wanted in macs:
+            found |= hmac.compare_digest(candidate, wanted)
     return found
 
 
