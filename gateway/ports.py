@@ -293,6 +293,9 @@ class TendStore(Protocol):
     async def room(self) -> Room:
         """How large the store is, and how much of that is free."""
 
+    async def count_events(self) -> int:
+        """How many events there are; takes a moment for each million."""
+
     async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
         """The next *most* events behind *after*, oldest first; none where all that may go was seen."""
 

@@ -57,6 +57,7 @@ def serve(
     retention_once: Annotated[str | None, setting("retention_once", "DURATION")] = None,
     retention_audit: Annotated[str | None, setting("retention_audit", "DURATION")] = None,
     retention_size: Annotated[str | None, setting("retention_size", "SIZE")] = None,
+    retention_events: Annotated[int | None, setting("retention_events", "COUNT")] = None,
     egress_allow: Annotated[list[str] | None, setting("egress_allow", "CIDR")] = None,
     egress_port: Annotated[list[str] | None, setting("egress_port", "PORT")] = None,
     sender: Annotated[str | None, setting("sender", "KIND")] = None,

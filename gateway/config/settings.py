@@ -160,6 +160,8 @@ class Settings(BaseSettings):
     """How long the audit log is kept."""
     retention_size: Size = 10 * 1024**3
     """When the database holds more, finished events go before their time, oldest first."""
+    retention_events: Annotated[int, Field(ge=1)] | None = None
+    """When there are more than this, finished events go before their time, oldest first."""
     egress_allow: Opened = ()
     """Address ranges that calls may go to besides public ones; with http, and any port."""
     egress_port: Ports = frozenset()
@@ -213,6 +215,7 @@ class Settings(BaseSettings):
             once=self.retention_once,
             audit=self.retention_audit,
             size_bytes=self.retention_size,
+            events=self.retention_events,
         )
 
     @property

@@ -31,6 +31,8 @@ class Retention:
     audit: Micros = 400 * DAY
     size_bytes: int = 10 * 1024**3
     """When more is in use, finished events go before their time, oldest first."""
+    events: int | None = None
+    """When there are more, likewise; None: there may be any number."""
 
 
 class Examined(NamedTuple):
@@ -98,7 +100,7 @@ def horizon(
 ) -> Horizon:
     """Where *retention* stands *now*; *windows* are the sources' own, by name.
 
-    When the database is *too_large*, age no longer keeps what is finished or was never taken.
+    When the database is *too_large*, or holds too many events, age no longer keeps what is finished or was never taken.
     """
     return Horizon(
         finished=now if too_large else now - retention.finished,

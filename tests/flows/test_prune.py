@@ -10,6 +10,7 @@ from gateway.core.model import SECOND
 from gateway.core.retention import DAY, Examined, Retention
 from gateway.core.retry import Finish, GiveUp
 from gateway.flows.prune import BEHIND, GENTLE, HURRIED, START_OVER_EVERY, Prune, batches
+from gateway.telemetry import Telemetry
 from tests.kit.build import NOW, a_lease, an_arrival, an_event
 from tests.store.test_contract import an_attempt
 
@@ -116,6 +117,46 @@ async def test_above_its_size_the_oldest_go_early_and_no_more_than_has_to(store,
     assert rest == [dead, *names[-len(rest) + 1 :]]
     assert 100 < told < 200
     assert half * 0.7 < (await store.room()).used <= half
+
+
+async def test_above_their_number_the_oldest_go_early_and_not_one_more_than_has_to(
+    store, clock, pruning
+):
+    names = await keep(store, 200)
+    (dead,) = await keep(store, decision=GiveUp("http-500"), received_at=NOW - DAY)
+    clock.advance(60)
+    flows = pruning(events=100)
+    assert await flows.seen("retention.pruned") == [{"events": 101}]
+    assert await left(store) == [dead, *names[101:]]
+    more = await keep(store, 10, received_at=clock.now())
+    clock.advance(60)
+    await flows.seen("retention.pruned", 2)
+    assert await left(store) == [dead, *names[111:], *more]
+
+
+async def test_where_too_many_may_not_go_the_walk_ends_all_the_same(store, clock, pruning):
+    await keep(store, received_at=NOW - DAY)
+    names = [name for key in "abc" for name in await keep(store, key=key)]
+    clock.advance(60)
+    flows = pruning(events=1)
+    assert await flows.seen("retention.pruned") == [{"events": 1}]
+    assert await left(store) == names
+
+
+async def test_on_request_too_many_go_too(store, clock):
+    names = await keep(store, 5, received_at=NOW - DAY)
+    clock.advance(60)
+    retention, telemetry = Retention(events=2), Telemetry()
+    prune = Prune(
+        store=store,
+        audit=store,
+        retention=retention,
+        windows=dict,
+        clock=clock,
+        telemetry=telemetry,
+    )
+    assert (await prune.on_request("")).gone["events"] == 3
+    assert await left(store) == names[3:]
 
 
 async def test_it_says_so_when_nothing_more_may_go(store, pruning):

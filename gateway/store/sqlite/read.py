@@ -51,6 +51,7 @@ READ_LANES = statement("read_lanes")
 STATS = statement("stats")
 WITHHELD_OF = statement("withheld_of")
 EXAMINE_EVENTS = statement("examine_events")
+COUNT_EVENTS = statement("count_events")
 FIND_OF_SUBJECT = statement("find_of_subject")
 COUNT_OTHERS = statement("count_others")
 COUNT_WORK = statement("count_work")
@@ -270,6 +271,11 @@ class Reader:
         ((pages,),) = await self.rows("PRAGMA page_count")
         ((free,),) = await self.rows("PRAGMA freelist_count")
         return Room((pages - free) * PAGE_BYTES, free * PAGE_BYTES)
+
+    async def count_events(self) -> int:
+        """See `TendStore.count_events`."""
+        ((count,),) = await self.rows(COUNT_EVENTS)
+        return int(count)
 
     async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
         """See `TendStore.examine`."""

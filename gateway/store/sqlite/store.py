@@ -338,6 +338,10 @@ class SqliteStore:
         """See `TendStore.room`."""
         return await self._reader.room()
 
+    async def count_events(self) -> int:
+        """See `TendStore.count_events`."""
+        return await self._reader.count_events()
+
     async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
         """See `TendStore.examine`."""
         return await self._reader.examine(after, before, most)

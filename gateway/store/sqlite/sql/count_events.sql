@@ -1,5 +1,1 @@
-SELECT source, type, count(*)
-FROM events
-WHERE {where}
-GROUP BY source, type
-ORDER BY source, type
+SELECT count(*) FROM events
