@@ -342,7 +342,7 @@ class Lease:
     until: Micros
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Response:
     """What an endpoint answered: at most 64 KiB of its body."""
 
@@ -377,7 +377,7 @@ class Tls:
     context: "SSLContext" = field(repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Call:
     """One HTTP request on its way to an endpoint."""
 
@@ -392,14 +392,14 @@ class Call:
     """None: as with any public server."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Accepted:
     """The endpoint took it."""
 
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Refused:
     """The endpoint answered, but not with success."""
 
@@ -408,7 +408,7 @@ class Refused:
     """Why it is none, where its status does not say."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Unreachable:
     """No answer came; `reason` is a stable code, `detail` what the network said."""
 

@@ -11,7 +11,7 @@ import select
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from gateway.core.model import Accepted, Outcome, Refused, Response, Unreachable
+from gateway.core.model import Accepted, Call, Outcome, Refused, Response, Unreachable
 from gateway.sender.limits import LONGEST_ANSWER, LONGEST_HEAD, LONGEST_RESPONSE
 from gateway.sender.reasons import (
     CONNECTION_LOST,
@@ -181,10 +181,8 @@ class Connection(asyncio.Protocol):
         self.kept_at = 0.0
         """When it was last put aside, by the loop's clock."""
 
-    async def exchange(
-        self, head: bytes, body: bytes, seconds: float, *, head_only: bool
-    ) -> Outcome:
-        """Send a request, and wait so long at most for what comes of it.
+    async def exchange(self, head: bytes, call: Call, seconds: float) -> Outcome:
+        """Send *call*, whose *head* is given as it is written, and wait so long at most for what comes of it.
 
         Afterwards the connection is closed, unless `is_open` says that it may be used again.
         """
@@ -193,10 +191,11 @@ class Connection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             self.is_stale = self._begun > 1
             return Unreachable(CONNECTION_LOST, CLOSED)
-        self._answer = Answer(head_only=head_only)
+        self._answer = Answer(head_only=call.method == "HEAD")
         told: asyncio.Future[Outcome] = self._loop.create_future()
         self._told = told
         timer = self._loop.call_later(seconds, self._time_is_over)
+        body = call.body
         if len(body) > LARGE_BODY_BYTES:
             transport.writelines((head, body))
         else:

@@ -51,12 +51,15 @@ class LeanSender:
             return Unreachable(REQUEST_INVALID, fault)
         target = target_of(call.url)
         head = head_of(call.method, target, call.headers, len(call.body), self._user_agent)
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         ends_at = now + call.timeout / SECOND
         place = target.secure, target.host, target.port, call.tls
         connection = self._idle.take(place, now)
         if connection is not None:
-            outcome = await self._exchange(connection, place, call, head, ends_at)
+            outcome = await connection.exchange(head, call, ends_at - now)
+            if connection.is_open:
+                self._idle.put(place, connection)
             # The server closed it, as it may at any time. It may have taken the request for all that
             # (RFC 9110 §9.2.2); but the attempt that would follow by the schedule would send it as
             # well, only later, with the same id to tell it by. So it is sent once more, within the
@@ -66,21 +69,15 @@ class LeanSender:
         dialled = await self._dial(target, call.tls, ends_at)
         if isinstance(dialled, Unreachable):
             return dialled
-        return await self._exchange(dialled, place, call, head, ends_at)
+        outcome = await dialled.exchange(head, call, ends_at - loop.time())
+        if dialled.is_open:
+            self._idle.put(place, dialled)
+        return outcome
 
     async def close(self) -> None:
         """Close idle connections."""
         self._idle.close()
         await self._names.close()
-
-    async def _exchange(
-        self, connection: Connection, place: "Place", call: Call, head: bytes, ends_at: float
-    ) -> Outcome:
-        left = ends_at - asyncio.get_running_loop().time()
-        outcome = await connection.exchange(head, call.body, left, head_only=call.method == "HEAD")
-        if connection.is_open:
-            self._idle.put(place, connection)
-        return outcome
 
     async def _dial(
         self, target: Target, tls: Tls | None, ends_at: float

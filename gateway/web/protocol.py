@@ -61,6 +61,8 @@ class Connection(HttpToolsProtocol):
         self._trailer_bytes = 0
         self._held = 0
         """Bytes of bodies that it counts for."""
+        self._head = b""
+        """Of an answer whose body has not begun."""
         self._refusal: GatewayError | None = None
         """What ends it, once the requests before are answered."""
         self._leaving = False
@@ -295,6 +297,7 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """One request is answered: go on with the next, wait for one, or end."""
         self.server_state.total_requests += 1
+        self._write_head()
         self._release()
         self._unanswered -= 1
         if self._leaving or self.transport.is_closing():
@@ -366,6 +369,7 @@ class Connection(HttpToolsProtocol):
         """Close it: at once, or, where a request was not read to its end, after a moment."""
         if self._leaving or self.transport.is_closing():
             return
+        self._write_head()
         self._leaving = True
         self._release()
         self._forget()
@@ -385,9 +389,22 @@ class Connection(HttpToolsProtocol):
     # -- what uvicorn's cycle takes for its transport ------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Send to the client, if it is still there: uvicorn tells that only the latest request."""
+        """Send to the client, if it is still there: uvicorn tells that only the latest request.
+
+        The head of an answer waits for the start of its body: one call of the system for both.
+        """
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
+            self._head = data
+            return
         if not self.transport.is_closing():
             self.transport.write(data)
+
+    def _write_head(self) -> None:
+        """Send a head that nothing follows."""
+        if self._head:
+            self.write(b"")
 
     def close(self) -> None:
         """End after this answer."""

@@ -51,7 +51,7 @@ READ_LANES = statement("read_lanes")
 STATS = statement("stats")
 WITHHELD_OF = statement("withheld_of")
 EXAMINE_EVENTS = statement("examine_events")
-COUNT_EVENTS = statement("count_events")
+COUNT_ALL_EVENTS = statement("count_all_events")
 FIND_OF_SUBJECT = statement("find_of_subject")
 COUNT_OTHERS = statement("count_others")
 COUNT_WORK = statement("count_work")
@@ -274,7 +274,7 @@ class Reader:
 
     async def count_events(self) -> int:
         """See `TendStore.count_events`."""
-        ((count,),) = await self.rows(COUNT_EVENTS)
+        ((count,),) = await self.rows(COUNT_ALL_EVENTS)
         return int(count)
 
     async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:

@@ -1,1 +1,5 @@
-SELECT count(*) FROM events
+SELECT source, type, count(*)
+FROM events
+WHERE {where}
+GROUP BY source, type
+ORDER BY source, type
