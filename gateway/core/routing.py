@@ -165,6 +165,11 @@ class EndpointConfig:
     groups: tuple[str, ...] = ()
     owner: str | None = None
 
+    def can_sign(self, now: Micros) -> bool:
+        """Whether one of its keys is still valid; also where it has none, and signs nothing."""
+        keys = self.keys
+        return not keys or keys[0].valid(now) or any(key.valid(now) for key in keys[1:])
+
     def signature(self, webhook_id: str, now: Micros, body: bytes, method: str) -> dict[str, str]:
         """The headers that prove *body*, and `webhook-id`; that alone where nothing is signed."""
         if not self.keys:

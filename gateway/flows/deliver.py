@@ -286,7 +286,7 @@ class Deliver:
         self, endpoint: EndpointConfig, delivery: Delivery, now: Micros
     ) -> tuple[Outcome, list[CallRecord]]:
         """One attempt: what it learned, and the calls that a handler made."""
-        if endpoint.keys and not any(key.valid(now) for key in endpoint.keys):
+        if not endpoint.can_sign(now):
             return SECRETS_ENDED, []
         spelled_out = delivery.form is BodyForm.CALL
         if endpoint.handler is None and endpoint.oauth2 is None and not spelled_out:
