@@ -23,7 +23,7 @@ import pytest_asyncio
 from tests.kit.process import GatewayProcess
 from tests.kit.sink import SignedSender, Sinks
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 MIB = 1024 * 1024
