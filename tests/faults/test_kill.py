@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.faults.machine import faulty
 from tests.faults.run import Run
 from tests.kit.steps import moment
 
@@ -15,5 +16,21 @@ async def test_kill_9_at_random_moments_under_load_breaks_no_promise(run: Run, r
             await moment(run.dice.uniform(0.05, 1.5))
             await run.kill()
             await run.start()
+    await run.drained()
+    run.check()
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
+async def test_kill_9_at_a_step_to_the_disk_breaks_no_promise(run: Run, rounds, call):
+    """At each of the first 200 with ROUNDS=200; by default at the first and at some others."""
+    steps = range(1, rounds + 1) if rounds else [1, *run.dice.sample(range(2, 200), 3)]
+    await run.start()
+    async with run.load(200):
+        await run.kill()
+        for step in steps:
+            run.process.before = faulty(call, f"signal=KILL:when={step}")
+            await run.start_doomed()
+        run.process.before = ()
+        await run.start()
     await run.drained()
     run.check()
