@@ -57,7 +57,7 @@ class Evidence:
     unable: list[Span] = field(default_factory=list)
     """When no commit can have succeeded."""
     ready_seconds: list[float] = field(default_factory=list)
-    """What each start took."""
+    """What each start took of a processor, until it served."""
     peak_bytes: int = 0
     most_bytes: int = 0
     """As much memory as the process had at most, and as it may have."""

@@ -168,9 +168,9 @@ class SignedSender:
                 if answer.status == 202:
                     self._acknowledged(Ack(event_id, self.posted[event_id], sent_at, now()))
                     return True
-                self.refused[answer.status] += 1
+                self._refused(answer.status)
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
-            self.refused[0] += 1
+            self._refused(0)
         return False
 
     def _acknowledged(self, ack: Ack) -> None:
@@ -182,6 +182,10 @@ class SignedSender:
             os.fsync(self._log.fileno())
         self.acks.append(ack)
         self.acked.add(ack.event)
+        self.changed.notify()
+
+    def _refused(self, status: int) -> None:
+        self.refused[status] += 1
         self.changed.notify()
 
     async def acked_at_least(self, count: int) -> None:
