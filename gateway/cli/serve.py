@@ -74,6 +74,7 @@ def serve(
     SIGHUP reloads the routes file; so does every change to it.
     """
     flags = {name: value for name, value in locals().items() if value not in (None, [])}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end us, and nothing has been read yet
     import uvloop
 
     try:
@@ -89,6 +90,8 @@ async def _serve(settings: Settings) -> None:
     from gateway.logs import set_up_logging
     from gateway.service import Service
 
+    reload_early = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_early.set)
     redaction = Redaction()
     set_up_logging(settings.log, settings.log_level, redaction.redact_line)
     with loading_progress() as progress:
@@ -101,14 +104,17 @@ async def _serve(settings: Settings) -> None:
     try:
         await service.start()
         _print_start(service, receiver.url if receiver else None)
-        await _until_told(service)
+        await _until_told(service, reload_early)
     finally:
         if receiver is not None:
             await receiver.stop()
 
 
-async def _until_told(service: Any) -> None:
-    """Serve until SIGTERM or SIGINT; a second one hurries the end."""
+async def _until_told(service: Any, reload_early: asyncio.Event) -> None:
+    """Serve until SIGTERM or SIGINT; a second one hurries the end.
+
+    *reload_early* is set where SIGHUP came while it started, so that what was read may be outdated.
+    """
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     received: list[signal.Signals] = []
     reloads: set[asyncio.Task[Any]] = set()
@@ -127,6 +133,8 @@ async def _until_told(service: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, reload)
+    if reload_early.is_set():
+        reload()
     broken = loop.create_task(service.broken.wait())
     broken.add_done_callback(lambda _: told.set())
     await told.wait()

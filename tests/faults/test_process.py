@@ -66,6 +66,39 @@ async def test_endpoints_that_outlast_the_grace_and_a_kill_lose_nothing(run: Run
     run.check()
 
 
+async def test_reloads_of_good_and_faulty_files_under_load_change_nothing_for_events(
+    run: Run, rounds
+):
+    await run.start()
+    routes = run.folder / "routes.yaml"
+    good = routes.read_text()
+    async with run.load(200):
+        for i in range(rounds or 20):
+            said = len(run.process.lines)
+            faulty = run.dice.random() < 0.5
+            routes.write_text(good.replace("to: [cms", "to: [cmz") if faulty else f"{good}# {i}\n")
+            os.kill(run.pid, signal.SIGHUP)
+            word = "the routes file is faulty" if faulty else "new routes are in force"
+            await asyncio.to_thread(run.process.said, word, said)
+    assert run.sender.refused == {}
+    await run.drained()
+    run.check()
+
+
+async def test_sighup_while_it_starts_does_not_end_it(run: Run):
+    note = run.database.with_name("gateway.db.lock")
+    starting = asyncio.create_task(run.start())
+    while not note.exists():
+        await moment(0.001)
+    while not starting.done():
+        os.kill(run.process.child.pid, signal.SIGHUP)
+        await moment(0.005)
+    await starting
+    await run.post(20)
+    await run.drained()
+    run.check()
+
+
 async def test_few_descriptors_are_told_of_and_everything_recovers(run: Run):
     run.process.before = ("sh", "-c", 'ulimit -n 128; exec "$0" "$@"')
     await run.start()
