@@ -36,7 +36,7 @@ check: $(VENV)/test.stamp ## lint, types, import contracts, Dockerfile
 	$(BIN)/hadolint Dockerfile
 
 faults: $(VENV)/test.stamp ## break everything under a real gateway; longer: make faults ROUNDS=200 SEED=7
-	FAULTS_SEED=$(SEED) FAULTS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m faults tests/faults
+	FAULTS_SEED=$(SEED) FAULTS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m faults -n 2 --dist worksteal tests/faults
 
 bench: $(VENV)/test.stamp ## measure, as ratios against the bare libraries in the same run
 	$(BIN)/python -m bench

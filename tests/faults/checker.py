@@ -100,7 +100,7 @@ def _lost(evidence: Evidence, kept: Kept) -> Iterator[Finding]:
     )
     yield (
         "I1 neither delivered, nor dead, nor waiting for an attempt to come",
-        [each.name for each in deliveries if not _goes_on(each, evidence.ended_at)],
+        [each.name for each in deliveries if not _goes_on(each, kept, evidence.ended_at)],
     )
     yield (
         "I1 recorded as delivered, and never taken",
@@ -118,12 +118,12 @@ def _took(arrival: Arrival) -> bool:
     return 200 <= arrival.status < 300
 
 
-def _goes_on(delivery: Delivery, now: Micros) -> bool:
+def _goes_on(delivery: Delivery, kept: Kept, now: Micros) -> bool:
     match delivery.state:
         case "delivered" | "dead":
             return True
         case "scheduled":
-            return delivery.due_at > now
+            return max(delivery.due_at, kept.waiting.get(delivery.endpoint, 0)) > now
         case _:
             return False
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import orjson
 
-from gateway.core.model import EventId, Micros, delivery_id
+from gateway.core.model import FOREVER, EventId, Micros, delivery_id
 
 
 class Attempt(NamedTuple):
@@ -53,16 +53,41 @@ class Kept:
     deliveries: dict[str, Delivery]
     orphans: list[str]
     """Deliveries without their event, and attempts without their delivery."""
+    waiting: dict[str, Micros]
+    """Until when endpoints get nothing, as every operator sees."""
 
 
 def read_kept(database: Path) -> Kept:
     """Read it all."""
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as source:
         (soundness,) = source.execute("PRAGMA integrity_check(1)").fetchone()
-        kept = Kept(soundness, defaultdict(list), {}, [])
+        kept = Kept(soundness, defaultdict(list), {}, [], _waiting(source))
         _read_deliveries(source, kept, _read_events(source, kept))
         _read_attempts(source, kept)
     return kept
+
+
+def is_due(database: Path, until: Micros) -> bool:
+    """Whether an attempt is under way, or due by then at an endpoint that gets any."""
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as source:
+        waiting = [name for name, over_at in _waiting(source).items() if over_at > until]
+        marks = ", ".join("?" * len(waiting))
+        found = source.execute(
+            f"""
+            SELECT 1 FROM deliveries WHERE state = 'leased'
+                OR state = 'scheduled' AND due_at < ? AND endpoint NOT IN ({marks}) LIMIT 1
+            """,
+            (until, *waiting),
+        )
+        return found.fetchone() is not None
+
+
+def _waiting(source: sqlite3.Connection) -> dict[str, Micros]:
+    """Those that are paused, disabled or blocked, and those that asked to be left alone."""
+    found = source.execute(
+        "SELECT name, held_until FROM lanes UNION ALL SELECT name, ? FROM endpoints", (FOREVER,)
+    )
+    return dict(found.fetchall())
 
 
 def _read_events(source: sqlite3.Connection, kept: Kept) -> dict[EventId, tuple[str, Event]]:

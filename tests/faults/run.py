@@ -12,7 +12,9 @@ from typing import Any, TextIO
 
 import aiohttp
 
+from gateway.core.model import SECOND
 from tests.faults.checker import Evidence, Span, broken
+from tests.faults.kept import is_due
 from tests.kit.process import GatewayProcess
 from tests.kit.sink import SignedSender, Sinks, now
 from tests.kit.steps import moment
@@ -31,6 +33,10 @@ def _processor_seconds(pid: int) -> float:
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
+SOON = 60 * SECOND
+"""Longer than any delay of the schedules here."""
+
+
 class Run:
     """One gateway, started as often as its test likes; `check` holds it to every promise."""
 
@@ -40,6 +46,8 @@ class Run:
         self.dice = dice
         self.sender = SignedSender(SECRET, log)
         self.urls = {name: f"{sinks.url}/{name}" for name in sinks.by_name}
+        self.keys: dict[str, list[str]] = {}
+        """What else the file says of an endpoint, line by line."""
         self.schedule = SCHEDULE
         self.timeout = "3s"
         self.pid = 0
@@ -80,6 +88,7 @@ class Run:
                 "    sign: {secrets: [{env: SHARED}]}",
                 f"    retry: {{schedule: [{schedule}]}}",
                 f"    timeout: {self.timeout}",
+                *(f"    {line}" for line in self.keys.get(name, [])),
             ]
         to = ", ".join(self.urls)
         lines += [f"routes: [{{name: all, match: {{type: license.expiring}}, to: [{to}]}}]"]
@@ -207,19 +216,9 @@ class Run:
                 await moment(0.05)
 
     async def drained(self) -> None:
-        """Wait until no attempt is under way, and none is due."""
-        async with aiohttp.ClientSession() as session:
-            while await self._count(session):
-                await moment(0.1)
-
-    async def _count(self, session: aiohttp.ClientSession) -> int:
-        """How many deliveries are not at their end."""
-        count = 0
-        for state in ("leased", "scheduled"):
-            url = f"http://{self.process.admin}/api/v1/deliveries?state={state}&limit=1"
-            async with session.get(url) as got:
-                count += len((await got.json())["items"])
-        return count
+        """Wait until no attempt is under way, and none is due soon."""
+        while await asyncio.to_thread(is_due, self.database, now() + SOON):
+            await moment(0.1)
 
     def _summary(self) -> str:
         arrived = sum(len(sink.arrivals) for sink in self.sinks.by_name.values())

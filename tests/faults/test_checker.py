@@ -123,6 +123,17 @@ def test_what_is_wrong_in_the_database_is_found(evidence, database, doctoring, s
     assert said in broken(evidence)
 
 
+def test_what_waits_for_an_endpoint_that_is_closed_is_not_lost(evidence, database):
+    change(
+        database,
+        f"""
+        UPDATE deliveries SET state = 'scheduled', due_at = {NOW} WHERE n = 0;
+        INSERT INTO endpoints VALUES ('cms', 'disabled', 'http-410', {NOW});
+        """,
+    )
+    assert broken(evidence) == []
+
+
 def test_an_event_that_nobody_posted_is_found(evidence):
     assert "I2 kept by half: e-1" in broken(replace(evidence, posted={}))
 

@@ -3,11 +3,16 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import aiohttp
 import pytest
 
-from tests.faults.run import Run
+from tests.faults.machine import needs
+from tests.faults.run import MIB, Run
 from tests.kit.steps import moment
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
@@ -119,3 +124,95 @@ async def test_few_descriptors_are_told_of_and_everything_recovers(run: Run):
     await run.post(20)
     await run.drained()
     run.check()
+
+
+# -- little memory ---------------------------------------------------------------------------------
+
+
+async def test_after_the_kernel_killed_it_for_memory_nothing_is_lost(run: Run, rounds):
+    with memory_group(f"gateway-faults-{os.getpid()}") as (group, limit):
+        for _ in range(rounds or 2):
+            limit(None)
+            run.process.before = ("sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$0" "$@"')
+            await run.start()
+            async with run.load(100):
+                await moment(run.dice.uniform(0.5, 1))
+                limit(MIB)
+                large = [asyncio.create_task(post_large(run)) for _ in range(32)]
+                assert await run.ended() == -signal.SIGKILL
+                await asyncio.gather(*large)
+                run.process.before = ()
+                await run.start()
+            await run.drained()
+            await run.terminate()
+    run.check()
+
+
+@contextlib.contextmanager
+def memory_group(name: str) -> Iterator[tuple[Path, Callable[[int | None], None]]]:
+    """A control group, and how to limit its memory to so much more than its processes have."""
+    first = Path("/sys/fs/cgroup/memory")
+    one = first.is_dir()
+    group = (first if one else Path("/sys/fs/cgroup")) / name
+    try:
+        group.mkdir()
+    except OSError:
+        needs("the right to make control groups", there=False)
+    knob, held = ("memory.limit_in_bytes", "rss ") if one else ("memory.max", "anon ")
+
+    def limit(more_bytes: int | None) -> None:
+        if more_bytes is None:
+            (group / knob).write_text("-1" if one else "max")
+            return
+        stat = (group / "memory.stat").read_text()
+        (group / knob).write_text(str(int(stat.split(held)[1].split()[0]) + more_bytes))
+
+    try:
+        yield group, limit
+    finally:
+        group.rmdir()
+
+
+async def test_out_of_memory_it_goes_on_or_ends_and_never_stays_dead(run: Run, rounds):
+    await run.start()
+    for _ in range(rounds or 3):
+        left = run.dice.randrange(16 * MIB)
+        resource.prlimit(run.pid, resource.RLIMIT_AS, (virtual(run.pid) + left,) * 2)
+        large = [asyncio.create_task(post_large(run)) for _ in range(16)]
+        await asyncio.gather(*large)
+        await lives(run)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(run.pid, signal.SIGKILL)
+        # A library in C++ that gets no memory aborts the process: that is an end as good as any.
+        assert await run.ended() in {70, -signal.SIGABRT, -signal.SIGKILL}
+        await run.start()
+    await run.post(20)
+    await run.drained()
+    run.check()
+
+
+def virtual(pid: int) -> int:
+    """Bytes of memory that a process has mapped."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+async def post_large(run: Run) -> None:
+    """Post a megabyte that no source verifies, in time or not at all."""
+    timeout = aiohttp.ClientTimeout(total=10)
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.post(run.ingest, data=b"x" * (MIB - 1)) as got,
+        ):
+            await got.read()
+
+
+async def lives(run: Run) -> None:
+    """It takes an event soon, or else it has ended."""
+    (event,) = run.ids(1)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        for _ in range(200):
+            if await run.sender.post(session, run.ingest, event) or not run.alive:
+                return
+            await moment(0.05)
+    pytest.fail("it runs, and takes nothing")
