@@ -1,8 +1,6 @@
 """Faults under a real gateway. `make faults` runs them; with SEED the same chance, with ROUNDS longer."""
 
-import os
 import random
-import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,11 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.faults.chance import ROUNDS, SEED
 from tests.faults.run import SECRET, Run
 from tests.kit.sink import Sinks
-
-SEED = int(os.environ.get("FAULTS_SEED") or secrets.randbits(32))
-ROUNDS = int(os.environ.get("FAULTS_ROUNDS") or 0)
 
 
 def pytest_report_header() -> str:

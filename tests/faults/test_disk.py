@@ -11,11 +11,12 @@ import aiohttp
 import pytest
 
 from gateway.store.sqlite.database import PAGE_BYTES
+from tests.faults.chance import SECONDS
 from tests.faults.machine import fill, injected, remount, small_disk
 from tests.faults.run import MIB, Run
 from tests.kit.sink import now
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS)]
 
 
 async def end_well(run: Run) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from bench.processes import free_port
+from tests.faults.chance import SECONDS
 from tests.faults.run import MIB, Run
 from tests.kit.authority import CertificateAuthority
 from tests.kit.raw import Say, raw_server
 from tests.kit.steps import hang, hear, hear_some, moment, say, script
 from tests.sender.behaviours import HTTP, head
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS)]
 
 EVENTS = 20
 GIB = 1024 * MIB

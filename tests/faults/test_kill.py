@@ -2,11 +2,12 @@
 
 import pytest
 
+from tests.faults.chance import SECONDS
 from tests.faults.machine import faulty
 from tests.faults.run import Run
 from tests.kit.steps import moment
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS)]
 
 
 async def test_kill_9_at_random_moments_under_load_breaks_no_promise(run: Run, rounds):

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from gateway.store.sqlite import database
+from tests.faults.chance import SECONDS
 from tests.faults.machine import faulty
 from tests.faults.run import Run
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS)]
 
 EVENTS = 50
 AT_A_STATEMENT = """

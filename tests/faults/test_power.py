@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.chance import SECONDS
 from tests.faults.machine import Ext4
 from tests.faults.run import MIB, Run
 from tests.kit.steps import moment
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS)]
 
 CANARIES = 10
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.faults.chance import SECONDS
 from tests.faults.machine import needs
 from tests.faults.run import MIB, Run
 from tests.kit.steps import moment
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS)]
 
 
 async def test_a_second_process_on_the_database_ends_at_once_and_the_first_goes_on(run: Run):
