@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -131,11 +132,10 @@ class Run:
         return await asyncio.to_thread(self.process.terminate)
 
     def weigh(self) -> int:
-        """Look at how much memory it has had at most; bytes that it has now."""
+        """Look at how much memory it has had at most; bytes that it has now, none where it has just ended."""
         status = Path(f"/proc/{self.pid}/status").read_text()
-        peak, present = (
-            int(status.split(f"{name}:")[1].split()[0]) * 1024 for name in ("VmHWM", "VmRSS")
-        )
+        found = dict(re.findall(r"(VmHWM|VmRSS):\s+(\d+) kB", status))
+        peak, present = (int(found.get(name, 0)) * 1024 for name in ("VmHWM", "VmRSS"))
         self._peak_bytes = max(self._peak_bytes, peak)
         return present
 
