@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -103,15 +105,15 @@ async def _serve(settings: Settings) -> None:
         raise
     try:
         await service.start()
-        _print_start(service, receiver.url if receiver else None)
-        await _until_told(service, reload_early)
+        tell = partial(_print_start, service, receiver.url if receiver else None)
+        await _until_told(service, reload_early, tell)
     finally:
         if receiver is not None:
             await receiver.stop()
 
 
-async def _until_told(service: Any, reload_early: asyncio.Event) -> None:
-    """Serve until SIGTERM or SIGINT; a second one hurries the end.
+async def _until_told(service: Any, reload_early: asyncio.Event, tell: Callable[[], None]) -> None:
+    """*tell* that it serves, once signals are heard; until SIGTERM or SIGINT. A second one hurries the end.
 
     *reload_early* is set where SIGHUP came while it started, so that what was read may be outdated.
     """
@@ -135,6 +137,7 @@ async def _until_told(service: Any, reload_early: asyncio.Event) -> None:
     loop.add_signal_handler(signal.SIGHUP, reload)
     if reload_early.is_set():
         reload()
+    tell()
     broken = loop.create_task(service.broken.wait())
     broken.add_done_callback(lambda _: told.set())
     await told.wait()

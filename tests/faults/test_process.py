@@ -166,7 +166,14 @@ def memory_group(name: str) -> Iterator[tuple[Path, Callable[[int | None], None]
             (group / knob).write_text("-1" if one else "max")
             return
         stat = (group / "memory.stat").read_text()
-        (group / knob).write_text(str(int(stat.split(held)[1].split()[0]) + more_bytes))
+        most = int(stat.split(held)[1].split()[0]) + more_bytes
+        while True:
+            try:
+                (group / knob).write_text(str(most))
+            except OSError:  # what the kernel itself uses for it counts too
+                most += more_bytes
+            else:
+                return
 
     try:
         yield group, limit
