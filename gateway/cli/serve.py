@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -75,6 +77,7 @@ def serve(
     SIGHUP reloads the routes file; so does every change to it.
     """
     flags = {name: value for name, value in locals().items() if value not in (None, [])}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end us, and nothing has been read yet
     import uvloop
 
     try:
@@ -90,6 +93,8 @@ async def _serve(settings: Settings) -> None:
     from gateway.logs import set_up_logging
     from gateway.service import Service
 
+    reload_early = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_early.set)
     redaction = Redaction()
     set_up_logging(settings.log, settings.log_level, redaction.redact_line)
     with loading_progress() as progress:
@@ -101,15 +106,18 @@ async def _serve(settings: Settings) -> None:
         raise
     try:
         await service.start()
-        _print_start(service, receiver.url if receiver else None)
-        await _until_told(service)
+        tell = partial(_print_start, service, receiver.url if receiver else None)
+        await _until_told(service, reload_early, tell)
     finally:
         if receiver is not None:
             await receiver.stop()
 
 
-async def _until_told(service: Any) -> None:
-    """Serve until SIGTERM or SIGINT; a second one hurries the end."""
+async def _until_told(service: Any, reload_early: asyncio.Event, tell: Callable[[], None]) -> None:
+    """*tell* that it serves, once signals are heard; until SIGTERM or SIGINT. A second one hurries the end.
+
+    *reload_early* is set where SIGHUP came while it started, so that what was read may be outdated.
+    """
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     received: list[signal.Signals] = []
     reloads: set[asyncio.Task[Any]] = set()
@@ -128,6 +136,9 @@ async def _until_told(service: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, reload)
+    if reload_early.is_set():
+        reload()
+    tell()
     broken = loop.create_task(service.broken.wait())
     broken.add_done_callback(lambda _: told.set())
     await told.wait()

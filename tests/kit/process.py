@@ -114,6 +114,8 @@ class GatewayProcess:
             except AssertionError:
                 self.child.kill()
                 self._wait()
+        elif self.child is not None:
+            self._wait()
 
     def run(self, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
         """Another command of the gateway, in the same folder."""

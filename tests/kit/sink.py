@@ -1,18 +1,46 @@
 """Endpoints that note what they get, for whoever counts afterwards; and a sender that notes its acks."""
 
 import asyncio
+import os
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
+from typing import NamedTuple, TextIO
 
 import aiohttp
 import orjson
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from gateway.clock import SystemClock
+from gateway.core.model import Micros
 from gateway.web.server import listen
+
+now = SystemClock().now
+
+
+class Arrival(NamedTuple):
+    """What a sink notes of a request, before it answers."""
+
+    delivery: str
+    endpoint: str
+    event: str
+    sha256: str
+    verified: bool
+    status: int
+    at: Micros
+
+
+class Ack(NamedTuple):
+    """What a sender notes of an event that was acknowledged, once it has read the answer."""
+
+    event: str
+    sha256: str
+    sent_at: Micros
+    read_at: Micros
 
 
 class Signal:
@@ -36,6 +64,7 @@ class Signal:
 class Sink:
     """An endpoint: what arrived under which webhook-id."""
 
+    name: str
     secret: str
     changed: Signal
     answer: Callable[[web.BaseRequest], int] = lambda _request: 200
@@ -44,17 +73,22 @@ class Sink:
     taken: Counter[str] = field(default_factory=Counter)
     """By the event's id: how often it was taken with 2xx."""
     wrong_signatures: int = 0
+    arrivals: list[Arrival] = field(default_factory=list)
 
     async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         try:
             Webhook(self.secret).verify(body, dict(request.headers), json_parse=False)
+            verified = True
         except WebhookVerificationError:
             self.wrong_signatures += 1
-        self.bodies[request.headers["webhook-id"]].add(body)
-        status = self.answer(request)
+            verified = False
+        delivery, event = request.headers["webhook-id"], orjson.loads(body)["id"]
+        self.bodies[delivery].add(body)
+        status, digest = self.answer(request), sha256(body).hexdigest()
+        self.arrivals.append(Arrival(delivery, self.name, event, digest, verified, status, now()))
         if 200 <= status < 300:
-            self.taken[orjson.loads(body)["id"]] += 1
+            self.taken[event] += 1
             self.changed.notify()
         return web.Response(status=status)
 
@@ -65,7 +99,7 @@ class Sinks:
     def __init__(self, **secrets_by_name: str) -> None:
         self.changed = Signal()
         self.by_name = {
-            name: Sink(secret, self.changed) for name, secret in secrets_by_name.items()
+            name: Sink(name, secret, self.changed) for name, secret in secrets_by_name.items()
         }
         self._runner = web.ServerRunner(web.Server(self._receive), shutdown_timeout=0.1)
         self.url = ""
@@ -94,10 +128,19 @@ class Sinks:
 
 
 class SignedSender:
-    """Posts events as the PyPI library signs them, until each is acknowledged; notes who was."""
+    """Posts events as the PyPI library signs them, until each is acknowledged; notes who was.
 
-    def __init__(self, secret: str) -> None:
+    With a *log*, an acknowledgement counts only once it is on that disk.
+    """
+
+    def __init__(self, secret: str, log: TextIO | None = None) -> None:
         self.secret = secret
+        self._log = log
+        self.posted: dict[str, str] = {}
+        """The digest of each body that was sent, by the event's id."""
+        self.acks: list[Ack] = []
+        self.deaf = False
+        """Set at a power cut: what is read of an answer afterwards counts no more."""
         self._webhook = Webhook(secret)
         self.acked: set[str] = set()
         self.changed = Signal()
@@ -109,25 +152,41 @@ class SignedSender:
             "specversion": "1.0", "id": event_id, "source": "/load", "type": "license.expiring",
             "datacontenttype": "application/json", "data": {"days_left": 7, "pad": "x" * 500},
         }  # fmt: skip
-        text = orjson.dumps(event).decode()
-        now, name = datetime.now(UTC), f"msg_{secrets.token_hex(8)}"  # noqa: TID251  # a sender has a clock
+        body = orjson.dumps(event)
+        sent_at, name = now(), f"msg_{secrets.token_hex(8)}"
+        signed_at = datetime.fromtimestamp(sent_at // 1_000_000, UTC)
+        self.posted[event_id] = sha256(body).hexdigest()
         headers = {
             "content-type": "application/cloudevents+json",
             "webhook-id": name,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._webhook.sign(name, now, text),
+            "webhook-timestamp": str(int(signed_at.timestamp())),
+            "webhook-signature": self._webhook.sign(name, signed_at, body.decode()),
         }
         try:
-            async with session.post(url, data=text.encode(), headers=headers) as answer:
+            async with session.post(url, data=body, headers=headers) as answer:
                 await answer.read()
                 if answer.status == 202:
-                    self.acked.add(event_id)
-                    self.changed.notify()
+                    self._acknowledged(Ack(event_id, self.posted[event_id], sent_at, now()))
                     return True
-                self.refused[answer.status] += 1
+                self._refused(answer.status)
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
-            self.refused[0] += 1
+            self._refused(0)
         return False
+
+    def _acknowledged(self, ack: Ack) -> None:
+        if self.deaf:
+            return
+        if self._log is not None:
+            self._log.write(f"{ack.event} {ack.sha256}\n")
+            self._log.flush()
+            os.fsync(self._log.fileno())
+        self.acks.append(ack)
+        self.acked.add(ack.event)
+        self.changed.notify()
+
+    def _refused(self, status: int) -> None:
+        self.refused[status] += 1
+        self.changed.notify()
 
     async def acked_at_least(self, count: int) -> None:
         """Wait until so many events are acknowledged."""
