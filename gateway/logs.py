@@ -170,6 +170,10 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.CRITICAL,
         "the database cannot be relied on any more: the gateway ends, and touches it no more",
     ),
+    "listener.lost": (
+        logging.CRITICAL,
+        "nobody can connect any more, for lack of memory perhaps: the gateway ends",
+    ),
     "disk.low": (
         logging.ERROR,
         "the disk of the database is nearly full: no events are taken; free some space",

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gateway import __version__
 from gateway.clock import SystemClock
@@ -140,6 +141,8 @@ class Service:
         self._reloading = asyncio.Lock()
         self._keeping = asyncio.Lock()
         self.telemetry = telemetry
+        self.broken = asyncio.Event()
+        """Set when the gateway cannot go on: then `break_off`, and end the process."""
         self._assemble()
 
     @classmethod
@@ -187,7 +190,12 @@ class Service:
             only_aiohttp=self.settings.sender == "aiohttp",
         )
         self._intake = Intake(
-            store=store, disk=self._disk, lanes=lanes, clock=clock, telemetry=telemetry
+            store=store,
+            disk=self._disk,
+            lanes=lanes,
+            clock=clock,
+            telemetry=telemetry,
+            broken=self.broken,
         )
         self._recorder = Recorder(store, lanes, clock, telemetry)
         self._deliver = Deliver(
@@ -399,15 +407,21 @@ class Service:
         await self.close()
         self.telemetry.emit("gateway.stopped")
 
+    def loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Hear of an exception that nobody caught; one that nothing recovers from ends the gateway.
+
+        Where uvloop cannot make a connection, for lack of memory perhaps, it closes the listening handle for
+        good, and says so by an exception alone. The kernel goes on to accept connections, which nobody reads.
+        """
+        if context.keys() == {"exception"}:
+            self.broken.set()
+            self.telemetry.emit("listener.lost", error=repr(context["exception"]))
+        loop.default_exception_handler(context)
+
     def hurry(self) -> None:
         """Have `stop` wait for nothing any more: attempts under way go back on schedule."""
         self._hurried.set()
         self._deliver.abandon()
-
-    @property
-    def broken(self) -> asyncio.Event:
-        """Set when the database cannot be relied on any more: then `break_off`, and end the process."""
-        return self._intake.broken
 
     async def break_off(self) -> None:
         """Answer what is being asked, and leave everything else as it is: the database above all."""

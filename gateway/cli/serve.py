@@ -104,6 +104,7 @@ async def _serve(settings: Settings) -> None:
     except BaseException:
         await service.close()
         raise
+    asyncio.get_running_loop().set_exception_handler(service.loop_failed)
     try:
         await service.start()
         tell = partial(_print_start, service, receiver.url if receiver else None)
@@ -143,9 +144,11 @@ async def _until_told(service: Any, reload_early: asyncio.Event, tell: Callable[
     broken.add_done_callback(lambda _: told.set())
     await told.wait()
     if service.broken.is_set():
-        await service.break_off()
-        # Not even to close the database: SQLite would write to it, and remove its log.
-        os._exit(FAILED)
+        try:
+            await service.break_off()
+        finally:
+            # Not even to close the database: SQLite would write to it, and remove its log.
+            os._exit(FAILED)
     broken.cancel()
     # A person at the terminal waits for us; a load balancer has to be told first.
     moment = service.settings.drain if received[0] == signal.SIGTERM else 0

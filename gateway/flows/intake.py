@@ -36,6 +36,7 @@ class Intake:
         lanes: Lanes,
         clock: Clock,
         telemetry: Telemetry,
+        broken: asyncio.Event,
     ) -> None:
         self._store = store
         self._disk = disk
@@ -47,8 +48,8 @@ class Intake:
         self._refusal: StoreUnavailable | None = None
         self._failing = False
         self._lacks_ballast = False
-        self.broken = asyncio.Event()
-        """The database may be used no more: the process has to end."""
+        self._broken = broken
+        """Set where the database may be used no more: the process has to end."""
         self.loop = Loop("intake", self._step, clock, telemetry)
         store.on_change = self._store_changed
 
@@ -91,7 +92,7 @@ class Intake:
     def _store_changed(self) -> None:
         """A commit failed, or one succeeded after that; nobody else knows yet."""
         failure = self._store.failure
-        if self.broken.is_set():  # whatever it says now
+        if self._broken.is_set():  # whatever it says now
             return
         if failure is None:
             self._failing = False
@@ -102,7 +103,7 @@ class Intake:
         self._refusal = failure
         if isinstance(failure, StoreBroken):
             self._telemetry.emit("store.broken", error=str(failure))
-            self.broken.set()
+            self._broken.set()
         if not self._failing:  # not at every probe that fails
             self._failing = True
             self._telemetry.emit("store.unavailable", error=str(failure))
@@ -111,7 +112,7 @@ class Intake:
 
     async def _step(self) -> Micros | None:
         failure = self._store.failure
-        if self.broken.is_set():
+        if self._broken.is_set():
             return None
         await self._look(failed=isinstance(failure, DiskFull))
         if failure is not None:

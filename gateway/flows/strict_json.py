@@ -24,12 +24,18 @@ DEEPEST = 64
 MOST_VALUES = 200_000
 """Brackets and commas: a MiB of `[[],[],…` takes 35 in memory. So many are found in no event that is meant."""
 
+NO_MEMORY = "Not enough memory to allocate buffer for parsing"
+"""What orjson says of itself, not of the text; it has no other error for it."""
+
 _BUT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 
 
 def decode(body: bytes, *, strict: bool) -> Json:
-    """What *body* holds. Raises BodyMalformed; where *strict*, also for a key that is there twice."""
+    """What *body* holds. Raises BodyMalformed; where *strict*, also for a key that is there twice.
+
+    Raises MemoryError where there is none to read it with: the sender is not to blame, and may try again.
+    """
     brackets = body.count(b"[") + body.count(b"{")
     if brackets > MOST_VALUES or (
         len(body) > MOST_VALUES and brackets + body.count(b",") > MOST_VALUES
@@ -42,6 +48,8 @@ def decode(body: bytes, *, strict: bool) -> Json:
     try:
         decoded: Json = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if error.msg == NO_MEMORY:
+            raise MemoryError from None
         raise BodyMalformed(
             f"the body is no JSON: {error}", cure="send UTF-8 JSON (RFC 8259)", code="invalid-json"
         ) from None

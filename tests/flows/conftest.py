@@ -98,7 +98,10 @@ class Flows:
         self.lanes = Lanes(1000)
         self.lanes.configure(self.routes.endpoints)
         common = {"clock": self.clock, "telemetry": self.telemetry}
-        self.intake = Intake(store=self.store, disk=self.disk, lanes=self.lanes, **common)
+        self.broken = asyncio.Event()
+        self.intake = Intake(
+            store=self.store, disk=self.disk, lanes=self.lanes, broken=self.broken, **common
+        )
         self.recorder = Recorder(self.store, self.lanes, **common)
         self.deliver = Deliver(
             lanes=self.lanes, leases=self.store, recorder=self.recorder, post=self.sender,

@@ -88,7 +88,7 @@ async def test_a_broken_store_is_never_tried_again(make_flows, clock):
     flows.store._writer._broken = StoreBroken("the disk lost it")
     with pytest.raises(StoreBroken):
         await arrive(flows)
-    assert flows.intake.broken.is_set()
+    assert flows.broken.is_set()
     flows.store._writer._broken = None  # were it asked again, it would answer now
     clock.advance(5)
     await flows.store.next_due()

@@ -1,6 +1,8 @@
 """What counts as JSON."""
 
 import json
+import subprocess
+import sys
 
 import orjson
 import pytest
@@ -66,3 +68,23 @@ def test_what_is_taken_is_what_the_standard_library_takes_too(body):
 def test_an_integer_of_many_digits_is_taken_or_no_json_but_never_an_error_of_ours(strict):
     assert code_of(b"1" * 300, strict=strict) == ""
     assert code_of(b"1" * 5000, strict=strict) == "invalid-json"
+
+
+SHORT_OF_MEMORY = """
+import re, resource
+from gateway.flows.strict_json import decode
+body = b'["' + b"x" * 40_000_000 + b'"]'
+size = int(re.search("VmSize: *[\t ]*([0-9]+)", open("/proc/self/status").read())[1]) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (size + 60_000_000, -1))
+try:
+    decode(body, strict=False)
+except MemoryError:
+    print("no memory")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_lack_of_memory_is_not_blamed_on_the_body():
+    child = [sys.executable, "-c", SHORT_OF_MEMORY]
+    ended = subprocess.run(child, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("no memory\n", "")
