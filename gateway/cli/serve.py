@@ -143,6 +143,9 @@ async def _until_told(service: Any, reload_early: asyncio.Event, tell: Callable[
     broken = loop.create_task(service.broken.wait())
     broken.add_done_callback(lambda _: told.set())
     await told.wait()
+    # Not only unheard: the loop, as it closes, would let it end the process.
+    loop.remove_signal_handler(signal.SIGHUP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if service.broken.is_set():
         try:
             await service.break_off()

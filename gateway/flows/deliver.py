@@ -7,8 +7,10 @@ for a while, timer.py ends.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from gateway.core.breaker import failure_of
@@ -47,6 +49,19 @@ from gateway.telemetry import Telemetry
 
 EXCERPT_BYTES = 16 * 1024
 """How much of an answer is kept."""
+
+
+@dataclass(slots=True)
+class _Begun:
+    """An attempt that is under way."""
+
+    lane: Lane
+    delivery: Delivery
+    number: int
+    """By which the lane's breaker knows it."""
+    at: Micros
+    began: Micros
+    """The same, on the monotonic clock."""
 
 
 class Deliver:
@@ -210,15 +225,25 @@ class Deliver:
             self._lanes.ended(lane, now)
 
     async def _attempt(self, lane: Lane, delivery: Delivery, number: int) -> None:
+        """Make an attempt, and have its outcome recorded, whatever comes: else it would be made for ever."""
+        begun = _Begun(lane, delivery, number, self._clock.now(), self._clock.monotonic())
+        delivery.attempts += 1
+        try:
+            outcome, calls = await self._make(lane.endpoint, delivery, begun.at)
+            self._conclude(begun, outcome, calls)
+        except Exception as error:
+            logging.getLogger(__name__).exception("an attempt at %s went wrong", delivery.id)
+            self._conclude(begun, Raised("attempt-broken", f"{type(error).__name__}: {error}"), [])
+
+    def _conclude(self, begun: "_Begun", outcome: Outcome, calls: list[CallRecord]) -> None:
+        """Decide what follows from an outcome, move the lane on, and have it recorded."""
+        lane, delivery, started_at = begun.lane, begun.delivery, begun.at
         endpoint = lane.endpoint
-        started_at, began = self._clock.now(), self._clock.monotonic()
         spelled_out = delivery.form is BodyForm.CALL
         posted = endpoint.handler is None and not spelled_out
-        outcome, calls = await self._make(endpoint, delivery, started_at)
         if endpoint.success is not None:
             outcome = judged(outcome, endpoint.success, posted=posted)
         outcome = self._redaction.of_outcome(outcome)
-        delivery.attempts += 1
         decision = decide(
             outcome,
             attempt=delivery.attempts - delivery.round_from,
@@ -233,11 +258,11 @@ class Deliver:
             decision = in_time(decision, delivery.turn.expires_at)
         if isinstance(decision, Park) and lane.is_open:
             self.close_lane(lane, decision.state, decision.reason)
-        moved = self._teach(lane, number, outcome)
+        moved = self._teach(lane, begun.number, outcome)
         attempt = described(outcome)
         attempt.number = delivery.attempts
         attempt.started_at = started_at
-        attempt.duration = self._clock.monotonic() - began
+        attempt.duration = self._clock.monotonic() - begun.began
         attempt.calls = calls
         if moved or lane.pace is not None:
             attempt.lane = lane.mark()

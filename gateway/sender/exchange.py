@@ -25,7 +25,7 @@ SWITCHING_PROTOCOLS = 101
 LARGE_BODY_BYTES = 16 * 1024
 """What is longer is not copied to stand behind its head."""
 
-MOST_HEADERS = 1000
+MOST_HEADERS = 128
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 

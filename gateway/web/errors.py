@@ -93,6 +93,9 @@ def answer(error: Exception) -> tuple[int, Headers, bytes]:
             # The store's own words name files and disks: they are for the log.
             detail = title if status >= 500 else str(error)
             return status, _headers(error), _problem(status, error.code, title, detail)
+    if isinstance(error, MemoryError):
+        logging.getLogger(__name__).error("a request was refused: there is no memory left")
+        return answer(Overloaded("there is no memory left", cure="try again in a moment"))
     logging.getLogger(__name__).error("an unexpected error", exc_info=error)
     title = "Internal error"
     return 500, [], _problem(500, "internal-error", title, "the gateway's log has the details")

@@ -79,6 +79,30 @@ async def test_only_plain_posts_go_by_the_sender_for_posts(make_flows, more, for
     assert not flows.sender.calls
 
 
+class BrokenSender(ScriptedSender):
+    """Raises what no sender may."""
+
+    async def send(self, call):
+        raise OverflowError("cannot convert")
+
+
+async def test_a_fault_of_our_own_counts_as_an_attempt_and_is_not_made_for_ever(
+    make_flows, clock, caplog
+):
+    flows = make_flows(to_cms(), sender=BrokenSender())
+    event = an_event()
+    await arrive(flows, event)
+    for number, wait in enumerate((5, 60, 0), start=1):
+        await flows.seen("attempt.recorded", number)
+        clock.advance(wait)
+    assert await flows.states() == {"cms": "dead"}
+    attempts = await flows.store.attempts(event.event_id, 0)
+    assert [(each["outcome"], each["reason"]) for each in attempts] == [
+        ("raised", "attempt-broken")
+    ] * 3
+    assert "OverflowError" in caplog.text
+
+
 async def test_the_headers_say_what_it_is_and_who_signed(make_flows):
     flows = make_flows(to_cms(keys=(Key(b"k" * 32),), headers={"authorization": "Bearer x"}))
     event = an_event()

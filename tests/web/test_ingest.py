@@ -204,6 +204,16 @@ async def test_our_own_mistake_is_500_and_tells_nothing(gateway, caplog):
     assert "secret details" in caplog.text
 
 
+async def test_without_memory_a_sender_is_asked_to_come_back(gateway):
+    def fails(*_):
+        raise MemoryError
+
+    gateway.service._ingest.receive = fails
+    answer = await raw(gateway, a_post())
+    assert problem(answer) == ("503", "overloaded")
+    assert answer[1]["retry-after"] == "1"
+
+
 async def test_a_sender_that_goes_away_mid_body_leaves_nothing(gateway):
     host, port = gateway.service.public_url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
