@@ -32,7 +32,7 @@ def fill(
     database.parent.mkdir(parents=True)
     begin, step = SystemClock().now() - HOUR, HOUR / count
     example = _read(event(FIRST), begin)
-    writer = Writer(database, Vault())
+    writer = Writer(database, Vault(), lambda _ready: None)
     gc.disable()  # it would look at each batch again and again
     try:
         for start in range(0, count, BATCH):

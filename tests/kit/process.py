@@ -1,8 +1,10 @@
 """A real gateway, in a process that can be killed."""
 
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +12,24 @@ from pathlib import Path
 
 from gateway.store.sqlite.database import read_note
 from tests.kit.leaks import HEARD
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens at, below those that the system gives to connections that go out.
+
+    One of those could take it while the process is away.
+    """
+    free = []
+    while len(free) < count:
+        with socket.socket() as sock:
+            port = random.randrange(10_000, 32_000)  # no secret
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in free:
+            free.append(port)
+    return free
 
 
 class GatewayProcess:
@@ -22,7 +42,7 @@ class GatewayProcess:
         self.environment = environment or {}
         self.before = before
         """A command to run it under, such as strace."""
-        self.public = self.admin = "127.0.0.1:0"
+        self.public, self.admin = (f"127.0.0.1:{port}" for port in free_ports(2))
         self.lines: list[str] = []
         self.child: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
