@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 from ipaddress import ip_address
 
 from aiohappyeyeballs import AddrInfoType, start_connection
@@ -62,7 +63,7 @@ class Names:
         asking = self._asked.get(key)
         if asking is None:
             asking = self._asked[key] = asyncio.create_task(self._ask(key))
-            asking.add_done_callback(lambda _: self._asked.pop(key))
+            asking.add_done_callback(partial(self._asked_for, key))
         # Who gives up waiting does not end it for the others.
         return await asyncio.shield(asking)
 
@@ -74,6 +75,11 @@ class Names:
             self._kept.pop(next(iter(self._kept)))
         self._kept[key] = asyncio.get_running_loop().time() + self._seconds, addresses
         return addresses
+
+    def _asked_for(self, key: tuple[str, int], asking: asyncio.Task[list[str]]) -> None:
+        del self._asked[key]
+        if not asking.cancelled():
+            asking.exception()  # all who asked may have given up: then nobody else hears of it
 
     async def close(self) -> None:
         """Break off what is being asked."""

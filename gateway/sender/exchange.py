@@ -93,6 +93,10 @@ class Answer:
         response = Response(status=self.status, headers=self.headers, body=self.body)
         return Accepted(response) if response.ok else Refused(response)
 
+    def let_go(self) -> None:
+        """Let go of the parser, which holds on to this: else both would wait for the cycle collector."""
+        del self._parser
+
     def feed(self, data: bytes) -> str:
         """Read on: what is wrong with it, if something is."""
         most = LONGEST_ANSWER if self.has_head else LONGEST_HEAD
@@ -293,6 +297,8 @@ class Connection(asyncio.Protocol):
         self.close()
 
     def _end(self, outcome: Outcome) -> None:
-        self._answer = None
+        if self._answer is not None:
+            self._answer.let_go()
+            self._answer = None
         if self._told is not None and not self._told.done():
             self._told.set_result(outcome)

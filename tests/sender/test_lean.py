@@ -1,6 +1,7 @@
 """What is special to the lean sender."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -9,6 +10,7 @@ from gateway.core.model import Accepted, Unreachable
 from gateway.sender import lean
 from gateway.sender.aiohttp import AiohttpSender
 from gateway.sender.dial import Names
+from gateway.sender.exchange import Answer
 from gateway.sender.lean import LeanSender
 from gateway.sender.own import OwnAddresses
 from gateway.sender.senders import make_senders
@@ -153,4 +155,20 @@ async def test_a_connection_that_was_kept_for_too_long_is_not_used_again(monkeyp
         monkeypatch.setattr(lean, "IDLE_SECONDS", 0)
         assert not isinstance(await sender.send(a_call(server.url())), Unreachable)
         assert server.connections == 2
+    await sender.close()
+
+
+async def test_an_exchange_leaves_nothing_for_the_cycle_collector():
+    sender = LeanSender(EgressPolicy(allow=LOOPBACK), user_agent="x")
+    async with raw_server(script(*[hear, say(OK)] * 20)) as server:
+        call = a_call(server.url())
+        await sender.send(call)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                await sender.send(call)
+            assert not [each for each in gc.get_objects() if isinstance(each, Answer)]
+        finally:
+            gc.enable()
     await sender.close()
