@@ -150,6 +150,24 @@ async def test_an_inbox_from_before_there_were_refusals_stays_as_it_was(tmp_path
     await store.close()
 
 
+async def test_what_waited_for_others_before_they_were_written_as_ranges_still_goes(tmp_path):
+    path = tmp_path / "gateway.db"
+    store = await SqliteStore.open(path)
+    await store.append([an_arrival(to=("cms", "workflow", "alerting"))])
+    await store.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for n, after in enumerate(
+            ('[[0,"a b",true],[3,"c",false]]', '[[0,4,"cms",true]]'), start=1
+        ):
+            connection.execute("UPDATE deliveries SET after = ? WHERE n = ?", (after, n))
+        connection.execute("PRAGMA user_version = 9")
+        connection.commit()
+    await (await SqliteStore.open(path)).close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT after FROM deliveries ORDER BY n").fetchall()
+    assert found == [(None,), ('[[0,0,"a b",true],[3,3,"c",false]]',), ('[[0,4,"cms",true]]',)]
+
+
 async def test_migrations_run_once(tmp_path):
     path = tmp_path / "gateway.db"
     for _ in range(2):
