@@ -89,7 +89,7 @@ class Confirm:
             cause = None
         if cause is None:
             return
-        self._telemetry.emit("route.unconfirmed", route=route, event=event_id, type=otherwise)
+        self._telemetry.emit("route.unconfirmed", route=route, event_id=event_id, type=otherwise)
         if hops_of(cause) >= MOST_HOPS:
             await self._stop(cause, route, otherwise, now)
             return
