@@ -100,7 +100,8 @@ def horizon(
 ) -> Horizon:
     """Where *retention* stands *now*; *windows* are the sources' own, by name.
 
-    When the database is *too_large*, or holds too many events, age no longer keeps what is finished or was never taken.
+    When the database is *too_large*, or holds too many events, age no longer keeps what is finished or
+    was never taken.
     """
     return Horizon(
         finished=now if too_large else now - retention.finished,

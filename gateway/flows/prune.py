@@ -57,8 +57,8 @@ class Walk:
     after: str = ""
     gone: Counter[str] = field(default_factory=Counter)
     pace: Pace = GENTLE
-    surplus: int = 0
-    """How many events are too many, whatever their age."""
+    surplus: int | None = None
+    """How many events are too many, whatever their age; None: they have not been counted yet."""
 
 
 class Slice(NamedTuple):
@@ -93,15 +93,13 @@ class Prune:
         self._telemetry = telemetry
         self._walk = Walk()
         self._start_over_at: Micros = 0
-        self._at_rest = True
-        """Whether the next step is the first since the walk had nothing left to do."""
         self.loop = Loop("prune", self._step, clock, telemetry)
 
     async def on_request(self, after: str, by: Caller = LOCAL) -> Slice:
         """Do the next slice of a walk now, without a rest."""
         if not after:
             await self._audit.note(by, "prune", ALL)
-        walk, began = Walk(after, surplus=await self._surplus()), self._clock.monotonic()
+        walk, began = Walk(after), self._clock.monotonic()
         more = True
         while more and self._clock.monotonic() - began < SLICE:
             more = await self._advance(walk)
@@ -127,13 +125,10 @@ class Prune:
         if now >= self._start_over_at:
             self._walk.after, self._start_over_at = "", now + START_OVER_EVERY
         try:
-            if self._at_rest:
-                self._walk.surplus, self._at_rest = await self._surplus(), False
             if await self._advance(self._walk):
                 return now + self._walk.pace.rest * (self._clock.monotonic() - began)
             self._report(self._walk.gone)
-            self._walk.gone = Counter()
-            self._at_rest = True
+            self._walk.gone, self._walk.surplus = Counter(), None
             await self._measure()
         except StoreUnavailable as error:
             self._telemetry.emit("retention.failed", error=str(error))
@@ -157,42 +152,29 @@ class Prune:
 
     async def _advance(self, walk: Walk) -> bool:
         """Take the next step; False: there was nothing left to do."""
+        if walk.surplus is None:
+            walk.surplus = await self._surplus()
         room = await self._store.room()
         too_large = room.used > self._retention.size_bytes
-        if walk.surplus and not too_large:
-            return await self._prune_surplus(walk)
-        before = self._horizon(too_large=too_large)
+        before = self._horizon(too_large=too_large or walk.surplus > 0)
+        most = walk.surplus if walk.surplus and not too_large else None
         return (
-            await self._prune_page(walk, before)
+            await self._prune_page(walk, before, most)
             or await self._prune_others(walk, before)
             or await self._give_back()
         )
 
-    async def _prune_surplus(self, walk: Walk) -> bool:
-        """Delete of the next page of events what may go at all, and no more than are too many; True."""
-        before = self._horizon(too_large=True)
+    async def _prune_page(self, walk: Walk, before: Horizon, most: int | None) -> bool:
+        """Delete what is to go of the next page of events, at most so many; whether there was one."""
         page = await self._store.examine(walk.after, before, walk.pace.page)
-        going = [event for event in page if before.lets_go(event)][: walk.surplus]
-        await self._delete(going, walk)
-        enough = len(going) == walk.surplus
-        walk.surplus = walk.surplus - len(going) if page else 0
-        if page:
-            walk.after = going[-1].id if enough else page[-1].id
-        return True
-
-    async def _delete(self, events: Sequence[Examined], walk: Walk) -> None:
-        for batch in batches(events, walk.pace.rows):
+        going = [event for event in page if before.lets_go(event)][:most]
+        for batch in batches(going, walk.pace.rows):
             walk.gone["events"] += await self._store.prune(batch)
-
-    async def _prune_page(self, walk: Walk, before: Horizon) -> bool:
-        """Delete what is to go of the next page of events; whether there was one."""
-        page = await self._store.examine(walk.after, before, walk.pace.page)
-        going = [event for event in page if before.lets_go(event)]
-        await self._delete(going, walk)
         behind = bool(going) and going[0].received_at < before.latest - BEHIND
         walk.pace = HURRIED if behind else GENTLE
         if page:
-            walk.after = page[-1].id
+            walk.after = going[-1].id if len(going) == most else page[-1].id
+        walk.surplus = max(0, (walk.surplus or 0) - len(going)) if page else 0
         return bool(page)
 
     async def _prune_others(self, walk: Walk, before: Horizon) -> bool:

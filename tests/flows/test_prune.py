@@ -134,6 +134,15 @@ async def test_above_their_number_the_oldest_go_early_and_not_one_more_than_has_
     assert await left(store) == [dead, *names[111:], *more]
 
 
+async def test_what_goes_for_the_size_counts_for_the_number_too(store, clock, pruning):
+    await keep(store, 300, pad=20_000)
+    clock.advance(60)
+    half = (await store.room()).used // 2
+    flows = pruning(size_bytes=half, events=250)
+    await flows.seen("retention.pruned")
+    assert half * 0.7 < (await store.room()).used <= half
+
+
 async def test_where_too_many_may_not_go_the_walk_ends_all_the_same(store, clock, pruning):
     await keep(store, received_at=NOW - DAY)
     names = [name for key in "abc" for name in await keep(store, key=key)]
