@@ -276,8 +276,9 @@ async def _ping(settings: "Settings", endpoint: Any) -> tuple[Any, Any]:
         user_agent="rights-gateway-ping",
         only_aiohttp=settings.sender == "aiohttp",
     )
-    plain = endpoint.handler is None and endpoint.oauth2 is None
-    sender = senders.post if plain else Tokens(senders.call, clock).sender(endpoint)
+    sender = (
+        senders.post if endpoint.posts_plainly else Tokens(senders.call, clock).sender(endpoint)
+    )
     try:
         outcome = await sender.send(call)
     finally:

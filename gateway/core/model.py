@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Json: TypeAlias = Any
 """A decoded JSON value; the one place where a type is left open."""
 
+DEEPEST = 64
+"""Objects and arrays, one in the other, that are read of an event or an answer."""
+
 Micros: TypeAlias = int
 """Microseconds: since the epoch for a moment, plain for a duration."""
 

@@ -75,7 +75,8 @@ NO_ANSWER = frozenset({
 """How the reasons begin of every Unreachable that is made again."""
 
 REASONS = NO_ANSWER | {
-    UNREACHABLE, "attempt-broken", "handler-raised", "handler-returned-no-response", "secrets-ended", NOT_SUCCESSFUL,
+    UNREACHABLE, "attempt-broken", "handler-raised", "handler-returned-no-response", "secrets-ended",
+    NOT_SUCCESSFUL,
 }  # fmt: skip
 """What policies may name, besides statuses."""
 

@@ -165,6 +165,11 @@ class EndpointConfig:
     groups: tuple[str, ...] = ()
     owner: str | None = None
 
+    @property
+    def posts_plainly(self) -> bool:
+        """Whether events are posted to it as they are: no handler calls, and no token is fetched first."""
+        return self.handler is None and self.oauth2 is None
+
     def can_sign(self, now: Micros) -> bool:
         """Whether one of its keys is still valid; also where it has none, and signs nothing."""
         keys = self.keys

@@ -8,15 +8,12 @@ import json
 import re
 
 from gateway.core.errors import ExpressionFailed
-from gateway.core.model import Accepted, Json, Outcome, Refused, Response
+from gateway.core.model import DEEPEST, Accepted, Json, Outcome, Refused, Response
 from gateway.core.retry import NOT_SUCCESSFUL
 from gateway.core.routing import Compute, Scope, holds
 
 FIELDS = ("status", "headers", "body", "text")
 """What a condition may ask of `response`."""
-
-DEEPEST = 64
-"""Levels of JSON, as in what is received."""
 
 MOST_DIGITS = 20
 

@@ -314,7 +314,7 @@ class Deliver:
         if not endpoint.can_sign(now):
             return SECRETS_ENDED, []
         spelled_out = delivery.form is BodyForm.CALL
-        if endpoint.handler is None and endpoint.oauth2 is None and not spelled_out:
+        if endpoint.posts_plainly and not spelled_out:
             return await self._post.send(request_of(endpoint, delivery, now)), []
         sender = self._tokens.sender(endpoint)
         if spelled_out:

@@ -16,10 +16,7 @@ import json
 import orjson
 
 from gateway.core.errors import BodyMalformed
-from gateway.core.model import Json
-
-DEEPEST = 64
-"""Objects and arrays, one in the other."""
+from gateway.core.model import DEEPEST, Json
 
 MOST_VALUES = 200_000
 """Brackets and commas: a MiB of `[[],[],…` takes 35 in memory. So many are found in no event that is meant."""

@@ -5,10 +5,10 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
-from ipaddress import ip_address
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
+from gateway.core.egress import canonical
 from gateway.core.model import Tls, Unreachable
 from gateway.core.retry import EGRESS_DENIED
 from gateway.sender.exchange import Connection
@@ -54,7 +54,7 @@ class Names:
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of a host. Raises OSError where it has none."""
-        if _is_address(host):
+        if canonical(host) is not None:
             return [host]
         key, now = (host, port), asyncio.get_running_loop().time()
         until, addresses = self._kept.get(key, (0.0, []))
@@ -155,14 +155,6 @@ class Dialler:
             self._usual = ssl.create_default_context()
             self._usual.set_alpn_protocols(["http/1.1"])
         return self._usual
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _place(address: str, port: int) -> AddrInfoType:

@@ -58,20 +58,15 @@ class LeanSender:
         connection = self._idle.take(place, now)
         if connection is not None:
             outcome = await connection.exchange(head, call, ends_at - now)
-            if connection.is_open:
-                self._idle.put(place, connection)
-            # The server closed it, as it may at any time. It may have taken the request for all that
-            # (RFC 9110 §9.2.2); but the attempt that would follow by the schedule would send it as
-            # well, only later, with the same id to tell it by. So it is sent once more, within the
-            # same attempt, on a new connection: one that ends so says something of the endpoint.
+            self._idle.put(place, connection)
             if not connection.is_stale:
                 return outcome
+            # As in aiohttp.py, which says why: once more, on a new connection, within the same attempt.
         dialled = await self._dial(target, call.tls, ends_at)
         if isinstance(dialled, Unreachable):
             return dialled
         outcome = await dialled.exchange(head, call, ends_at - loop.time())
-        if dialled.is_open:
-            self._idle.put(place, dialled)
+        self._idle.put(place, dialled)
         return outcome
 
     async def close(self) -> None:
@@ -114,7 +109,9 @@ class Idle:
         return None
 
     def put(self, place: Place, connection: Connection) -> None:
-        """Keep a connection for a while."""
+        """Keep a connection for a while, if its last answer has left it open."""
+        if not connection.is_open:
+            return
         loop = asyncio.get_running_loop()
         connection.kept_at = loop.time()
         self._kept.setdefault(place, []).append(connection)
