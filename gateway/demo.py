@@ -246,7 +246,7 @@ class Demo:
         await self._send(session, service, event)
         attempt, decision = await self._yours
         secret = orjson.loads(
-            (service.settings.database.parent / "development-secrets.json").read_bytes()
+            (service.settings.routes.parent / "development-secrets.json").read_bytes()
         )
         return {
             "url": service.routes.endpoints["yours"].url,

@@ -299,6 +299,12 @@ class TendStore(Protocol):
     async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
         """The next *most* events behind *after*, oldest first; none where all that may go was seen."""
 
+    async def drop_days(self, before: Horizon) -> int:
+        """Delete the oldest day whole, where all of it is so old and little of it has to stay; how many events.
+
+        0: there is none, or it goes event by event.
+        """
+
     async def prune(self, events: Sequence[EventId]) -> int:
         """Delete events with all that belongs to them; how many. Those with work to do stay, whole."""
 

@@ -15,14 +15,14 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.config.encryption import read_keys
 from gateway.config.files import included
 from gateway.config.private import write_private
-from gateway.config.settings import Settings
+from gateway.config.settings import DATABASE, Settings
 from gateway.config.tokens import make_tokens, read_tokens
 from gateway.core.access import Access
 from gateway.core.errors import ConfigError, DiskFull, Problem
@@ -68,6 +68,9 @@ from gateway.web.door import Limits
 from gateway.web.ingest import UNKNOWN, PublicApp
 from gateway.web.server import Server, listen, url
 
+if TYPE_CHECKING:
+    from gateway.store.postgres import PostgresStore
+
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep Python's global lock while another waits for it. The default, 5 ms,
 is what each step of the writer thread would wait for a busy event loop."""
@@ -107,7 +110,7 @@ class Service:
         settings: Settings,
         check_routes: Callable[[], Checked],
         checked: Checked,
-        store: SqliteStore,
+        store: "SqliteStore | PostgresStore",
         clock: Clock,
         redaction: Redaction,
         telemetry: Telemetry,
@@ -128,8 +131,11 @@ class Service:
         self._texts = checked.loaded.files.named_texts()
         self._handlers = checked.handlers
         self._store = store
-        self._disk = Disk(
-            settings.database, ballast=settings.ballast, reserve=settings.disk_reserve
+        file = settings.database_file
+        self._disk = (
+            None
+            if file is None  # the disk is another machine's
+            else Disk(file, ballast=settings.ballast, reserve=settings.disk_reserve)
         )
         self._clock = clock
         self._redaction = redaction
@@ -210,7 +216,12 @@ class Service:
             redaction=self._redaction,
         )
         self._claim = Claim(
-            lanes=lanes, store=store, deliver=self._deliver, clock=clock, telemetry=telemetry
+            lanes=lanes,
+            store=store,
+            deliver=self._deliver,
+            clock=clock,
+            telemetry=telemetry,
+            others_write=not store.exclusive,
         )
         self._reclaim = Reclaim(
             store=store,
@@ -357,7 +368,7 @@ class Service:
         if self._token_watcher is not None:
             self._token_watcher.start()
         self._watchdog.start()
-        self._store.lock.note(
+        self._store.announce(
             public=self.public_url,
             admin=self.admin_url,
             token=local_token,
@@ -370,8 +381,10 @@ class Service:
         """Learn from the store what an earlier run left."""
         await self._operate.restore_lanes()
         await self._intake.look()
+        # Of others that serve the database, leases end by themselves.
+        ended = FOREVER if self._store.exclusive else self._clock.now()
         try:
-            await self._store.reclaim(FOREVER)  # one process: no lease can be another's
+            await self._store.reclaim(ended)
         except DiskFull:  # then they end by themselves, once there is room
             self.telemetry.emit("release.failed", error="the disk is full")
         self._keep.go_on_after(await self._store.latest_event())
@@ -624,13 +637,35 @@ class Service:
         return self._started and not self._public.draining and self._intake.ready
 
 
-async def _open_store(settings: Settings, telemetry: Telemetry) -> SqliteStore:
+async def _open_store(settings: Settings, telemetry: Telemetry) -> "SqliteStore | PostgresStore":
     keys, skip = read_keys(settings.encryption_key), settings.skip_backup
+    if settings.database_url is not None:
+        return await _postgres().open(settings.database_url, keys, telemetry)
+    file = settings.database_file or DATABASE
     try:
-        return await SqliteStore.open(settings.database, keys, telemetry, skip_backup=skip)
+        return await SqliteStore.open(file, keys, telemetry, skip_backup=skip)
     except DiskFull:
-        release(ballast_path(settings.database))
-        return await SqliteStore.open(settings.database, keys, telemetry, skip_backup=skip)
+        release(ballast_path(file))
+        return await SqliteStore.open(file, keys, telemetry, skip_backup=skip)
+
+
+def _postgres() -> "type[PostgresStore]":
+    """The engine whose library is an extra."""
+    try:
+        from gateway.store.postgres import PostgresStore  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        problem = Problem(
+            file="--database",
+            line=0,
+            column=0,
+            code="extra-missing",
+            what="what speaks with PostgreSQL is not installed",
+            cure="install it: pip install 'rights-gateway[postgres]'",
+        )
+        raise ConfigError([problem]) from None
+    return PostgresStore
 
 
 def _connections(wanted: int) -> tuple[int, int]:

@@ -125,11 +125,12 @@ async def _recorded(settings: "Settings") -> "Evidence":
     from gateway.store.sqlite.read import reading
 
     evidence = Evidence()
-    if not settings.database.is_file():
+    file = settings.database_file
+    if file is None or not file.is_file():
         return evidence
     try:
         with key_from_settings():
-            async with reading(settings.database, read_keys(settings.encryption_key)) as reader:
+            async with reading(file, read_keys(settings.encryption_key)) as reader:
                 await _look_at_newest(reader, evidence)
     except ConfigError as error:
         for problem in error.problems:

@@ -136,7 +136,7 @@ def _of_answer(error: urllib.error.HTTPError) -> GatewayError:
             return Refused(detail)
 
 
-def connect(at: str | None, token_file: Path | None, database: Path | None) -> Client:
+def connect(at: str | None, token_file: Path | None, database: str | None) -> Client:
     """The client for a gateway that is named, or that serves the database.
 
     Its token is that of the file, else of the environment; else, for a gateway found by its database,
@@ -160,15 +160,25 @@ def _token_in(file: Path) -> str:
     return token
 
 
-def running(database: Path | None) -> dict[str, Json]:
+def running(database: str | None) -> dict[str, Json]:
     """How the gateway that serves the database can be reached. Raises NotRunning."""
     from gateway.store.sqlite.database import read_note
 
     settings = read_settings({"database": database})
-    note = read_note(settings.database)
+    if settings.database_file is None:  # it does not tell who serves it: many may
+        return {"public": _local_url(settings.listen), "admin": _local_url(settings.admin)}
+    note = read_note(settings.database_file)
     if note is None or "admin" not in note:
         raise NotRunning(
             f"no gateway serves {settings.database}",
             cure="start one with `gateway serve`, or name it with --gateway or --database",
         )
     return note
+
+
+def _local_url(place: tuple[str, int]) -> str:
+    """The listener of a gateway on this machine, by its settings."""
+    host, port = place
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  # compared with, not listened at
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

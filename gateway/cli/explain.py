@@ -110,7 +110,7 @@ def _file_and_event(
     return Path(what), event or "-"
 
 
-def _checked_routes(file: Path | None, database: Path | None) -> Any:
+def _checked_routes(file: Path | None, database: str | None) -> Any:
     from gateway.loading import check
 
     settings = read_settings({"routes": file, "database": database})
@@ -143,7 +143,7 @@ def _body(place: str) -> bytes:
 
 
 def _recorded(
-    name: EventId, at: str | None, token_file: Path | None, database: Path | None
+    name: EventId, at: str | None, token_file: Path | None, database: str | None
 ) -> Event:
     """The event of that name, from the gateway that has it, or out of the database where none runs."""
     from gateway.explaining import rebuilt
@@ -152,9 +152,10 @@ def _recorded(
         client = connect(at, token_file, database)
     except NotRunning:
         settings = read_settings({"database": database})
-        if not settings.database.exists():
+        file = settings.database_file
+        if file is None or not file.exists():
             raise
-        return asyncio.run(_read_event(settings, name))
+        return asyncio.run(_read_event(settings, file, name))
     shown = client.get(f"/api/v1/events/{segment(name)}")
     if shown["erased_at"] is not None:
         raise EventErased(name)
@@ -166,12 +167,11 @@ def _recorded(
     return rebuilt(shown)
 
 
-async def _read_event(settings: Settings, name: EventId) -> Event:
+async def _read_event(settings: Settings, path: Path, name: EventId) -> Event:
     from gateway.config.encryption import read_keys
     from gateway.store.rows import event_of
     from gateway.store.sqlite.read import reading
 
-    path = settings.database
     with key_from_settings():
         async with reading(path, read_keys(settings.encryption_key)) as reader:
             row = await reader.event_row(name)

@@ -14,7 +14,7 @@ from gateway.cli.client import At, Client, TokenFile, connect
 from gateway.cli.exits import FIX, LATER
 from gateway.cli.options import Database, read_settings
 from gateway.cli.output import AsJson, console, counted, print_json
-from gateway.core.errors import NotFound
+from gateway.core.errors import ConfigError, NotFound, Problem
 from gateway.core.model import Json, received_at
 
 if TYPE_CHECKING:
@@ -40,10 +40,21 @@ def backup(
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the database, also while a gateway works on it, and check the copy."""
+    """Copy a database file, also while a gateway works on it, and check the copy."""
     from gateway.store.sqlite.backup import back_up
 
-    source = read_settings({"database": database}).database
+    settings = read_settings({"database": database})
+    source = settings.database_file
+    if source is None:
+        problem = Problem(
+            file="--database",
+            line=0,
+            column=0,
+            code="no-file",
+            what=f"{settings.database} is PostgreSQL's to back up",
+            cure="use pg_dump, or a base backup and its log: docs/postgres.md tells which",
+        )
+        raise ConfigError([problem])
     if not source.is_file():
         raise NotFound(f"there is no database {source}", cure="name it with --database")
     with _progress("copying") as progress:

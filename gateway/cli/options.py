@@ -19,7 +19,7 @@ def setting(name: str, metavar: str | None = None) -> Any:
 
 
 Routes = Annotated[Path | None, setting("routes", "FILE")]
-Database = Annotated[Path | None, setting("database", "FILE")]
+Database = Annotated[str | None, setting("database", "PLACE")]
 
 Headers = Annotated[
     list[str] | None,

@@ -15,7 +15,9 @@ EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  # compared with, not listened at
 
 def own_addresses(settings: Settings) -> OwnAddresses:
     """The listeners that the settings name, and those of the gateway that serves the database."""
-    return _Told([*_set(settings), *_noted(read_note(settings.database) or {})])
+    file = settings.database_file
+    noted = {} if file is None else read_note(file) or {}
+    return _Told([*_set(settings), *_noted(noted)])
 
 
 class _Told(OwnAddresses):

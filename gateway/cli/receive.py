@@ -51,7 +51,7 @@ def listen(
     asyncio.run(_listen(address, keys, show, status))
 
 
-def _endpoint_keys(routes: Path | None, database: Path | None) -> list[Any]:
+def _endpoint_keys(routes: Path | None, database: str | None) -> list[Any]:
     import os
 
     from gateway.config.settings import read_settings

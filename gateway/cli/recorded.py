@@ -60,16 +60,17 @@ class Recorded(Protocol):
 
 
 def recorded(
-    at: str | None, token_file: Path | None, database: Path | None, routes: Path | None
+    at: str | None, token_file: Path | None, database: str | None, routes: Path | None
 ) -> Recorded:
     """The gateway that is named, or that serves the database; where none does, the database itself."""
     try:
         return OfGateway(connect(at, token_file, database))
     except NotRunning:
         settings = read_settings({"database": database, "routes": routes})
-        if not settings.database.exists():
+        file = settings.database_file
+        if file is None or not file.exists():
             raise
-        return OfFile(settings)
+        return OfFile(settings, file)
 
 
 class OfGateway:
@@ -120,12 +121,13 @@ class OfGateway:
 class OfFile:
     """Read from the database file, by a connection that cannot write."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, file: Path) -> None:
         self._settings = settings
-        self._had_log = log_path(settings.database).exists()
+        self._file = file
+        self._had_log = log_path(file).exists()
         with key_from_settings():
             vault = Vault(read_keys(settings.encryption_key))
-        self._reader = Reader(settings.database, vault)
+        self._reader = Reader(file, vault)
         self._runner = asyncio.Runner()
 
     def in_force(self, progress: Progress) -> InForce:
@@ -152,7 +154,7 @@ class OfFile:
         self._run(self._reader.close())
         self._runner.close()
         if not self._had_log:
-            remove_empty_log(self._settings.database)
+            remove_empty_log(self._file)
 
     def _run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, InstanceOf, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -26,10 +26,12 @@ from gateway.config.urls import PublicUrl
 from gateway.core.egress import LOOPBACK, EgressPolicy, Network, allowed_network, never_opened
 from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND
+from gateway.core.postgres_url import PostgresUrl
 from gateway.core.retention import DAY, Retention
 
 FILE = "gateway.toml"
 HTTPS_PORT = 443
+DATABASE = Path("data/gateway.db")
 
 
 def host_and_port(value: Any) -> tuple[str, int]:
@@ -90,12 +92,26 @@ def _names(value: Any) -> tuple[str, ...]:
     return names
 
 
+def _database(value: Any) -> Any:
+    """A file, or the URL of a PostgreSQL database. What is wrong with a URL is told without it: it may hold a password."""
+    text = str(value)
+    if isinstance(value, PostgresUrl) or "://" not in text:
+        return value if isinstance(value, PostgresUrl) else Path(text)
+    try:
+        return PostgresUrl(text)
+    except ValueError:
+        raise ValueError(
+            "that is no URL of a database, such as postgresql://user@host/gateway"
+        ) from None
+
+
 def _zero_bytes(value: Any) -> Any:
     """Nothing is nothing in any unit."""
     return "0B" if str(value) == "0" else value
 
 
 HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(host_and_port)]
+DatabasePlace = Annotated[Path | InstanceOf[PostgresUrl], NoDecode, BeforeValidator(_database)]
 Networks = Annotated[tuple[Any, ...], NoDecode, BeforeValidator(_networks)]
 Files = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_items)]
 Opened = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_opened)]
@@ -120,8 +136,8 @@ class Settings(BaseSettings):
 
     routes: Path = Path("routes.yaml")
     """The routes file; handlers are imported from its folder."""
-    database: Path = Path("data/gateway.db")
-    """The SQLite file that holds everything; made where there is none."""
+    database: DatabasePlace = DATABASE
+    """What holds everything: a SQLite file, made where there is none, or a postgresql:// URL."""
     listen: HostAndPort = ("127.0.0.1", 8080)
     """Where webhooks are received."""
     public_url: PublicUrl | None = None
@@ -227,9 +243,20 @@ class Settings(BaseSettings):
         )
 
     @property
+    def database_file(self) -> Path | None:
+        """The SQLite file; None where the database is another."""
+        return self.database if isinstance(self.database, Path) else None
+
+    @property
+    def database_url(self) -> PostgresUrl | None:
+        """The PostgreSQL database; None where it is a file."""
+        return self.database if isinstance(self.database, PostgresUrl) else None
+
+    @property
     def development_secrets(self) -> Path | None:
-        """Where made-up secrets are kept; None in production."""
-        return None if self.production else self.database.parent / "development-secrets.json"
+        """Where made-up secrets are kept, beside the database's file if it has one; None in production."""
+        folder = (self.database_file or DATABASE).parent
+        return None if self.production else folder / "development-secrets.json"
 
 
 def read_settings(flags: Mapping[str, Any]) -> Settings:

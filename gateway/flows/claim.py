@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Iterable
 
-from gateway.core.model import Micros
+from gateway.core.model import SECOND, Micros
 from gateway.flows.deliver import Deliver
 from gateway.flows.lanes import MOST_BYTES, Lane, Lanes
 from gateway.flows.loop import Loop
 from gateway.ports import Clock, LeaseStore
 from gateway.telemetry import Telemetry
+
+ASK_EVERY: Micros = SECOND // 2
+"""What other nodes have made due is looked for so often, a quarter more or less."""
 
 
 class Claim:
@@ -22,6 +25,7 @@ class Claim:
         deliver: Deliver,
         clock: Clock,
         telemetry: Telemetry,
+        others_write: bool = False,
     ) -> None:
         self._lanes = lanes
         self._store = store
@@ -30,6 +34,9 @@ class Claim:
         self.loop = Loop("claim", self._step, clock, telemetry)
         lanes.wake = self.loop.wake
         store.on_ready = self._note_all
+        self._others_write = others_write
+        """Whether there are nodes that make deliveries due of which nobody tells us."""
+        self._ask_at: Micros = 0
         self._exhausted = False
         """Whether a lane was left with nothing due, so that only the store knows when something is."""
 
@@ -48,14 +55,19 @@ class Claim:
         now = self._clock.now()
         claimable = [lane for lane in self._lanes if lane.claimable(now)]
         await asyncio.gather(*(self._claim(lane, now) for lane in claimable))
+        if self._others_write and now >= self._ask_at:
+            self._exhausted = True
         if self._exhausted:  # by this step, or by one that failed afterwards
             await self.refresh()
             self._exhausted = False
+            self._ask_at = self._clock.now() + round(ASK_EVERY * (1 + self._clock.chance() / 4))
         now = self._clock.now()
         if any(lane.claimable(now) for lane in self._lanes):
             return now
         # A lane that is due but full is not waited for: it wakes us when it has places.
         later = [lane.due_at for lane in self._lanes if lane.is_open and lane.due_at is not None]
+        if self._others_write:
+            later.append(self._ask_at)
         return min((due_at for due_at in later if due_at > now), default=None)
 
     async def _claim(self, lane: Lane, now: Micros) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import asyncpg
 
+from gateway.core.postgres_url import PostgresUrl
 from gateway.store.postgres import PostgresStore
 
 NOBODY = 65534
@@ -68,9 +69,9 @@ class Postgres:
             self.stop()
         shutil.rmtree(self._folder)
 
-    def url(self, database: str) -> str:
+    def url(self, database: str) -> PostgresUrl:
         """How a database of it is reached."""
-        return f"postgresql://gateway:s3cret@/{database}?host={self._folder}"
+        return PostgresUrl(f"postgresql://gateway:s3cret@/{database}?host={self._folder}")
 
     @asynccontextmanager
     async def database(self, *, empty: bool = False):
@@ -85,7 +86,7 @@ class Postgres:
 
     async def execute(self, *statements: str, database: str = "postgres") -> None:
         """Run statements as they are."""
-        connection = await asyncpg.connect(self.url(database))
+        connection = await asyncpg.connect(self.url(database).text)
         try:
             for statement in statements:
                 await connection.execute(statement)

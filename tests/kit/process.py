@@ -56,6 +56,8 @@ class GatewayProcess:
     @property
     def pid(self) -> int:
         note = read_note(self.folder / "data" / "gateway.db")
+        if note is None and not self.before and self.child is not None:
+            return self.child.pid  # on PostgreSQL
         assert note is not None
         return int(note["pid"])
 

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
+from gateway.core.postgres_url import PostgresUrl
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres.database import placed
 from gateway.store.sqlite import SqliteStore
@@ -46,7 +47,7 @@ class OnPostgres:
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
-        self._url: str | None = None
+        self._url: PostgresUrl | None = None
 
     async def open(self) -> PostgresStore:
         if self._url is None:

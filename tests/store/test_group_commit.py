@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from gateway.core.errors import StoreBehind, StoreUnavailable
-from gateway.store.group_commit import LARGEST_BATCH, GroupCommit, InThread, Room
+from gateway.store.group_commit import LARGEST_BATCH, GroupCommit, InTask, InThread, Room
 
 
 class Recording:
@@ -198,3 +198,22 @@ async def test_whether_commits_fail_is_known_before_those_who_wait_hear_of_it():
     assert order == ["no", "heard", "still no", "heard", "None", "heard", "heard"]
     assert group.failure is None
     await group.close()
+
+
+async def test_a_task_commits_as_a_thread_does():
+    batches = []
+
+    async def commit(operations):
+        batches.append(list(operations))
+        if 13 in operations:
+            raise ValueError("13")
+        return [operation * 10 for operation in operations]
+
+    group = GroupCommit(InTask(commit))
+    assert await asyncio.gather(*(group.submit(i) for i in range(3))) == [0, 10, 20]
+    with pytest.raises(ValueError, match="13"):
+        await group.submit(13)
+    last = group.submit(4)
+    await group.close()
+    assert await last == 40
+    assert batches == [[0, 1, 2], [13], [4]]

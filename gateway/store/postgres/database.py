@@ -13,11 +13,11 @@ from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
 from gateway.core.errors import DiskFull, StoreUnavailable, StoreUnusable
+from gateway.core.postgres_url import PostgresUrl
 from gateway.core.turns import Ready
 from gateway.store.steps import Do, Insert, Lock, Result, Row, Steps, is_shared, shared_statement
 
@@ -42,27 +42,13 @@ SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
 }
 
+PLANNED_ANEW_SECONDS = 30
+"""A plan that was made for an empty table is not kept for longer: it may read all of what comes into it."""
+
 MOST_TRIES = 5
 """So often a transaction is begun anew that met another one."""
 
 Answer = TypeVar("Answer")
-
-
-# -- the URL -------------------------------------------------------------------------------------------
-
-
-def is_url(text: str) -> bool:
-    """Whether that names a PostgreSQL database."""
-    return text.startswith(("postgresql://", "postgres://"))
-
-
-def shown(url: str) -> str:
-    """A URL as it may be logged: without its password."""
-    parts = urlsplit(url)
-    user, at, place = parts.netloc.rpartition("@")
-    name = user.partition(":")[0]
-    query = re.sub(r"(password=)[^&]*", r"\1…", parts.query)
-    return urlunsplit(parts._replace(netloc=f"{name}{at}{place}", query=query))
 
 
 # -- statements ----------------------------------------------------------------------------------------
@@ -159,7 +145,14 @@ OURS = (
 AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """Two transactions stood in each other's way, and this one was rolled back."""
 
-LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, EOFError)
+LOST = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # where a connection ends in the middle of something
+    OSError,
+    TimeoutError,
+    EOFError,
+)
 
 KINDS: Mapping[str, type[StoreUnavailable]] = {
     "53100": DiskFull,
@@ -266,7 +259,7 @@ def _number_of(name: str) -> int:
 class Session:
     """One connection, made anew when it was lost; used by one at a time."""
 
-    def __init__(self, url: str, name: str, **settings: str) -> None:
+    def __init__(self, url: PostgresUrl, name: str, **settings: str) -> None:
         self._url = url
         self._settings = {**SETTINGS, "application_name": name, **settings}
         self._connection: Any = None
@@ -307,13 +300,12 @@ class Session:
             try:
                 with translated(what):
                     return await work(connection)
-            except StoreUnavailable as error:
+            except OURS:
+                raise
+            except BaseException as error:
                 if isinstance(error.__cause__, AGAIN) and tries < MOST_TRIES:
                     continue
                 # Nobody knows what the connection is worth now, nor whether a commit has succeeded.
-                self._drop()
-                raise
-            except asyncio.CancelledError:
                 self._drop()
                 raise
 
@@ -323,13 +315,13 @@ class Session:
         if self._failed is not None and self._loop.time() < self._try_at:
             raise self._failed.with_traceback(None)
         try:
-            with translated(f"cannot reach {shown(self._url)}"):
+            with translated(f"cannot reach {self._url}"):
                 self._connection = await asyncpg.connect(
-                    self._url,
+                    self._url.text,
                     timeout=CONNECT_SECONDS,
                     command_timeout=COMMAND_SECONDS,
                     statement_cache_size=1024,
-                    max_cached_statement_lifetime=0,
+                    max_cached_statement_lifetime=PLANNED_ANEW_SECONDS,
                     server_settings=self._settings,
                 )
         except StoreUnavailable as error:

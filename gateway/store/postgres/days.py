@@ -2,22 +2,45 @@
 
 Whoever writes an event of a day makes that day's partitions and the next day's. Where it cannot be done
 nothing fails: rows without a day of their own go into the default partition, and stay there.
+
+A day is dropped when little of it has to stay: that is moved to the default partition in the same
+transaction, and by then nobody can touch it.
 """
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import asyncpg
 
+from gateway.core.errors import StoreUnavailable
 from gateway.core.model import SECOND, Micros, first_id
-from gateway.core.retention import DAY
-from gateway.store.postgres.database import Session, Text, Work
+from gateway.core.retention import DAY, Horizon
+from gateway.store.postgres.database import MOVED, Session, Text, Work
 
 TABLES = ("events", "ended_deliveries", "attempts", "withheld")
 AHEAD = 2
 """Today and tomorrow."""
 
+EXAMINED = 2000
+"""So many events of a day are looked at together."""
+MOST_MOVED = 1000
+"""Where more events of a day have to stay, it goes row by row."""
+
+COLUMNS = {
+    "events": "*",
+    "attempts": "*",
+    "withheld": "*",
+    "ended_deliveries": f"{MOVED}, state, finished_at, reason",  # another one is computed of these
+}
+
+LIST = Text(
+    "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'events'::regclass ORDER BY 1",
+    (),
+)
+NOW = Text("SELECT (extract(epoch FROM now()) * 1000000)::bigint", ())
 WAIT_FOR_LOCK = Text("SET LOCAL lock_timeout = '2s'", ())
 
 
@@ -42,8 +65,13 @@ class Days:
         """Whether partitions of the day of *moment* are to be made, or of the one after it."""
         return any(day not in self._made for day in _ahead(moment))
 
+    async def make_today(self) -> None:
+        """Make those of the day that it is by the database's clock."""
+        ((moment,),) = await self.session.run(lambda work: work.rows(NOW, ()))
+        await self.make(moment)
+
     async def make(self, moment: Micros) -> None:
-        """Make them, if that can be done now; it is tried once a day by each node."""
+        """Make them. Where a day has rows in the default partition it stays there; else it is tried again."""
         for day in _ahead(moment):
             if day not in self._made:
                 self._made.add(day)
@@ -58,9 +86,54 @@ class Days:
 
         try:
             await self.session.transact(create)
-        except asyncpg.PostgresError as error:
-            # The default partition has rows of that day already: the day stays there.
+        except StoreUnavailable as error:
+            self._made.discard(day)
+            logging.getLogger(__name__).debug("no partition yet for %s: %s", day, error)
+        except asyncpg.IntegrityConstraintViolationError as error:
             logging.getLogger(__name__).debug("no partition for %s: %s", day, error)
+
+
+class Dropped(NamedTuple):
+    """A day on its way out."""
+
+    day: Micros
+    low: str
+    high: str
+
+
+async def oldest_day(session: Session, before: Horizon) -> Dropped | None:
+    """The oldest day with partitions of its own, all of which lies before that horizon."""
+    for (name,) in await session.run(lambda work: work.rows(LIST, ())):
+        found = re.search(r"events_(\d{8})$", name)
+        if found is not None:
+            start = datetime.strptime(found[1], "%Y%m%d").replace(tzinfo=UTC)
+            day = round(start.timestamp()) * SECOND
+            if day + DAY > min(before.finished, before.oldest_window):
+                return None
+            return Dropped(day, first_id("evt", day), first_id("evt", day + DAY))
+    return None
+
+
+async def drop(session: Session, dropped: Dropped, staying: Collection[str]) -> None:
+    """Drop a day's partitions, but for the events that are *staying*, and those with work to do by now."""
+
+    async def within(work: Work) -> None:
+        await work.rows(WAIT_FOR_LOCK, ())
+        for table in TABLES:
+            part = partition(table, dropped.day)
+            await work.rows(Text(f"ALTER TABLE {table} DETACH PARTITION {part}", ()), ())
+        busy = await work.do("busy_between", dropped.low, dropped.high)
+        names = list({*staying, *(name for (name,) in busy)})
+        for table in TABLES:
+            part, columns = partition(table, dropped.day), COLUMNS[table]
+            to = table if columns == "*" else f"{table} ({columns})"
+            key = "id" if table == "events" else "event_id"
+            # The names are ours, and made of a date.
+            move = f"INSERT INTO {to} SELECT {columns} FROM {part} WHERE {key} = ANY($1::text[])"  # noqa: S608
+            await work.rows(Text(move, ()), (names,))
+            await work.rows(Text(f"DROP TABLE {part}", ()), ())
+
+    await session.transact(within)
 
 
 def _ahead(moment: Micros) -> Iterator[Micros]:

@@ -12,7 +12,8 @@ from typing import Any
 import asyncpg
 
 from gateway.core.errors import SchemaTooNew
-from gateway.store.postgres.database import CONNECT_SECONDS, SETTINGS, Work, shown, translated
+from gateway.core.postgres_url import PostgresUrl
+from gateway.store.postgres.database import CONNECT_SECONDS, SETTINGS, Work, translated
 from gateway.store.postgres.vault import Keys
 
 PATIENT = {**SETTINGS, "application_name": "gateway migration", "statement_timeout": "0"}
@@ -22,13 +23,15 @@ LOCK = 0x6761746577617901
 KNOWN = "CREATE TABLE IF NOT EXISTS gateway_schema (number integer NOT NULL PRIMARY KEY, at timestamptz NOT NULL)"
 
 
-async def migrate(url: str, keys: Keys) -> None:
+async def migrate(url: PostgresUrl, keys: Keys) -> None:
     """Bring the schema up to date, and the data keys into the vault, with a fresh one to seal with.
 
     Raises StoreUnavailable, SchemaTooNew, or ConfigError where the keys do not open.
     """
-    with translated(f"cannot reach {shown(url)}"):
-        connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings=PATIENT)
+    with translated(f"cannot reach {url}"):
+        connection = await asyncpg.connect(
+            url.text, timeout=CONNECT_SECONDS, server_settings=PATIENT
+        )
     try:
         with translated("cannot migrate the database"):
             await connection.execute("SELECT pg_advisory_lock($1)", LOCK)

@@ -1,9 +1,13 @@
 """Reading from PostgreSQL: on a few connections of its own, which cannot write."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+import asyncpg
+
+from gateway.core.errors import StoreUnavailable
+from gateway.core.postgres_url import PostgresUrl
 from gateway.core.retention import Room
 from gateway.store.postgres.database import Session, placed, text_of
 from gateway.store.reading import LookUp
@@ -14,8 +18,7 @@ placed_once = lru_cache(maxsize=512)(placed)
 
 OF_READERS = {
     "default_transaction_read_only": "on",
-    "enable_seqscan": "on",  # what people ask for may be anything
-    "enable_hashjoin": "on",
+    "enable_hashjoin": "on",  # what people ask for may be anything
     "enable_mergejoin": "on",
     "plan_cache_mode": "auto",
 }
@@ -26,8 +29,18 @@ class Reader(LookUp):
 
     all_deliveries = "all_deliveries"
 
-    def __init__(self, url: str, vault: Vault, *, name: str, most: int) -> None:
+    def __init__(
+        self,
+        url: PostgresUrl,
+        vault: Vault,
+        *,
+        name: str,
+        most: int,
+        failed: Callable[[StoreUnavailable], None],
+    ) -> None:
         super().__init__(vault)
+        self._failed = failed
+        """Hears that the database cannot be reached: nobody else may notice, where no event comes."""
         sessions = [Session(url, name, **OF_READERS) for _ in range(most)]
         self._all = sessions
         self._free: asyncio.LifoQueue[Session] = asyncio.LifoQueue()
@@ -45,6 +58,12 @@ class Reader(LookUp):
         session = await self._free.get()
         try:
             return await session.run(lambda work: work.rows(text, parameters), "cannot read")
+        except StoreUnavailable as error:
+            if not isinstance(
+                error.__cause__, asyncpg.QueryCanceledError
+            ):  # a slow question is no more than that
+                self._failed(error)
+            raise
         finally:
             self._free.put_nowait(session)
 

@@ -19,12 +19,14 @@ from gateway.core.model import (
     Delivery,
     Erased,
     EventId,
+    Json,
     Lease,
     Micros,
     Receipt,
     received_at,
 )
-from gateway.core.retention import Room
+from gateway.core.postgres_url import PostgresUrl
+from gateway.core.retention import Horizon, Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
 from gateway.ports import NO_LIMIT
@@ -32,7 +34,7 @@ from gateway.store.bulk import Bulk
 from gateway.store.erase import erase
 from gateway.store.group_commit import GroupCommit, InTask
 from gateway.store.leasing import Claim
-from gateway.store.postgres import append, lease, record
+from gateway.store.postgres import append, days, lease, record
 from gateway.store.postgres.append import Append
 from gateway.store.postgres.database import OURS, Session, Work
 from gateway.store.postgres.days import Days
@@ -64,7 +66,7 @@ class PostgresStore(CommonVerbs):
     exclusive = False
     """Whether nobody else delivers from this database."""
 
-    def __init__(self, url: str, keys: Keys, telemetry: Telemetry) -> None:
+    def __init__(self, url: PostgresUrl, keys: Keys, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._keys = keys
         self.on_ready: Callable[[Ready], None] = _nobody
@@ -78,16 +80,20 @@ class PostgresStore(CommonVerbs):
         self._records: GroupCommit[Record | Change] = GroupCommit(InTask(self._record))
         self._changes: GroupCommit[Change | Claim] = GroupCommit(InTask(self._change_each))
         self._streams: tuple[GroupCommit[Any], ...] = (self._appends, self._records, self._changes)
-        reader = Reader(url, keys.vault, name=f"{NAME} reader", most=READERS)
+        reader = Reader(
+            url, keys.vault, name=f"{NAME} reader", most=READERS, failed=self._changes.fail
+        )
         super().__init__(reader, keys.vault)
         self._own_reader = reader
-        self._bulk_reader = Reader(url, keys.vault, name=f"{NAME} bulk reader", most=1)
+        self._bulk_reader = Reader(
+            url, keys.vault, name=f"{NAME} bulk reader", most=1, failed=self._changes.fail
+        )
         self.bulk = Bulk(self._bulk_reader, self._change, keys.vault)
         """See `BulkStore`."""
 
     @classmethod
     async def open(
-        cls, url: str, keys: Sequence[bytes] = (), telemetry: Telemetry | None = None
+        cls, url: PostgresUrl, keys: Sequence[bytes] = (), telemetry: Telemetry | None = None
     ) -> "PostgresStore":
         """Reach and migrate the database.
 
@@ -97,7 +103,13 @@ class PostgresStore(CommonVerbs):
         """
         known = Keys(keys)
         await migrate(url, known)
-        return cls(url, known, telemetry or Telemetry())
+        store = cls(url, known, telemetry or Telemetry())
+        try:
+            await store._days.make_today()  # before the first event of it comes
+        except BaseException:
+            await store.close()
+            raise
+        return store
 
     async def close(self) -> None:
         """Commit what was submitted, and let go of the connections."""
@@ -109,6 +121,9 @@ class PostgresStore(CommonVerbs):
             await session.close()
         await self._own_reader.close()
         await self._bulk_reader.close()
+
+    def announce(self, **facts: Json) -> None:
+        """See `SqliteStore.announce`; here nobody looks for it."""
 
     async def _change(self, do: Any, *arguments: Any) -> Any:
         return await self._changes.submit(Change(lambda work: work.take(do(*arguments))))
@@ -257,6 +272,27 @@ class PostgresStore(CommonVerbs):
         """See `TendStore.room`."""
         return await self._own_reader.room()
 
+    async def drop_days(self, before: Horizon) -> int:
+        """See `TendStore.drop_days`."""
+        session = self._days.session
+        dropped = await days.oldest_day(session, before)
+        if dropped is None:
+            return 0
+        staying: list[str] = []
+        after, gone = dropped.low, 0
+        while page := await self.examine(after, before, days.EXAMINED):
+            page = [event for event in page if event.id < dropped.high]
+            going = [event.id for event in page if before.lets_go(event)]
+            staying += [event.id for event in page if not before.lets_go(event)]
+            if not page or len(staying) > days.MOST_MOVED:
+                break
+            await self._changes.submit(Change(partial(_forget, going)))
+            gone, after = gone + len(going), page[-1].id
+        if len(staying) > days.MOST_MOVED:
+            return 0
+        await days.drop(session, dropped, staying)
+        return gone
+
     async def erase(
         self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None
     ) -> Erased:
@@ -300,6 +336,11 @@ async def _all_or_each(
         if len(operations) == 1:
             return [error]
         return [result for each in operations for result in await _all_or_each([each], do_all)]
+
+
+async def _forget(going: list[EventId], work: Work) -> None:
+    """Delete what stands outside of the days, of events that go with theirs."""
+    await work.do("forget_events", going)
 
 
 async def _touch(work: Work) -> None:

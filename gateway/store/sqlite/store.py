@@ -8,8 +8,18 @@ from typing import Any
 
 from gateway.core.access import AuditEntry
 from gateway.core.errors import StoreUnavailable
-from gateway.core.model import Arrival, Attempt, Delivery, Erased, EventId, Lease, Micros, Receipt
-from gateway.core.retention import Room
+from gateway.core.model import (
+    Arrival,
+    Attempt,
+    Delivery,
+    Erased,
+    EventId,
+    Json,
+    Lease,
+    Micros,
+    Receipt,
+)
+from gateway.core.retention import Horizon, Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
 from gateway.ports import NO_LIMIT
@@ -30,6 +40,9 @@ from gateway.telemetry import Telemetry
 
 class SqliteStore(CommonVerbs):
     """Owns the database file for as long as it is open."""
+
+    exclusive = True
+    """Whether nobody else delivers from this database."""
 
     def __init__(self, path: Path, lock: Lock, vault: Vault, telemetry: Telemetry) -> None:
         self.path = path
@@ -87,6 +100,10 @@ class SqliteStore(CommonVerbs):
         await self._bulk_reader.close()
         self._writer.close()
         self.lock.release()
+
+    def announce(self, **facts: Json) -> None:
+        """Write beside the database how whoever serves it can be reached."""
+        self.lock.note(**facts)
 
     def _tell_ready(self, ready: Ready) -> None:
         self._loop.call_soon_threadsafe(lambda: self.on_ready(ready))
@@ -177,6 +194,10 @@ class SqliteStore(CommonVerbs):
     async def room(self) -> Room:
         """See `TendStore.room`."""
         return await self._own_reader.room()
+
+    async def drop_days(self, before: Horizon) -> int:  # noqa: ARG002
+        """See `TendStore.drop_days`; in one file days do not lie apart."""
+        return 0
 
     async def erase(
         self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None

@@ -78,5 +78,5 @@ SELECT c.priority, c.event_id, c.n, c.due_at, c.key, c.place, c.slot, c.expires_
        d.data_key, e.data_key
 FROM chosen AS c
 LEFT JOIN leased AS d ON d.event_id = c.event_id AND d.n = c.n
-LEFT JOIN events AS e ON e.id = d.event_id
+LEFT JOIN LATERAL (SELECT * FROM events WHERE id = d.event_id LIMIT 1) AS e ON true    -- always by its key
 ORDER BY c.number

@@ -8,7 +8,7 @@ FROM (
         WHERE id > ? AND id < ? AND erased_at IS NULL
         ORDER BY id
         LIMIT ?
-    )
+    ) AS sized
 ) AS page
 JOIN events AS e ON e.id = page.id
 WHERE page.before IS NULL OR page.before + page.size <= ?
