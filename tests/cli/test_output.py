@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import output
-from gateway.cli.operate import _print_delivery, _troubles
+from gateway.cli.operate import _print_deliveries, _print_delivery, _troubles
 from gateway.cli.output import own_command, printable
 
 
@@ -32,6 +32,43 @@ def test_moments_are_told_from_now(monkeypatch, moment, text):
     assert output.ago(moment) == text
 
 
+def a_delivery(**more):
+    """A delivery as the admin API shows it."""
+    return {
+        "id": "dlv_1", "state": "scheduled", "endpoint": "cms", "route": "all", "target": None,
+        "attempts": 0, "due_at": "2026-11-18T11:06:40.000Z", "waits_for": None, "after": None,
+        "owner": None, "reason": None,
+    } | more  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("waiting", "told"),
+    [
+        (
+            {"waits_for": "after", "after": {"pause": "delivered"}},
+            "waits for pause to be delivered",
+        ),
+        (
+            {"waits_for": "after", "after": {"a": "ended", "b": "ended"}},
+            "waits for a to end, b to end",
+        ),
+        ({"waits_for": "key", "reason": "http-503"}, "http-503; waits for its turn"),
+    ],
+)
+def test_a_delivery_that_waits_for_others_says_so_and_is_not_due(capsys, waiting, told):
+    _print_deliveries({"items": [a_delivery(**waiting)]}, "none")
+    header, line = capsys.readouterr().out.splitlines()
+    assert "due" not in header
+    assert line.endswith(f"  {told}")
+
+
+def test_what_has_waited_for_another_is_due(capsys):
+    _print_deliveries({"items": [a_delivery(after={"pause": "delivered"})]}, "none")
+    header, line = capsys.readouterr().out.splitlines()
+    assert "due" in header
+    assert "waits" not in line
+
+
 @pytest.mark.parametrize(
     ("outcome", "status", "reason", "told"),
     [
@@ -46,9 +83,7 @@ def test_an_attempt_is_told_with_its_status_and_its_reason(capsys, outcome, stat
         "number": 1, "started_at": None, "outcome": outcome, "status": status, "reason": reason,
         "duration_ms": 12.3, "calls": [],
     }  # fmt: skip
-    _print_delivery(
-        {"id": "dlv_1", "state": "dead", "endpoint": "cms", "route": "all", "attempts": [attempt]}
-    )
+    _print_delivery(a_delivery(state="dead", attempts=[attempt]))
     assert capsys.readouterr().out.splitlines()[1].endswith(f": {told}")
 
 
