@@ -169,8 +169,8 @@ def _cell(value: Any) -> Text:
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """A number with its noun: `1 route`, `2 routes`, `2 deliveries`."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    """A number with its noun, and a verb where there is one: `1 route`, `2,000 routes`, `2 deliveries`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def contents(routes: Routes) -> str:
