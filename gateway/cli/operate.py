@@ -493,9 +493,9 @@ def audit(
         print_json(page)
         return
     print_table(
-        ("when", "who", "from", "action", "on", "outcome"),
+        ("when", "who", "from", "action", "outcome", "on"),
         (
-            (ago(e["at"]), e["who"], e["address"], e["action"], e["object"], e["outcome"])
+            (ago(e["at"]), e["who"], e["address"], e["action"], e["outcome"], e["object"])
             for e in page["items"]
         ),
         empty="nobody has changed anything",
