@@ -393,14 +393,27 @@ def inbox(
         print_json(page)
         return
     filtered = any(value is not None for name, value in query.items() if name != "limit")
+    _print_inbox(page, "no entry fits" if filtered else "the inbox is empty")
+
+
+def _print_inbox(page: dict[str, Json], empty: str) -> None:
     print_table(
-        ("id", "source", "code", "received", "detail"),
+        ("id", "what", "source", "code", "received", "detail"),
         (
-            (e["id"], e["source"], e["code"], ago(e["received_at"]), e["detail"])
+            (e["id"], _what(e), e["source"], e["code"], ago(e["received_at"]), e["detail"])
             for e in page["items"]
         ),
-        empty="no entry fits" if filtered else "the inbox is empty",
+        empty=empty,
     )
+
+
+def _what(entry: dict[str, Json]) -> str:
+    """What became of the request; but for the first, its sender was told that all is well."""
+    if entry["refused"]:
+        return "refused"
+    if entry["event_id"] is None:
+        return "unreadable"
+    return "duplicate" if entry["code"] == "duplicate-differs" else "partly routed"
 
 
 def _print_entry(entry: dict[str, Json]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import output
-from gateway.cli.operate import _print_deliveries, _print_delivery, _troubles
+from gateway.cli.operate import _print_deliveries, _print_delivery, _print_inbox, _troubles
 from gateway.cli.output import own_command, printable
 
 
@@ -87,6 +87,29 @@ def test_an_attempt_is_told_with_its_status_and_its_reason(capsys, outcome, stat
     assert capsys.readouterr().out.splitlines()[1].endswith(f": {told}")
 
 
+@pytest.mark.parametrize(
+    ("refused", "code", "event", "what"),
+    [
+        (True, "verification-failed", None, "refused"),
+        (False, "invalid-json", None, "unreadable"),
+        (False, "duplicate-differs", "evt_1", "duplicate"),
+        (False, "expression-failed", "evt_1", "partly routed"),
+    ],
+)
+def test_the_inbox_tells_what_became_of_each_request_and_why(terminal, refused, code, event, what):
+    why = "what the sender has to know in more words than there is room for in one line"
+    entry = {
+        "id": "inb_01a20bc652c97a0479536b65", "source": "getty", "refused": refused, "code": code,
+        "event_id": event, "received_at": "2026-11-18T11:06:40.000Z", "detail": why,
+    }  # fmt: skip
+    _, *rows = terminal(80, lambda: _print_inbox({"items": [entry]}, "none"))
+    told = " ".join(" ".join(rows).split())
+    assert f"{entry['id']}  {what}" in rows[0]
+    assert code in told
+    assert why in told
+    assert all(len(row) <= 80 for row in rows)
+
+
 class Terminal(StringIO):
     """Standard output that is a terminal."""
 
@@ -102,16 +125,26 @@ ROW = (
 
 
 @pytest.fixture
-def table(monkeypatch):
-    """What a table looks like, on a terminal of so many columns, or in a pipe."""
+def terminal(monkeypatch):
+    """The lines that something prints, on a terminal of so many columns, or in a pipe."""
 
-    def table(*rows, width: int | None, columns=COLUMNS) -> list[str]:
+    def terminal(width: int | None, prints) -> list[str]:
         stream = Terminal() if width else StringIO()
         monkeypatch.setenv("COLUMNS", str(width or ""))
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setattr(sys, "stdout", stream)
-        output.print_table(columns, rows, empty="none")
+        prints()
         return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
+
+    return terminal
+
+
+@pytest.fixture
+def table(terminal):
+    """What a table looks like."""
+
+    def table(*rows, width: int | None, columns=COLUMNS) -> list[str]:
+        return terminal(width, lambda: output.print_table(columns, rows, empty="none"))
 
     return table
 
