@@ -70,7 +70,7 @@ def prune(
     """Delete what retention keeps no longer, now. A gateway that runs does so by itself, little by little."""
     client = connect(at, token_file, database)
     gone = _in_slices(client, "/api/v1/prune", {"dry_run": str(dry_run).lower()})
-    told = {kind: gone[kind] for kind in ("events", "inbox", "once", "audit")}
+    told = {kind: gone[kind] for kind in ("events", "inbox", "once", "audit", "operations")}
     if as_json:
         print_json({**told, "dry_run": dry_run})
         return
@@ -79,6 +79,7 @@ def prune(
         counted(told["inbox"], "entry of the inbox", "entries of the inbox"),
         counted(told["once"], "value of `once`", "values of `once`"),
         counted(told["audit"], "entry of the audit log", "entries of the audit log"),
+        counted(told["operations"], "operation"),
     )
     console().print(f"{', '.join(parts)} {'would go' if dry_run else 'are gone'}")
 

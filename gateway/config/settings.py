@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     retention: Duration = 7 * DAY
     """How long events are kept of which nothing is left to do."""
     retention_dead: Duration = 90 * DAY
-    """How long events with a dead letter are kept."""
+    """How long events with a dead letter are kept, and operations that sent many again."""
     retention_inbox: Duration = 30 * DAY
     """How long the inbox, and events that no route took, are kept."""
     retention_once: Duration = 400 * DAY

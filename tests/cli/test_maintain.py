@@ -82,7 +82,7 @@ def test_nothing_of_age_is_nothing_pruned(running):
     told = running.run("prune", "--dry-run")
     assert re.match(r"0 events, 0 entries of the inbox, .* would go", told.stdout)
     assert json.loads(running.run("prune", "--json").stdout) == {
-        "events": 0, "inbox": 0, "once": 0, "audit": 0, "dry_run": False,
+        "events": 0, "inbox": 0, "once": 0, "audit": 0, "operations": 0, "dry_run": False,
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ PRUNE_EVENTS = statement("prune_events")
 PRUNE_INBOX = statement("prune_inbox")
 PRUNE_FIRINGS = statement("prune_firings")
 PRUNE_AUDIT = statement("prune_audit")
+PRUNE_OPERATIONS = statement("prune_operations")
 
 OF_AN_EVENT = ("attempts", "withheld", "confirmations", "deliveries")
 """The tables whose rows go with their event, by their column event_id."""
@@ -37,6 +38,7 @@ def prune_others(cursor: sqlite3.Cursor, before: Horizon, most: int) -> dict[str
         "inbox": cursor.execute(PRUNE_INBOX, (first_id("inb", before.inbox), most)).rowcount,
         "once": cursor.execute(PRUNE_FIRINGS, (before.once, most)).rowcount,
         "audit": cursor.execute(PRUNE_AUDIT, (first_id("aud", before.audit), most)).rowcount,
+        "operations": cursor.execute(PRUNE_OPERATIONS, (before.dead, most)).rowcount,
     }
 
 

@@ -252,9 +252,10 @@ class Reader:
 
     async def count_others(self, before: Horizon) -> dict[str, int]:
         """See `TendStore.count_others`."""
-        parameters = (first_id("inb", before.inbox), before.once, first_id("aud", before.audit))
+        inbox, audit = first_id("inb", before.inbox), first_id("aud", before.audit)
+        parameters = (inbox, before.once, audit, before.dead)
         (counts,) = await self.rows(COUNT_OTHERS, parameters)
-        return dict(zip(("inbox", "once", "audit"), counts, strict=True))
+        return dict(zip(("inbox", "once", "audit", "operations"), counts, strict=True))
 
     async def of_subject(
         self, subject: str, after: str, most: int
