@@ -172,8 +172,8 @@ class Disk(Protocol):
     def has_ballast(self) -> bool:
         """Whether the ballast is in its place, or none is wanted."""
 
-    def make_ballast(self) -> None:
-        """Take room that can be given back; where there is too little, nothing is taken."""
+    def make_ballast(self) -> bool:
+        """Take room that can be given back; where there is too little, nothing is taken, and it is False."""
 
     def release_ballast(self) -> None:
         """Give it back."""

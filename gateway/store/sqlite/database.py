@@ -4,7 +4,6 @@ One process owns a database. It holds an exclusive lock on `<database>.lock` for
 and writes into that file how it can be reached, so that the other commands find it.
 """
 
-import errno
 import fcntl
 import os
 import sqlite3
@@ -26,6 +25,7 @@ from gateway.core.errors import (
     StoreUnusable,
 )
 from gateway.core.model import Json
+from gateway.store.disk import FREE_SOME, NO_ROOM, full
 
 OLDEST_SQLITE = (3, 38, 0)
 """STRICT tables (3.37), UPDATE FROM (3.33) and the ->> operator (3.38) are needed."""
@@ -115,8 +115,8 @@ a write that was refused for instance: SQLite rolls it back, and knows what is o
 LOOK_AT_THE_DISK = "see the kernel's log, and check or replace the disk"
 
 CURES = {
-    "SQLITE_FULL": "the disk is full: free some space; the gateway goes on by itself",
-    "SQLITE_IOERR_SHMSIZE": "the disk is full: free some space; the gateway goes on by itself",
+    "SQLITE_FULL": FREE_SOME,
+    "SQLITE_IOERR_SHMSIZE": FREE_SOME,
     "SQLITE_IOERR": LOOK_AT_THE_DISK,
     "SQLITE_READONLY": "make the database and its folder writable",
     "SQLITE_CANTOPEN": "make sure that its folder exists and is writable, and that file descriptors"
@@ -154,8 +154,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def unusable(path: Path, error: OSError) -> StoreUnavailable:
     """What to say where the system does not let a database be made or written."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFull(f"there is no room for the database {path}", cure=CURES["SQLITE_FULL"])
+    if error.errno in NO_ROOM:
+        return full(path)
     return StoreUnusable(
         f"cannot use {path} for the database: {error.strerror}",
         cure="make the folder and the file writable, or name another with --database",
