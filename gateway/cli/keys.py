@@ -166,8 +166,9 @@ def rotate(
 def _signed(endpoint: str, file: Path) -> "tuple[Part, SignShape]":
     """The part of the routes file that names *endpoint*, and its `sign`, read without its secrets."""
     from gateway.config.endpoint_shapes import EndpointShape, SignShape
-    from gateway.config.faults import nearest, shaped
+    from gateway.config.faults import shaped
     from gateway.config.lenient import load_leniently
+    from gateway.config.nearest import nearest
     from gateway.core.errors import ConfigError
 
     loaded = load_leniently(file)
