@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.exits import FIX
-from gateway.cli.options import Routes, content_of, read_settings
+from gateway.cli.options import Routes, content_of
 from gateway.cli.output import AsJson, console, print_json
 from gateway.core.errors import Conflict, NotFound
 from gateway.core.model import SECOND, Json
@@ -138,6 +138,7 @@ def rotate(
     where the form of the signature has room for several.
     """
     from gateway.config.quantities import parse_duration
+    from gateway.config.settings import read_settings
 
     try:
         lasts = parse_duration(overlap)

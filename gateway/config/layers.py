@@ -13,8 +13,12 @@ from typing import Any
 from gateway.core.errors import ConfigError, Problem
 
 FILE = "gateway.toml"
+
 ROUTES = Path("routes.yaml")
+ROUTES_ARE = "The routes file; handlers are imported from its folder."
+
 DATABASE = Path("data/gateway.db")
+DATABASE_IS = "The SQLite file that holds everything; made where there is none."
 
 
 def what_was_set(flags: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

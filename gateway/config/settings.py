@@ -12,7 +12,15 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from gateway.config.layers import DATABASE, FILE, ROUTES, variable, what_was_set
+from gateway.config.layers import (
+    DATABASE,
+    DATABASE_IS,
+    FILE,
+    ROUTES,
+    ROUTES_ARE,
+    variable,
+    what_was_set,
+)
 from gateway.config.nearest import nearest
 from gateway.config.quantities import Duration, Rate, Size
 from gateway.config.urls import PublicUrl
@@ -103,10 +111,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    routes: Path = ROUTES
-    """The routes file; handlers are imported from its folder."""
-    database: Path = DATABASE
-    """The SQLite file that holds everything; made where there is none."""
+    routes: Annotated[Path, Field(description=ROUTES_ARE)] = ROUTES
+    database: Annotated[Path, Field(description=DATABASE_IS)] = DATABASE
     listen: HostAndPort = ("127.0.0.1", 8080)
     """Where webhooks are received."""
     public_url: PublicUrl | None = None
