@@ -13,10 +13,12 @@ from gateway.core.model import Micros, rfc3339, rfc3339_moment
 
 def setting(name: str, metavar: str | None = None) -> Any:
     """The option for a setting; its help is the setting's own."""
+    from gateway.config.meanings import meanings
     from gateway.config.settings import Settings
 
-    field = Settings.model_fields[name]
-    return typer.Option(f"--{name.replace('_', '-')}", help=field.description, metavar=metavar)
+    return typer.Option(
+        f"--{name.replace('_', '-')}", help=meanings(Settings)[name], metavar=metavar
+    )
 
 
 Routes = Annotated[Path | None, typer.Option("--routes", metavar="FILE", help=ROUTES_ARE)]

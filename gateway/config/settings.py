@@ -109,7 +109,7 @@ Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
 class Settings(BaseModel):
     """The settings of one process."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     routes: Annotated[Path, Field(description=ROUTES_ARE)] = ROUTES
     database: Annotated[Path, Field(description=DATABASE_IS)] = DATABASE
