@@ -112,21 +112,19 @@ def _code(
 def _checked(settings: Settings) -> "Checked":
     from gateway.loading import check as check_routes
 
-    evidence = asyncio.run(_recorded(settings))
+    evidence = asyncio.run(_recorded(settings)) if settings.database.is_file() else None
     with loading_progress() as progress:
         return check_routes(settings, os.environ, keep=False, progress=progress, evidence=evidence)
 
 
 async def _recorded(settings: Settings) -> "Evidence":
-    """What the newest recorded events hold; nothing where there is no database that can be read."""
+    """What the newest recorded events hold; nothing where the database cannot be read."""
     from gateway.config.encryption import read_keys
     from gateway.config.evidence import Evidence
     from gateway.core.errors import ConfigError, GatewayError
     from gateway.store.sqlite.read import reading
 
     evidence = Evidence()
-    if not settings.database.is_file():
-        return evidence
     try:
         with key_from_settings():
             async with reading(settings.database, read_keys(settings.encryption_key)) as reader:

@@ -59,6 +59,12 @@ def test_a_command_that_asks_a_gateway_imports_nothing_heavy(running, arguments)
     assert imported & HEAVY == set()
 
 
+def test_a_check_without_a_database_imports_no_store(folder):
+    imported = imported_by(folder, "check", "--json")
+    assert "gateway.loading" in imported
+    assert imported & {"aiohttp", "gateway.service", "gateway.store.sqlite", "sqlite3"} == set()
+
+
 @pytest.mark.parametrize("module", COMMANDS)
 def test_each_module_has_the_commands_that_are_listed_for_it(module):
     assert set(get_group(app_of([module])).commands) == set(COMMANDS[module])
