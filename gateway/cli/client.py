@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from gateway.cli.options import read_settings
+from gateway.config.layers import database_place
 from gateway.core.errors import Conflict, GatewayError, NotFound, StoreUnavailable
 from gateway.core.model import Json
+from gateway.store.lock import read_note
 
 TIMEOUT_SECONDS = 30
 
@@ -162,13 +163,19 @@ def _token_in(file: Path) -> str:
 
 def running(database: Path | None) -> dict[str, Json]:
     """How the gateway that serves the database can be reached. Raises NotRunning."""
-    from gateway.store.sqlite.database import read_note
-
-    settings = read_settings({"database": database})
-    note = read_note(settings.database)
+    place = database_place(database)
+    note = read_note(place)
     if note is None or "admin" not in note:
+        _check_settings()
         raise NotRunning(
-            f"no gateway serves {settings.database}",
+            f"no gateway serves {place}",
             cure="start one with `gateway serve`, or name it with --gateway or --database",
         )
     return note
+
+
+def _check_settings() -> None:
+    """What is wrong with them may be why no gateway was found. Raises ConfigError."""
+    from gateway.config.settings import read_settings
+
+    read_settings({})

@@ -22,10 +22,9 @@ from gateway.cli.options import (
     Routes,
     content_of,
     parsed_headers,
-    read_settings,
 )
 from gateway.cli.output import AsJson, console, counted, print_json, printable
-from gateway.config.settings import Settings
+from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import BodyCorrupt, ConfigError, EventErased, NotFound
 from gateway.core.model import Event, EventId, Json
 

@@ -12,8 +12,9 @@ import typer
 
 from gateway.cli.client import At, Client, TokenFile, connect
 from gateway.cli.exits import FIX, LATER
-from gateway.cli.options import Database, read_settings
+from gateway.cli.options import Database
 from gateway.cli.output import AsJson, console, counted, print_json
+from gateway.config.layers import database_place
 from gateway.core.errors import NotFound
 from gateway.core.model import Json, received_at
 
@@ -43,7 +44,7 @@ def backup(
     """Copy the database, also while a gateway works on it, and check the copy."""
     from gateway.store.sqlite.backup import back_up
 
-    source = read_settings({"database": database}).database
+    source = database_place(database)
     if not source.is_file():
         raise NotFound(f"there is no database {source}", cure="name it with --database")
     with _progress("copying") as progress:

@@ -10,10 +10,9 @@ from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.exits import NO
 from gateway.cli.options import Database, Since
 from gateway.cli.output import AsJson, ago, console, counted, print_json, print_table, printable
-from gateway.config.faults import nearest
+from gateway.config.nearest import nearest
 from gateway.core.breaker import BreakerState
-from gateway.core.model import Json
-from gateway.core.routing import ALL_ROUTES
+from gateway.core.model import ALL_ROUTES, Json
 from gateway.core.verifying import OUTCOMES
 
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -15,7 +15,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from gateway.core.routing import Routes
+if TYPE_CHECKING:
+    from gateway.core.routing import Routes
 
 WIDTH_OF_A_PIPE = 200
 
@@ -176,7 +177,7 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def contents(routes: Routes) -> str:
+def contents(routes: "Routes") -> str:
     """What a routes file holds, in numbers."""
     parts = {"route": routes.routes, "endpoint": routes.endpoints, "source": routes.sources}
     return ", ".join(counted(len(some), one) for one, some in parts.items())

@@ -1,8 +1,7 @@
-"""How the gateway runs: flags, then the environment, then gateway.toml, then defaults.
+"""How the gateway runs: what layers.py found to be set, and defaults.
 
-Each layer says only what was set in it. Every setting is a flag of `gateway serve` (`--egress-allow`),
-a variable (`GATEWAY_EGRESS_ALLOW`) and a key of gateway.toml (`egress_allow`). docs/settings.md lists
-them; a test holds the page to this file.
+Every setting is a flag of `gateway serve` (`--egress-allow`), a variable (`GATEWAY_EGRESS_ALLOW`) and a
+key of gateway.toml (`egress_allow`). docs/settings.md lists them; a test holds the page to this file.
 """
 
 import re
@@ -11,16 +10,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from gateway.config.faults import nearest
+from gateway.config.layers import (
+    DATABASE,
+    DATABASE_IS,
+    FILE,
+    ROUTES,
+    ROUTES_ARE,
+    variable,
+    what_was_set,
+)
+from gateway.config.nearest import nearest
 from gateway.config.quantities import Duration, Rate, Size
 from gateway.config.urls import PublicUrl
 from gateway.core.egress import LOOPBACK, EgressPolicy, Network, allowed_network, never_opened
@@ -28,7 +29,6 @@ from gateway.core.errors import ConfigError, Problem
 from gateway.core.model import SECOND
 from gateway.core.retention import DAY, Retention
 
-FILE = "gateway.toml"
 HTTPS_PORT = 443
 
 
@@ -95,33 +95,24 @@ def _zero_bytes(value: Any) -> Any:
     return "0B" if str(value) == "0" else value
 
 
-HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(host_and_port)]
-Networks = Annotated[tuple[Any, ...], NoDecode, BeforeValidator(_networks)]
-Files = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_items)]
-Opened = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_opened)]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+HostAndPort = Annotated[tuple[str, int], BeforeValidator(host_and_port)]
+Networks = Annotated[tuple[Any, ...], BeforeValidator(_networks)]
+Files = Annotated[tuple[Path, ...], BeforeValidator(_items)]
+Opened = Annotated[tuple[Network, ...], BeforeValidator(_opened)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_items)]
+Ports = Annotated[frozenset[Port], BeforeValidator(_items)]
 SizeOrNone = Annotated[Size, BeforeValidator(_zero_bytes)]
-Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings of one process."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="GATEWAY_",
-        validate_default=False,
-        toml_file=FILE,
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    routes: Path = Path("routes.yaml")
-    """The routes file; handlers are imported from its folder."""
-    database: Path = Path("data/gateway.db")
-    """The SQLite file that holds everything; made where there is none."""
+    routes: Annotated[Path, Field(description=ROUTES_ARE)] = ROUTES
+    database: Annotated[Path, Field(description=DATABASE_IS)] = DATABASE
     listen: HostAndPort = ("127.0.0.1", 8080)
     """Where webhooks are received."""
     public_url: PublicUrl | None = None
@@ -138,7 +129,7 @@ class Settings(BaseSettings):
     """Room that is kept beside the database, and given back when the disk is full; 0: none."""
     disk_reserve: SizeOrNone = 64 * 1024 * 1024
     """Where less than this is free on the disk of the database, no more events are taken; 0: all is used."""
-    address_rate: Annotated[Rate | None, NoDecode] = None
+    address_rate: Rate | None = None
     """How many requests an address may send; more are refused before anything else is done."""
     admin: HostAndPort = ("127.0.0.1", 8081)
     """Where the admin API listens. Other addresses than loopback need a token."""
@@ -185,18 +176,6 @@ class Settings(BaseSettings):
     sample_receiver: HostAndPort | None = None
     """Start a receiver beside the gateway that shows what arrives: for trying things out."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, environment, file: the first that says something counts."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
-
     @property
     def egress(self) -> EgressPolicy:
         """The policy that these settings make; in development loopback is open."""
@@ -234,13 +213,11 @@ class Settings(BaseSettings):
 
 def read_settings(flags: Mapping[str, Any]) -> Settings:
     """The settings, given the flags that were set. Raises ConfigError with every problem."""
+    given = what_was_set(flags, Settings.model_fields)
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        return Settings.model_validate(given)
     except ValidationError as error:
         raise ConfigError([_problem(fault, flags) for fault in error.errors()]) from None
-    except ValueError as error:  # gateway.toml is no TOML
-        problem = Problem(file=FILE, line=0, column=0, code="toml", what=str(error), cure=SEE)
-        raise ConfigError([problem]) from None
 
 
 def _problem(fault: Any, flags: Mapping[str, Any]) -> Problem:
@@ -256,7 +233,7 @@ def _problem(fault: Any, flags: Mapping[str, Any]) -> Problem:
             what=f'unknown key "{name}"',
             cure=cure,
         )
-    where = flag if flags.get(name) is not None else f"GATEWAY_{name.upper()} or {FILE}"
+    where = flag if flags.get(name) is not None else f"{variable(name)} or {FILE}"
     what, cure = _said(fault)
     return Problem(file=where, line=0, column=0, code="setting", what=what, cure=cure)
 

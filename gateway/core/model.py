@@ -498,6 +498,10 @@ class Attempt:
     """What it changed for the endpoint's lane, if anything: written down in the same commit."""
 
 
+ALL_ROUTES = "(all)"
+"""Stands for a route's name where an event could be matched with none."""
+
+
 @dataclass(slots=True, frozen=True)
 class Failure:
     """An expression of a route that failed for an event."""

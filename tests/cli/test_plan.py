@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.main import app, code_of
+from gateway.cli.main import code_of
 from gateway.cli.planned import _deliveries
 from gateway.core.errors import GatewayError
 from gateway.core.model import SECOND
@@ -27,6 +27,7 @@ from gateway.planning import Findings
 from gateway.store.rows import EventRow, data_columns, digest_of, packed
 from gateway.store.sqlite import SqliteStore
 from tests.kit.build import a_lease, an_arrival, an_event
+from tests.kit.cli import app
 from tests.kit.process import GatewayProcess
 from tests.store.test_contract import an_attempt
 

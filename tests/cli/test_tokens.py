@@ -5,7 +5,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.main import app
+from tests.kit.cli import app
 from tests.kit.process import GatewayProcess
 
 

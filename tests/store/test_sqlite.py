@@ -22,12 +22,11 @@ from gateway.core.errors import (
     StoreUnusable,
 )
 from gateway.core.retry import Finish
+from gateway.store.lock import lock_path, read_note
 from gateway.store.sqlite import SqliteStore, database
 from gateway.store.sqlite.database import (
-    lock_path,
     log_path,
     powers_of_two,
-    read_note,
     remove_empty_log,
     statement,
 )

@@ -29,12 +29,13 @@ from gateway.core.retry import Decision
 from gateway.core.turns import Ready
 from gateway.ports import NO_LIMIT
 from gateway.store.group_commit import GroupCommit
+from gateway.store.lock import Lock
 from gateway.store.rows import event_of, packed
 from gateway.store.sqlite import change, erase, lease, prune
 from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
 from gateway.store.sqlite.backup import back_up_before_migration
 from gateway.store.sqlite.bulk import SqliteBulk
-from gateway.store.sqlite.database import PAGE_BYTES, Lock, insert_many, touch, unusable
+from gateway.store.sqlite.database import PAGE_BYTES, insert_many, touch, unusable
 from gateway.store.sqlite.lease import Claim
 from gateway.store.sqlite.read import Reader, shown_event
 from gateway.store.sqlite.record import Record
