@@ -21,7 +21,7 @@ from gateway.core.verifying import OUTCOMES
 from gateway.loading import check
 from gateway.sender import reasons as reasons_of_senders
 from gateway.sender.aiohttp import _REASONS, FAILED
-from gateway.store.sqlite.lease import BODY_CORRUPT
+from gateway.store.leasing import BODY_CORRUPT
 from gateway.web.errors import STATUS, TYPE
 
 ROOT = Path(__file__).parents[1]

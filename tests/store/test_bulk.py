@@ -8,7 +8,8 @@ from gateway.core.access import AuditEntry
 from gateway.core.bulk import Action, Ended, Operation, Replayed
 from gateway.core.model import SECOND, Routed
 from gateway.core.retry import GiveUp
-from gateway.store.sqlite import bulk
+from gateway.store import bulk
+from gateway.store.sqlite.database import statement
 from tests.kit.build import NOW, a_delivery, a_lease, an_arrival, an_event
 from tests.store.test_contract import an_attempt
 
@@ -254,11 +255,11 @@ def test_what_ended_is_found_where_the_last_page_stopped(store, query):
     query = {"state": "dead", **query}
     bounds = (["cms", "evt_1", 0], ["cms", "evt_2", 0])
     where, parameters = bulk.ended_where(query, *bounds)
-    page = bulk.PAGE_OF_ENDED.format(where=where, order=bulk._order(query))
+    page = statement("page_of_ended").format(where=where, order=bulk._order(query))
     plan = plan_of(store, page, (*parameters, 500))
     assert plan[0].endswith(FROM_WHERE_IT_STOPPED["endpoint" in query])
     assert not any("TEMP B-TREE" in step for step in plan)
-    groups = plan_of(store, bulk.GROUP_ENDED.format(where=where), (*parameters, 5))
+    groups = plan_of(store, statement("group_ended").format(where=where), (*parameters, 5))
     assert any(step.endswith(FROM_WHERE_IT_STOPPED["endpoint" in query]) for step in groups)
 
 
@@ -266,7 +267,7 @@ def test_what_ended_is_found_where_the_last_page_stopped(store, query):
 def test_the_end_of_a_page_is_found_in_the_index_alone(store, query):
     query = {"state": "dead", **query}
     where, parameters = bulk.ended_where(query, ["cms", "evt_1", 0], None)
-    sql = bulk.WINDOW_OF_ENDED.format(where=where, order=bulk._order(query))
+    sql = statement("window_of_ended").format(where=where, order=bulk._order(query))
     (step,) = plan_of(store, sql, (*parameters, 5000))
     assert "COVERING INDEX deliveries_ended" in step
 
@@ -280,12 +281,12 @@ def test_the_end_of_a_page_is_found_in_the_index_alone(store, query):
 )
 def test_a_page_of_events_is_found_where_the_last_one_stopped(store, query, used):
     query = {"until": LATER, **query}
-    looked_at = bulk.WINDOW_OF_EVENTS.format(where=bulk.window_where(query, "evt_0")[0])
+    looked_at = statement("window_of_events").format(where=bulk.window_where(query, "evt_0")[0])
     where, parameters = bulk.events_where(query, "evt_0", "evt_1")
     for sql, given in (
         (looked_at, ("evt_0", "evt_1", 5000)),
-        (bulk.PAGE_OF_EVENTS.format(where=where), (*parameters, 100)),
-        (bulk.COUNT_EVENTS.format(where=where), parameters),
+        (statement("page_of_events").format(where=where), (*parameters, 100)),
+        (statement("count_events").format(where=where), parameters),
     ):
         assert any(step.endswith(used) for step in plan_of(store, sql, given)), sql
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import aiohttp
 import pytest
 
-from gateway.store.sqlite import bulk as sqlite_bulk
+from gateway.store import bulk as store_bulk
 
 REDELIVER, REPLAY = "/api/v1/deliveries/redeliver", "/api/v1/events/replay"
 
@@ -165,7 +165,7 @@ async def test_dead_letters_are_counted_by_endpoint_and_reason(gateway, api):
 
 async def test_a_count_goes_on_where_the_last_one_stopped(gateway, api, monkeypatch):
     await dead_letters(gateway, 3)
-    monkeypatch.setattr(sqlite_bulk, "COUNTED", 2)
+    monkeypatch.setattr(store_bulk, "COUNTED", 2)
     for ask in (
         lambda **more: api("POST", REDELIVER, filter={}, **more),
         lambda **more: api(

@@ -1,12 +1,16 @@
 """Opening the database file: its settings, its migrations. Its lock is in lock.py."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import chain
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from gateway.core.errors import (
     DiskFull,
@@ -15,7 +19,18 @@ from gateway.core.errors import (
     StoreUnavailable,
     StoreUnusable,
 )
+from gateway.core.turns import Ready
 from gateway.store.disk import FREE_SOME, NO_ROOM, full
+from gateway.store.steps import (
+    Do,
+    Insert,
+    Result,
+    Row,
+    Steps,
+    Tell,
+    is_shared,
+    shared_statement,
+)
 
 OLDEST_SQLITE = (3, 38, 0)
 """STRICT tables (3.37), UPDATE FROM (3.33) and the ->> operator (3.38) are needed."""
@@ -38,17 +53,54 @@ SETTINGS = (
 )
 
 
+@cache
 def statement(name: str) -> str:
     """The SQL statement of that name."""
+    if is_shared(name):
+        return shared_statement(name)
     return (files(__package__) / "sql" / f"{name}.sql").read_text(encoding="utf-8").strip()
+
+
+class Transaction(sqlite3.Cursor):
+    """A cursor that notes what may go now that had to wait: to be told once it is committed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.ready: Ready = []
+
+
+def take(cursor: Transaction, steps: Steps[Result]) -> Result:
+    """Take all steps; what they come to. Nobody else writes, so there is nothing to lock."""
+    answer: Sequence[Row] = ()
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, Do):
+                answer = cursor.execute(statement(step.name), bound(step.given)).fetchall()
+            elif isinstance(step, Insert):
+                insert_many(cursor, statement(step.name), step.rows)
+            elif isinstance(step, Tell):
+                cursor.ready += step.ready
+            step = steps.send(answer)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
+def bound(given: Sequence[object] | Mapping[str, object]) -> Any:
+    """Parameters as SQLite takes them: a list as JSON."""
+    if isinstance(given, Mapping):
+        return given
+    return [orjson.dumps(each).decode() if isinstance(each, list) else each for each in given]
 
 
 def insert_many(cursor: sqlite3.Cursor, insert: str, rows: Sequence[Sequence[object]]) -> None:
     """Run an INSERT of one row for many, in as few statements as can be prepared once and kept."""
-    head, values, row = insert.rpartition("VALUES")
+    head, values, row = insert.partition("VALUES")
+    row, conflict, action = row.partition("ON CONFLICT")
     for start, size in powers_of_two(len(rows)):
         chunk = rows[start : start + size]
-        text = f"{head}{values}{','.join([row] * size)}"
+        text = f"{head}{values}{','.join([row] * size)} {conflict}{action}"
         cursor.execute(text, list(chain.from_iterable(chunk)))
 
 

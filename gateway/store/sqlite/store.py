@@ -1,51 +1,35 @@
-"""The store on SQLite: every verb of `ports.Store`, most of them one operation for the writer."""
+"""The store on SQLite: verbs of `ports.Store`, most of them one operation for the writer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway.core.access import AuditEntry
-from gateway.core.errors import BodyCorrupt, EventErased, StoreUnavailable
-from gateway.core.model import (
-    Arrival,
-    Attempt,
-    Delivery,
-    Erased,
-    Event,
-    EventId,
-    InboxEntry,
-    Json,
-    LaneMark,
-    Lease,
-    Micros,
-    Receipt,
-    Refusal,
-    Routed,
-)
-from gateway.core.retention import Examined, Horizon, Room
+from gateway.core.errors import StoreUnavailable
+from gateway.core.model import Arrival, Attempt, Delivery, Erased, EventId, Lease, Micros, Receipt
+from gateway.core.retention import Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
 from gateway.ports import NO_LIMIT
+from gateway.store.bulk import Bulk
 from gateway.store.group_commit import GroupCommit
+from gateway.store.leasing import Claim
 from gateway.store.lock import Lock
-from gateway.store.rows import event_of, packed
-from gateway.store.sqlite import change, erase, lease, prune
-from gateway.store.sqlite.append import KEEP_IN_INBOX, Append, inbox_row
+from gateway.store.recording import Record
+from gateway.store.sqlite import erase, lease, prune
+from gateway.store.sqlite.append import Append
 from gateway.store.sqlite.backup import back_up_before_migration
-from gateway.store.sqlite.bulk import SqliteBulk
-from gateway.store.sqlite.database import PAGE_BYTES, insert_many, touch, unusable
-from gateway.store.sqlite.lease import Claim
-from gateway.store.sqlite.read import Reader, shown_event
-from gateway.store.sqlite.record import Record
-from gateway.store.sqlite.refusals import keep_refusals
+from gateway.store.sqlite.database import PAGE_BYTES, take, touch, unusable
+from gateway.store.sqlite.read import Reader
 from gateway.store.sqlite.writer import Change, Operation, Writer
-from gateway.store.vault import NO_DIGEST, Vault
+from gateway.store.vault import Vault
+from gateway.store.verbs import CommonVerbs
 from gateway.telemetry import Telemetry
 
 
-class SqliteStore:
+class SqliteStore(CommonVerbs):
     """Owns the database file for as long as it is open."""
 
     def __init__(self, path: Path, lock: Lock, vault: Vault, telemetry: Telemetry) -> None:
@@ -56,10 +40,12 @@ class SqliteStore:
         self.on_ready: Callable[[Ready], None] = _nobody
         """See `LeaseStore.on_ready`."""
         self._writer = writer = Writer(path, vault, self._tell_ready)
-        self._vault = vault
         self._commits: GroupCommit[Operation] = GroupCommit(writer.commit, name="store-writer")
-        self._reader = Reader(path, vault, self._commits.fail)
-        self.bulk = SqliteBulk(Reader(path, vault, self._commits.fail), self._change, vault)
+        reader = Reader(path, vault, self._commits.fail)
+        super().__init__(reader, vault)
+        self._own_reader = reader
+        self._bulk_reader = Reader(path, vault, self._commits.fail)
+        self.bulk = Bulk(self._bulk_reader, self._change, vault)
         """See `BulkStore`."""
 
     @classmethod
@@ -96,8 +82,8 @@ class SqliteStore:
     async def close(self) -> None:
         """Commit what was submitted, fold the log into the file, and let go of it."""
         await self._commits.close()
-        await self._reader.close()
-        await self.bulk.close()
+        await self._own_reader.close()
+        await self._bulk_reader.close()
         self._writer.close()
         self.lock.release()
 
@@ -105,6 +91,10 @@ class SqliteStore:
         self._loop.call_soon_threadsafe(lambda: self.on_ready(ready))
 
     async def _change(self, do: Any, *arguments: Any) -> Any:
+        return await self._commits.submit(Change(lambda cursor: take(cursor, do(*arguments))))
+
+    async def _apply(self, do: Any, *arguments: Any) -> Any:
+        """Do something of SQLite's own within a transaction."""
         return await self._commits.submit(Change(lambda cursor: do(cursor, *arguments)))
 
     # -- append ------------------------------------------------------------------------------------
@@ -115,16 +105,6 @@ class SqliteStore:
         return self._commits.submit(
             Append(arrivals), sum(len(arrival.event.body) for arrival in arrivals)
         )
-
-    async def keep(self, entry: InboxEntry) -> None:
-        """See `AppendStore.keep`."""
-        await self._change(insert_many, KEEP_IN_INBOX, [inbox_row(entry, self._vault)])
-
-    async def keep_refusals(
-        self, refusals: Sequence[Refusal], *, most: int, most_bytes: int
-    ) -> None:
-        """See `AppendStore.keep_refusals`."""
-        await self._change(keep_refusals, refusals, most, most_bytes, self._vault)
 
     # -- lease -------------------------------------------------------------------------------------
 
@@ -140,19 +120,11 @@ class SqliteStore:
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """See `LeaseStore.release`."""
-        await self._change(lease.release, deliveries)
+        await self._apply(lease.release, deliveries)
 
     async def reclaim(self, now: Micros, but: Collection[int] = ()) -> int:
         """See `LeaseStore.reclaim`."""
-        return int(await self._change(lease.reclaim, now, but))
-
-    async def next_due(self) -> dict[str, Micros]:
-        """See `LeaseStore.next_due`."""
-        return await self._reader.next_due()
-
-    async def expire(self, now: Micros, most: int) -> int:
-        """See `LeaseStore.expire`."""
-        return int(await self._change(lease.expire, now, most))
+        return int(await self._apply(lease.reclaim, now, but))
 
     # -- record ------------------------------------------------------------------------------------
 
@@ -197,189 +169,24 @@ class SqliteStore:
 
     async def probe(self) -> None:
         """See `CommitStore.probe`."""
-        await self._change(touch)
-
-    # -- look up -----------------------------------------------------------------------------------
-
-    async def event(self, event_id: EventId) -> Event | None:
-        """See `LookUpStore.event`."""
-        row = await self._reader.event_row(event_id)
-        if row is None:
-            return None
-        if row.is_erased:
-            raise EventErased(event_id)
-        event = event_of(row)
-        if event is None:
-            raise _corrupt(event_id)
-        return event
-
-    async def shown_event(self, event_id: EventId) -> dict[str, Json] | None:
-        """See `LookUpStore.shown_event`."""
-        row = await self._reader.event_row(event_id)
-        if row is not None and row.is_erased:
-            return await self._reader.shown_erased(event_id)
-        if row is not None and row.sha256 == NO_DIGEST:  # it was sealed, and does not open
-            raise _corrupt(event_id)
-        return None if row is None else shown_event(row)
-
-    async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """See `LookUpStore.events`."""
-        return await self._reader.events(query)
-
-    async def recorded(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """See `LookUpStore.recorded`."""
-        rows = await self._reader.recorded(query)
-        # In a thread: a page takes milliseconds, and the loop has requests to answer.
-        return await asyncio.to_thread(lambda: [packed(row) for row in rows])
-
-    async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """See `LookUpStore.deliveries`."""
-        return await self._reader.deliveries(query)
-
-    async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
-        """See `LookUpStore.attempts`."""
-        return await self._reader.attempts(event_id, n)
-
-    async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
-        """See `LookUpStore.withheld`."""
-        return await self._reader.withheld(event_id)
-
-    async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """See `LookUpStore.inbox`."""
-        return await self._reader.inbox(query)
-
-    async def stats(self) -> dict[str, Json]:
-        """See `LookUpStore.stats`."""
-        return await self._reader.stats()
-
-    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """See `LookUpStore.audit`."""
-        return await self._reader.audit(query)
-
-    async def latest_event(self) -> Micros:
-        """See `LookUpStore.latest_event`."""
-        return await self._reader.latest_event()
-
-    async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
-        """See `LookUpStore.late_between`."""
-        return await self._reader.late_between(after, until)
-
-    async def told_till(self, what: str) -> Micros | None:
-        """See `LookUpStore.told_till`."""
-        return await self._reader.told_till(what)
-
-    async def due_confirmations(self, now: Micros, most: int) -> list[tuple[EventId, str, str]]:
-        """See `LookUpStore.due_confirmations`."""
-        return await self._reader.due_confirmations(now, most)
-
-    async def next_confirmation(self) -> Micros | None:
-        """See `LookUpStore.next_confirmation`."""
-        return await self._reader.next_confirmation()
-
-    # -- operate -----------------------------------------------------------------------------------
-
-    async def redeliver(
-        self, event_id: EventId, n: int, now: Micros, entry: AuditEntry | None = None
-    ) -> str | None:
-        """See `OperateStore.redeliver`."""
-        state: str | None = await self._change(change.redeliver, event_id, n, now, entry)
-        return state
-
-    async def cancel(
-        self, event_id: EventId, n: int, now: Micros, reason: str, entry: AuditEntry | None = None
-    ) -> str | None:
-        """See `OperateStore.cancel`."""
-        state: str | None = await self._change(change.cancel, event_id, n, now, reason, entry)
-        return state
-
-    async def replay(
-        self, event_id: EventId, routed: Routed, now: Micros, entry: AuditEntry | None = None
-    ) -> list[int]:
-        """See `OperateStore.replay`."""
-        numbers: list[int] = await self._change(
-            change.replay, event_id, routed, now, entry, self._vault
-        )
-        return numbers
-
-    async def set_endpoint(
-        self, name: str, state: str, reason: str, now: Micros, entry: AuditEntry | None = None
-    ) -> None:
-        """See `OperateStore.set_endpoint`."""
-        await self._change(change.set_endpoint, name, state, reason, now, entry)
-
-    async def note_leased(self, now: Micros) -> None:
-        """See `OperateStore.note_leased`."""
-        await self._change(change.note_leased, now)
-
-    async def note(self, entry: AuditEntry) -> None:
-        """See `OperateStore.note`."""
-        await self._change(change.note, entry)
-
-    # -- tend --------------------------------------------------------------------------------------
-
-    async def note_told(self, what: str, till: Micros) -> None:
-        """See `NoteStore.note_told`."""
-        await self._change(change.note_told, what, till)
-
-    async def end_confirmation(self, event_id: EventId, route: str) -> None:
-        """See `NoteStore.end_confirmation`."""
-        await self._change(change.end_confirmation, event_id, route)
-
-    async def endpoint_states(self) -> dict[str, dict[str, Json]]:
-        """See `OperateStore.endpoint_states`."""
-        return await self._reader.endpoint_states()
-
-    async def lanes(self) -> dict[str, LaneMark]:
-        """See `LookUpStore.lanes`."""
-        return await self._reader.lanes()
+        await self._apply(touch)
 
     # -- tend --------------------------------------------------------------------------------------
 
     async def room(self) -> Room:
         """See `TendStore.room`."""
-        return await self._reader.room()
-
-    async def count_events(self) -> int:
-        """See `TendStore.count_events`."""
-        return await self._reader.count_events()
-
-    async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
-        """See `TendStore.examine`."""
-        return await self._reader.examine(after, before, most)
-
-    async def prune(self, events: Sequence[EventId]) -> int:
-        """See `TendStore.prune`."""
-        return int(await self._change(prune.prune_events, events))
-
-    async def prune_others(self, before: Horizon, most: int) -> dict[str, int]:
-        """See `TendStore.prune_others`."""
-        gone: dict[str, int] = await self._change(prune.prune_others, before, most)
-        return gone
-
-    async def count_others(self, before: Horizon) -> dict[str, int]:
-        """See `TendStore.count_others`."""
-        return await self._reader.count_others(before)
-
-    async def of_subject(
-        self, subject: str, after: str, most: int
-    ) -> tuple[str | None, list[EventId]]:
-        """See `TendStore.of_subject`."""
-        return await self._reader.of_subject(subject, after, most)
-
-    async def erasable(self, events: Sequence[EventId]) -> Erased:
-        """See `TendStore.erasable`."""
-        return await self._reader.erasable(events)
+        return await self._own_reader.room()
 
     async def erase(
         self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None
     ) -> Erased:
         """See `TendStore.erase`."""
-        erased: Erased = await self._change(erase.erase, events, now, entry)
+        erased: Erased = await self._apply(erase.erase, events, now, entry)
         return erased
 
     async def empty_log(self) -> bool:
         """See `TendStore.empty_log`."""
-        await self._change(lambda _cursor: self._writer.empty_log())
+        await self._apply(lambda _cursor: self._writer.empty_log())
         return self._writer.log_emptied
 
     async def give_back(self, most_bytes: int) -> None:
@@ -391,10 +198,3 @@ class SqliteStore:
 
 def _nobody(_ready: Ready) -> None:
     """Told before anyone delivers."""
-
-
-def _corrupt(event_id: EventId) -> BodyCorrupt:
-    return BodyCorrupt(
-        f"the stored bytes of {event_id} are not those that came",
-        cure="restore the database from a backup, and check the disk",
-    )

@@ -15,17 +15,19 @@ from typing import Any, TypeAlias
 from gateway.core.errors import StoreBroken, StoreUnavailable
 from gateway.core.turns import Ready
 from gateway.store.disk import full, has_room
+from gateway.store.leasing import Claim
+from gateway.store.recording import Record
 from gateway.store.sqlite.append import Append, append
 from gateway.store.sqlite.database import (
     LOOK_AT_THE_DISK,
+    Transaction,
     connect,
     migrate,
     statement,
     translated,
 )
-from gateway.store.sqlite.lease import Claim, claim
-from gateway.store.sqlite.record import Record, record
-from gateway.store.sqlite.turns import Transaction
+from gateway.store.sqlite.lease import claim
+from gateway.store.sqlite.record import record
 from gateway.store.vault import Vault
 
 HAS_DATA_KEYS = statement("has_data_keys")

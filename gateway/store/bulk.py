@@ -4,7 +4,6 @@ What fits is looked for on a connection that cannot write, so that a filter whic
 commit waiting. By the time of the commit a delivery may have moved on: it is left alone then.
 """
 
-import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,24 +12,14 @@ import orjson
 from gateway.core.access import AuditEntry
 from gateway.core.bulk import Action, Ended, Operation, Page, Replayed
 from gateway.core.model import EventId, Json, Micros, delivery_id, first_id
-from gateway.store.sqlite.change import note, put_back
-from gateway.store.sqlite.change import replay as replay_one
-from gateway.store.sqlite.database import statement
-from gateway.store.sqlite.read import LARGEST_PAGE_BYTES, Filters, Reader
-from gateway.store.sqlite.turns import Transaction
+from gateway.store.change import note, put_back
+from gateway.store.change import replay as replay_one
+from gateway.store.reading import LARGEST_PAGE_BYTES, Filters, LookUp
+from gateway.store.steps import Do, Lock, Steps
 from gateway.store.vault import Vault
 
-BEGIN_OPERATION = statement("begin_operation")
-READ_OPERATION = statement("read_operation")
-LIST_OPERATIONS = statement("list_operations")
-PAGES_OF_OPERATION = statement("pages_of_operation")
-ADVANCE_OPERATION = statement("advance_operation")
-WINDOW_OF_ENDED = statement("window_of_ended")
-PAGE_OF_ENDED = statement("page_of_ended")
-GROUP_ENDED = statement("group_ended")
-WINDOW_OF_EVENTS = statement("window_of_events")
-PAGE_OF_EVENTS = statement("page_of_events")
-COUNT_EVENTS = statement("count_events")
+Change = Callable[..., Awaitable[Any]]
+"""Takes steps, given their function and its arguments, in one commit."""
 
 LOOKED_AT = 5_000
 """So many deliveries or events are looked at for a page at most, whether they fit or not."""
@@ -48,8 +37,8 @@ ENDED_FILTERS: Filters = {
     "reason": "reason_code = ?",
     "route": "route = ?",
     "event": "event_id = ?",
-    "type": "EXISTS (SELECT 1 FROM events WHERE id = deliveries.event_id AND type = ?)",
-    "subject": "EXISTS (SELECT 1 FROM events WHERE id = deliveries.event_id AND subject = ?)",
+    "type": "EXISTS (SELECT 1 FROM events WHERE id = event_id AND type = ?)",
+    "subject": "EXISTS (SELECT 1 FROM events WHERE id = event_id AND subject = ?)",
     "since": "created_at >= ?",
     "until": "created_at < ?",
 }
@@ -62,29 +51,25 @@ EVENT_FILTERS: Filters = {
 """What fits, of those that UNMATCHED and the bounds of the ids let be looked at."""
 
 
-class SqliteBulk:
+class Bulk:
     """See `ports.BulkStore`."""
 
-    def __init__(self, reader: Reader, change: Callable[..., Awaitable[Any]], vault: Vault) -> None:
+    def __init__(self, reader: LookUp, change: Change, vault: Vault) -> None:
         self._reader = reader
         self._change = change
         self._vault = vault
-
-    async def close(self) -> None:
-        """Let go of its connection."""
-        await self._reader.close()
 
     # -- operations --------------------------------------------------------------------------------
 
     async def operation(self, name: str) -> Operation | None:
         """See `BulkStore.operation`."""
-        for row in await self._reader.rows(READ_OPERATION, (name,)):
+        for row in await self._reader.run("read_operation", (name,)):
             return _operation(row)
         return None
 
     async def operations(self, limit: int) -> list[Operation]:
         """See `BulkStore.operations`."""
-        return [_operation(row) for row in await self._reader.rows(LIST_OPERATIONS, (limit,))]
+        return [_operation(row) for row in await self._reader.run("list_operations", (limit,))]
 
     async def begin(self, operation: Operation, entry: AuditEntry) -> None:
         """See `BulkStore.begin`."""
@@ -98,7 +83,7 @@ class SqliteBulk:
         """See `BulkStore.groups`."""
         end = await self._end_of_ended(query, after, COUNTED)
         where, parameters = ended_where(query, after, end)
-        sql = GROUP_ENDED.format(where=where)
+        sql = self._reader.text("group_ended").format(where=where)
         rows = await self._reader.rows(sql, (*parameters, LARGEST_GROUPS))
         return {
             "deliveries": rows[0][5] if rows else 0,
@@ -121,7 +106,7 @@ class SqliteBulk:
         """See `BulkStore.ended`."""
         end = await self._end_of_ended(query, after, LOOKED_AT)
         where, parameters = ended_where(query, after, end)
-        sql = PAGE_OF_ENDED.format(where=where, order=_order(query))
+        sql = self._reader.text("page_of_ended").format(where=where, order=_order(query))
         rows = await self._reader.rows(sql, (*parameters, limit))
         items = [Ended(endpoint, EventId(event_id), n) for endpoint, event_id, n in rows]
         full = len(items) == limit
@@ -134,7 +119,7 @@ class SqliteBulk:
         """The last of so many that are looked at; None: there are no more than that."""
         looked_at = {name: query[name] for name in ENDED_LOOKED_AT if name in query}
         where, parameters = ended_where(looked_at, after, None)
-        sql = WINDOW_OF_ENDED.format(where=where, order=_order(query))
+        sql = self._reader.text("window_of_ended").format(where=where, order=_order(query))
         for row in await self._reader.rows(sql, (*parameters, most - 1)):
             return Ended(*row)
         return None
@@ -147,7 +132,9 @@ class SqliteBulk:
         if end is None:
             return Page([], after, exhausted=True)
         where, parameters = events_where(query, first, end)
-        rows = await self._reader.rows(PAGE_OF_EVENTS.format(where=where), (*parameters, limit))
+        rows = await self._reader.rows(
+            self._reader.text("page_of_events").format(where=where), (*parameters, limit)
+        )
         items = _no_larger(rows)
         if len(items) < len(rows) or len(items) == limit:
             return Page(items, [items[-1]], exhausted=False)
@@ -159,7 +146,9 @@ class SqliteBulk:
         if end is None:
             return {"events": 0, "groups": [], "next": None}
         where, parameters = events_where(query, first, end)
-        rows = await self._reader.rows(COUNT_EVENTS.format(where=where), parameters)
+        rows = await self._reader.rows(
+            self._reader.text("count_events").format(where=where), parameters
+        )
         return {
             "events": sum(count for *_, count in rows),
             "groups": [
@@ -174,7 +163,7 @@ class SqliteBulk:
         """The ids between which so many events lie, whether they fit or not, and how many do lie there."""
         first = max(after, first_id("evt", query.get("since", 0)))
         where, parameters = window_where(query, first)
-        sql = WINDOW_OF_EVENTS.format(where=where)
+        sql = self._reader.text("window_of_events").format(where=where)
         ((end, looked_at),) = await self._reader.rows(sql, (*parameters, most))
         return first, (end, looked_at)
 
@@ -246,12 +235,12 @@ def _no_larger(rows: Sequence[tuple[Any, ...]]) -> list[EventId]:
     return items
 
 
-# -- within the writer ---------------------------------------------------------------------------------
+# -- pages, in one commit each -------------------------------------------------------------------------
 
 
-def _begin(cursor: sqlite3.Cursor, operation: Operation, entry: AuditEntry) -> None:
-    cursor.execute(
-        BEGIN_OPERATION,
+def _begin(operation: Operation, entry: AuditEntry) -> Steps[None]:
+    begun = yield Do(
+        "begin_operation",
         (
             operation.id,
             operation.action.value,
@@ -261,41 +250,40 @@ def _begin(cursor: sqlite3.Cursor, operation: Operation, entry: AuditEntry) -> N
             operation.due_at,
         ),
     )
-    if cursor.rowcount > 0:
-        note(cursor, entry)
+    if begun:
+        yield from note(entry)
 
 
-def _redeliver(
-    cursor: sqlite3.Cursor, operation: Operation, due: Sequence[tuple[Ended, Micros]]
-) -> int | None:
-    if not _is_next(cursor, operation):
+def _redeliver(operation: Operation, due: Sequence[tuple[Ended, Micros]]) -> Steps[int | None]:
+    if not (yield from _is_next(operation)):
         return None
-    moved = sum(put_back(cursor, each.event_id, each.n, due_at) for each, due_at in due)
-    _advance(cursor, operation, done=moved, made=0)
+    moved = 0
+    for each, due_at in due:
+        moved += yield from put_back(each.event_id, each.n, due_at)
+    yield from _advance(operation, done=moved, made=0)
     return moved
 
 
-def _replay(
-    cursor: Transaction, operation: Operation, events: Sequence[Replayed], vault: Vault
-) -> int | None:
-    if not _is_next(cursor, operation):
+def _replay(operation: Operation, events: Sequence[Replayed], vault: Vault) -> Steps[int | None]:
+    if not (yield from _is_next(operation)):
         return None
     made = 0
     for each in events:
-        made += len(replay_one(cursor, each.event_id, each.routed, each.now, None, vault))
-    _advance(cursor, operation, done=len(events), made=made)
+        made += len((yield from replay_one(each.event_id, each.routed, each.now, None, vault)))
+    yield from _advance(operation, done=len(events), made=made)
     return made
 
 
-def _is_next(cursor: sqlite3.Cursor, operation: Operation) -> bool:
+def _is_next(operation: Operation) -> Steps[bool]:
     """Whether nobody else has done the page that *operation* is about to do."""
-    (pages,) = cursor.execute(PAGES_OF_OPERATION, (operation.id,)).fetchone()
+    yield Lock([operation.id])
+    ((pages,),) = yield Do("pages_of_operation", (operation.id,))
     return bool(pages == operation.pages)
 
 
-def _advance(cursor: sqlite3.Cursor, operation: Operation, *, done: int, made: int) -> None:
-    cursor.execute(
-        ADVANCE_OPERATION,
+def _advance(operation: Operation, *, done: int, made: int) -> Steps[None]:
+    yield Do(
+        "advance_operation",
         (
             orjson.dumps(operation.position).decode(),
             operation.due_at,

@@ -1,16 +1,17 @@
 """Whose turn it is, kept in the rows: queues of keys, slots of what coalesces, and what waits for others.
 
-The rules are in core/turns.py. Each function here is a part of a transaction of somebody else's.
+The rules are in core/turns.py. Each function here is a part of a transaction of somebody else's. Where
+several nodes write, a queue, a slot or an event is looked at only under its lock: what one of them reads
+while another ends what it reads of would leave the next waiting for good.
 """
 
-import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import orjson
 
-from gateway.core.model import Delivery, EventId, Lease, Micros
+from gateway.core.model import Delivery, EventId, Lease, Micros, Turn
 from gateway.core.state import State
 from gateway.core.turns import (
     AFTER_NOT_DELIVERED,
@@ -21,26 +22,7 @@ from gateway.core.turns import (
     place_of,
     unmet,
 )
-from gateway.store.sqlite.database import statement
-
-TAKE_TURN = statement("take_turn")
-WAIT_IN_QUEUE = statement("wait_in_queue")
-WAIT_IF_NOT_FIRST = statement("wait_if_not_first")
-LET_HEAD_GO = statement("let_head_go")
-SUPERSEDE_SLOT = statement("supersede_slot")
-SUPERSEDE_OLDER = statement("supersede_older")
-STATES_OF = statement("states_of")
-LET_FOLLOW = statement("let_follow")
-WAIT_AGAIN = statement("wait_again")
-CANCEL = statement("cancel")
-
-
-class Transaction(sqlite3.Cursor):
-    """A cursor that notes what may go now that had to wait: to be told once it is committed."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self.ready: Ready = []
+from gateway.store.steps import Do, Lock, Row, Steps, Tell
 
 
 class Moved(NamedTuple):
@@ -66,14 +48,29 @@ class Entry:
     """What has made way for it."""
 
 
-def entry_of(cursor: sqlite3.Cursor, delivery: Delivery, now: Micros) -> Entry:
+def locks_of(endpoint: str, turn: Turn) -> list[str]:
+    """What has to be locked before anything is done about a delivery's turn."""
+    names = [] if turn.key is None else [queue_lock(endpoint, turn.key)]
+    return names if turn.slot is None else [*names, _slot(turn.slot)]
+
+
+def queue_lock(endpoint: str, key: str) -> str:
+    """What the queue of a key is locked by."""
+    return f"key {endpoint} {key}"
+
+
+def _slot(slot: str) -> str:
+    return f"slot {slot}"
+
+
+def entry_of(delivery: Delivery, now: Micros) -> Steps[Entry]:
     """Where a new delivery stands, once older ones in its slot have made way."""
     turn, event_id = delivery.turn, delivery.event.event_id
     assert turn is not None  # noqa: S101  # those without one need no entry
     since: Micros | None = None
     moved: list[Moved] = []
     if turn.slot is not None:
-        since, moved = _empty_slot(cursor, delivery, turn.slot, now)
+        since, moved = yield from _empty_slot(delivery, turn.slot, now)
         turn.due_at = due_after_quiet(now, turn.settle, turn.longest, since)
     after = awaited(turn.after)
     return Entry(
@@ -86,23 +83,20 @@ def entry_of(cursor: sqlite3.Cursor, delivery: Delivery, now: Micros) -> Entry:
     )
 
 
-def _empty_slot(
-    cursor: sqlite3.Cursor, delivery: Delivery, slot: str, now: Micros
-) -> tuple[Micros, list[Moved]]:
+def _empty_slot(delivery: Delivery, slot: str, now: Micros) -> Steps[tuple[Micros, list[Moved]]]:
     """Supersede what waits in a slot and is older; since when something in it has not been sent, and what moved."""
     reason = f"superseded by {delivery.id}"
     since: Micros = now
     moved: list[Moved] = []
     given = (now, reason, slot, delivery.event.event_id, delivery.n)
-    for *facts, attempts, began in cursor.execute(SUPERSEDE_SLOT, given).fetchall():
+    for *facts, attempts, began in (yield Do("supersede_slot", given)):
         moved.append(Moved(*facts))
         if not attempts and began is not None:
             since = min(since, began)
     return since, moved
 
 
-def take_turn(  # noqa: PLR0913  # a row's own facts
-    cursor: sqlite3.Cursor,
+def take_turn(  # a row's own facts
     event_id: str,
     n: int,
     *,
@@ -111,7 +105,7 @@ def take_turn(  # noqa: PLR0913  # a row's own facts
     priority: int,
     place: str,
     lease: Lease | None,
-) -> bool:
+) -> Steps[bool]:
     """Whether it is a delivery's turn: if so, lease it where there is a lease; else have it wait for its key."""
     facts: dict[str, object] = {
         "event_id": event_id,
@@ -122,32 +116,44 @@ def take_turn(  # noqa: PLR0913  # a row's own facts
         "place": place,
     }
     if lease is None:
-        return cursor.execute(WAIT_IF_NOT_FIRST, facts).rowcount == 0
-    facts |= {"lease": lease.token, "lease_until": lease.until}
-    if cursor.execute(TAKE_TURN, facts).rowcount:
+        waits = yield Do("wait_if_not_first", facts)
+        return not waits
+    leased = yield Do("take_turn", {**facts, "lease": lease.token, "lease_until": lease.until})
+    if leased:
         return True
-    cursor.execute(WAIT_IN_QUEUE, facts)
+    yield Do("wait_in_queue", {"event_id": event_id, "n": n, "place": place})
     return False
 
 
-def let_others_go(cursor: Transaction, moved: Iterable[Moved], now: Micros) -> None:
+def let_others_go(moved: Iterable[Moved], now: Micros) -> Steps[None]:
     """Let those go on that waited for these: the next of their keys, and others of their events.
 
     One that waited for a delivery that was not delivered, and had to be, is cancelled; so it goes on.
     """
     left = list(moved)
     while left:
-        for each in left:
-            if each.key is not None:
-                cursor.ready += cursor.execute(LET_HEAD_GO, (each.endpoint, each.key)).fetchall()
+        queues = dict.fromkeys((each.endpoint, each.key) for each in left if each.key is not None)
         # Each event is looked at once, however many of it have ended.
         events = dict.fromkeys(each.event_id for each in left if each.leads)
-        left = [each for event_id in events for each in _let_follow(cursor, event_id, now)]
+        if not queues and not events:
+            return
+        yield Lock([*(queue_lock(*each) for each in queues), *events])
+        for endpoint, key in queues:
+            freed = yield Do("let_head_go", (endpoint, key))
+            yield Tell(ready_of(freed))
+        left = []
+        for event_id in events:
+            left += yield from _let_follow(event_id, now)
 
 
-def _let_follow(cursor: Transaction, event_id: EventId, now: Micros) -> list[Moved]:
+def ready_of(freed: Sequence[Row]) -> Ready:
+    """The endpoint and the moment of each delivery that waits no more."""
+    return [(endpoint, due_at) for endpoint, due_at in freed]
+
+
+def _let_follow(event_id: EventId, now: Micros) -> Steps[list[Moved]]:
     """Let those of an event go that have waited for others of it, and cancel those that wait in vain."""
-    rows = cursor.execute(STATES_OF, (event_id,)).fetchall()
+    rows = yield Do("states_of", (event_id,))
     states: Mapping[int, State] = {n: State(state) for n, state, _, _ in rows}
     reasons: dict[str, str | None] = {}  # a thousand may wait for the same
     cancelled = []
@@ -158,24 +164,24 @@ def _let_follow(cursor: Transaction, event_id: EventId, now: Micros) -> list[Mov
             reasons[after] = unmet(orjson.loads(after), states)
         reason = reasons[after]
         if reason:
-            cursor.execute(CANCEL, (now, reason, event_id, n))
-            cancelled += [Moved(*row) for row in cursor.fetchall()]
+            cancelled += [Moved(*row) for row in (yield Do("cancel", (now, reason, event_id, n)))]
         elif reason is not None:
-            cursor.ready += cursor.execute(LET_FOLLOW, (now, event_id, n)).fetchall()
+            freed = yield Do("let_follow", (now, event_id, n))
+            yield Tell(ready_of(freed))
     return cancelled
 
 
-def wait_again(cursor: sqlite3.Cursor, event_id: EventId) -> None:
+def wait_again(event_id: EventId) -> Steps[None]:
     """Have those wait again that were cancelled because others of their event had not been delivered."""
-    cursor.execute(WAIT_AGAIN, (event_id, f"{AFTER_NOT_DELIVERED}*"))
+    yield Lock([event_id])
+    yield Do("wait_again", (event_id, AFTER_NOT_DELIVERED, len(AFTER_NOT_DELIVERED)))
 
 
-def supersede_if_older(
-    cursor: sqlite3.Cursor, event_id: EventId, n: int, slot: str, now: Micros
-) -> list[Moved]:
+def supersede_if_older(event_id: EventId, n: int, slot: str, now: Micros) -> Steps[list[Moved]]:
     """Supersede a scheduled delivery whose slot a newer one has by now."""
+    yield Lock([_slot(slot)])
     facts = {"event_id": event_id, "n": n, "slot": slot, "now": now}
-    return [Moved(*row) for row in cursor.execute(SUPERSEDE_OLDER, facts).fetchall()]
+    return [Moved(*row) for row in (yield Do("supersede_older", facts))]
 
 
 def moved_of(delivery: Delivery) -> Moved | None:

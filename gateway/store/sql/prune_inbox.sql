@@ -1,2 +1,3 @@
 DELETE FROM inbox
 WHERE id IN (SELECT id FROM inbox WHERE id < ? ORDER BY id LIMIT ?)
+RETURNING 1

@@ -18,3 +18,4 @@ WHERE event_id = :event_id
         AND other.state = 'scheduled'
         AND (other.priority, other.place, other.n) < (:priority, :place, :n)
   )
+RETURNING 1

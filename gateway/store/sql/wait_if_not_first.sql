@@ -20,3 +20,4 @@ WHERE event_id = :event_id
             AND (other.priority, other.place, other.n) < (:priority, :place, :n)
       )
   )
+RETURNING 1

@@ -1,29 +1,24 @@
 """Requests that were refused: kept, and the oldest let go."""
 
-import sqlite3
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 
 from gateway.core.model import Refusal
-from gateway.store.sqlite.database import insert_many, statement
+from gateway.store.steps import Do, Insert, Row, Steps
 from gateway.store.vault import Vault
-
-KEEP_REFUSAL = statement("keep_refusal")
-PRUNE_REFUSALS = statement("prune_refusals")
 
 
 def keep_refusals(
-    cursor: sqlite3.Cursor, refusals: Sequence[Refusal], most: int, most_bytes: int, vault: Vault
-) -> None:
+    refusals: Sequence[Refusal], most: int, most_bytes: int, vault: Vault
+) -> Steps[None]:
     """Add them, and delete the oldest until no more than *most* are left, of *most_bytes*."""
-    insert_many(cursor, KEEP_REFUSAL, [_row(refusal, vault) for refusal in refusals])
-    cursor.execute(PRUNE_REFUSALS, (most, most_bytes))
+    yield Insert("keep_refusal", [_row(refusal, vault) for refusal in refusals])
+    yield Do("prune_refusals", (most, most_bytes))
 
 
-def _row(refusal: Refusal, vault: Vault) -> tuple[Any, ...]:
+def _row(refusal: Refusal, vault: Vault) -> Row:
     body, digest = refusal.body, refusal.sha256
     written = orjson.dumps(refusal.headers)
     headers = written.decode()

@@ -1,2 +1,3 @@
 DELETE FROM audit
 WHERE id IN (SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?)
+RETURNING 1

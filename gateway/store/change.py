@@ -1,0 +1,113 @@
+"""What operators change: redeliver, cancel, replay; and the state of endpoints."""
+
+from gateway.core.access import AuditEntry
+from gateway.core.model import EventId, Micros, Routed
+from gateway.store.keeping import append_deliveries, fire, note_withheld
+from gateway.store.steps import Do, Lock, Steps
+from gateway.store.turns import Moved, let_others_go, wait_again
+from gateway.store.vault import Vault
+
+
+def redeliver(
+    event_id: EventId, n: int, now: Micros, entry: AuditEntry | None
+) -> Steps[str | None]:
+    """Put a dead or cancelled delivery back on schedule; the state that it was in."""
+    state = yield from _state(event_id, n)
+    if (yield from put_back(event_id, n, now)):
+        yield from note(entry)
+    return state
+
+
+def put_back(event_id: EventId, n: int, due_at: Micros) -> Steps[bool]:
+    """Have a dead or cancelled delivery due then, with its whole schedule before it; whether it was one.
+
+    What was cancelled because this one had not been delivered waits for it again.
+    """
+    found = yield Do("redeliver", (due_at, event_id, n))
+    for (leads,) in found:
+        if leads:
+            yield from wait_again(event_id)
+    return bool(found)
+
+
+def cancel(
+    event_id: EventId, n: int, now: Micros, reason: str, entry: AuditEntry | None
+) -> Steps[str | None]:
+    """Cancel a scheduled delivery; the state that it was in."""
+    state = yield from _state(event_id, n)
+    moved = [Moved(*row) for row in (yield Do("cancel", (now, reason, event_id, n)))]
+    if moved:
+        yield from let_others_go(moved, now)
+        yield from note(entry)
+    return state
+
+
+def _state(event_id: EventId, n: int) -> Steps[str | None]:
+    for (state,) in (yield Do("read_state", (event_id, n))):
+        return str(state)
+    return None
+
+
+def replay(
+    event_id: EventId, routed: Routed, now: Micros, entry: AuditEntry | None, vault: Vault
+) -> Steps[list[int]]:
+    """Add new deliveries to a stored event, numbered after those it has; their numbers.
+
+    None are added where it was pruned or erased since it was read.
+    """
+    yield Lock([event_id])  # or two that route it again would give the same numbers
+    if (yield Do("read_erased", (event_id,))) != [(None,)]:
+        return []
+    ((first,),) = yield Do("count_deliveries", (event_id,))
+    fired = yield from fire(event_id, routed, now)
+    yield from note_withheld(event_id, routed, fired, now)
+    kept = [delivery for delivery in routed.deliveries if delivery.route not in fired]
+    for n, delivery in enumerate(kept, start=first):
+        delivery.n = n
+    yield from append_deliveries([(delivery, now) for delivery in kept], vault)
+    yield from note(entry)
+    return [delivery.n for delivery in kept]
+
+
+def set_endpoint(
+    name: str, state: str, reason: str, now: Micros, entry: AuditEntry | None
+) -> Steps[None]:
+    """Write down an endpoint's state; an open one has no row, and its breaker is closed."""
+    if state == "open":
+        yield Do("open_endpoint", (name,))
+        yield Do("reopen_lane", (name,))
+    else:
+        yield Do("close_endpoint", (name, state, reason, now))
+    yield from note(entry)
+
+
+def note_leased(now: Micros) -> Steps[None]:
+    """Have what is leased count as begun, at the latest now: nobody knows whether it was."""
+    yield Do("note_leased", (now,))
+
+
+def note(entry: AuditEntry | None) -> Steps[None]:
+    """Write an entry of the audit log, in the commit of what it tells of."""
+    if entry is not None:
+        yield Do(
+            "note_audit",
+            (
+                entry.id,
+                entry.at,
+                entry.who,
+                entry.address,
+                entry.action,
+                entry.object,
+                entry.outcome,
+            ),
+        )
+
+
+def note_told(what: str, till: Micros) -> Steps[None]:
+    """Write down up to which moment something has been reported."""
+    yield Do("note_told", (what, till))
+
+
+def end_confirmation(event_id: EventId, route: str) -> Steps[None]:
+    """A confirmation is over."""
+    yield Do("end_confirmation", (event_id, route))

@@ -1,0 +1,234 @@
+"""Verbs of `ports.Store` that are steps or questions, and so the same on every engine."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.core.access import AuditEntry
+from gateway.core.errors import BodyCorrupt, EventErased
+from gateway.core.model import (
+    Erased,
+    Event,
+    EventId,
+    InboxEntry,
+    Json,
+    LaneMark,
+    Micros,
+    Refusal,
+    Routed,
+)
+from gateway.core.retention import Examined, Horizon
+from gateway.store import change
+from gateway.store.keeping import keep_entry
+from gateway.store.leasing import expire
+from gateway.store.prune import prune_events, prune_others
+from gateway.store.reading import LookUp, shown_event
+from gateway.store.refusals import keep_refusals
+from gateway.store.rows import event_of, packed
+from gateway.store.vault import NO_DIGEST, Vault
+
+
+class CommonVerbs:
+    """What an engine's store is beside its own verbs: it says how steps are taken, in one commit."""
+
+    def __init__(self, reader: LookUp, vault: Vault) -> None:
+        self._reader = reader
+        self._vault = vault
+
+    async def _change(self, do: Any, *arguments: Any) -> Any:
+        """Take the steps that *do* makes of *arguments*, all of them or none; what they come to."""
+        raise NotImplementedError
+
+    # -- append, lease -----------------------------------------------------------------------------
+
+    async def keep(self, entry: InboxEntry) -> None:
+        """See `AppendStore.keep`."""
+        await self._change(keep_entry, entry, self._vault)
+
+    async def keep_refusals(
+        self, refusals: Sequence[Refusal], *, most: int, most_bytes: int
+    ) -> None:
+        """See `AppendStore.keep_refusals`."""
+        await self._change(keep_refusals, refusals, most, most_bytes, self._vault)
+
+    async def next_due(self) -> dict[str, Micros]:
+        """See `LeaseStore.next_due`."""
+        return await self._reader.next_due()
+
+    async def expire(self, now: Micros, most: int) -> int:
+        """See `LeaseStore.expire`."""
+        return int(await self._change(expire, now, most))
+
+    # -- look up -----------------------------------------------------------------------------------
+
+    async def event(self, event_id: EventId) -> Event | None:
+        """See `LookUpStore.event`."""
+        row = await self._reader.event_row(event_id)
+        if row is None:
+            return None
+        if row.is_erased:
+            raise EventErased(event_id)
+        event = event_of(row)
+        if event is None:
+            raise _corrupt(event_id)
+        return event
+
+    async def shown_event(self, event_id: EventId) -> dict[str, Json] | None:
+        """See `LookUpStore.shown_event`."""
+        row = await self._reader.event_row(event_id)
+        if row is not None and row.is_erased:
+            return await self._reader.shown_erased(event_id)
+        if row is not None and row.sha256 == NO_DIGEST:  # it was sealed, and does not open
+            raise _corrupt(event_id)
+        return None if row is None else shown_event(row)
+
+    async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.events`."""
+        return await self._reader.events(query)
+
+    async def recorded(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.recorded`."""
+        rows = await self._reader.recorded(query)
+        # In a thread: a page takes milliseconds, and the loop has requests to answer.
+        return await asyncio.to_thread(lambda: [packed(row) for row in rows])
+
+    async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.deliveries`."""
+        return await self._reader.deliveries(query)
+
+    async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
+        """See `LookUpStore.attempts`."""
+        return await self._reader.attempts(event_id, n)
+
+    async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
+        """See `LookUpStore.withheld`."""
+        return await self._reader.withheld(event_id)
+
+    async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.inbox`."""
+        return await self._reader.inbox(query)
+
+    async def stats(self) -> dict[str, Json]:
+        """See `LookUpStore.stats`."""
+        return await self._reader.stats()
+
+    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.audit`."""
+        return await self._reader.audit(query)
+
+    async def latest_event(self) -> Micros:
+        """See `LookUpStore.latest_event`."""
+        return await self._reader.latest_event()
+
+    async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
+        """See `LookUpStore.late_between`."""
+        return await self._reader.late_between(after, until)
+
+    async def told_till(self, what: str) -> Micros | None:
+        """See `LookUpStore.told_till`."""
+        return await self._reader.told_till(what)
+
+    async def due_confirmations(self, now: Micros, most: int) -> list[tuple[EventId, str, str]]:
+        """See `LookUpStore.due_confirmations`."""
+        return await self._reader.due_confirmations(now, most)
+
+    async def next_confirmation(self) -> Micros | None:
+        """See `LookUpStore.next_confirmation`."""
+        return await self._reader.next_confirmation()
+
+    # -- operate -----------------------------------------------------------------------------------
+
+    async def redeliver(
+        self, event_id: EventId, n: int, now: Micros, entry: AuditEntry | None = None
+    ) -> str | None:
+        """See `OperateStore.redeliver`."""
+        state: str | None = await self._change(change.redeliver, event_id, n, now, entry)
+        return state
+
+    async def cancel(
+        self, event_id: EventId, n: int, now: Micros, reason: str, entry: AuditEntry | None = None
+    ) -> str | None:
+        """See `OperateStore.cancel`."""
+        state: str | None = await self._change(change.cancel, event_id, n, now, reason, entry)
+        return state
+
+    async def replay(
+        self, event_id: EventId, routed: Routed, now: Micros, entry: AuditEntry | None = None
+    ) -> list[int]:
+        """See `OperateStore.replay`."""
+        numbers: list[int] = await self._change(
+            change.replay, event_id, routed, now, entry, self._vault
+        )
+        return numbers
+
+    async def set_endpoint(
+        self, name: str, state: str, reason: str, now: Micros, entry: AuditEntry | None = None
+    ) -> None:
+        """See `OperateStore.set_endpoint`."""
+        await self._change(change.set_endpoint, name, state, reason, now, entry)
+
+    async def note_leased(self, now: Micros) -> None:
+        """See `OperateStore.note_leased`."""
+        await self._change(change.note_leased, now)
+
+    async def note(self, entry: AuditEntry) -> None:
+        """See `OperateStore.note`."""
+        await self._change(change.note, entry)
+
+    # -- tend --------------------------------------------------------------------------------------
+
+    async def note_told(self, what: str, till: Micros) -> None:
+        """See `NoteStore.note_told`."""
+        await self._change(change.note_told, what, till)
+
+    async def end_confirmation(self, event_id: EventId, route: str) -> None:
+        """See `NoteStore.end_confirmation`."""
+        await self._change(change.end_confirmation, event_id, route)
+
+    async def endpoint_states(self) -> dict[str, dict[str, Json]]:
+        """See `OperateStore.endpoint_states`."""
+        return await self._reader.endpoint_states()
+
+    async def lanes(self) -> dict[str, LaneMark]:
+        """See `LookUpStore.lanes`."""
+        return await self._reader.lanes()
+
+    # -- tend --------------------------------------------------------------------------------------
+
+    async def count_events(self) -> int:
+        """See `TendStore.count_events`."""
+        return await self._reader.count_events()
+
+    async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
+        """See `TendStore.examine`."""
+        return await self._reader.examine(after, before, most)
+
+    async def prune(self, events: Sequence[EventId]) -> int:
+        """See `TendStore.prune`."""
+        return int(await self._change(prune_events, events))
+
+    async def prune_others(self, before: Horizon, most: int) -> dict[str, int]:
+        """See `TendStore.prune_others`."""
+        gone: dict[str, int] = await self._change(prune_others, before, most)
+        return gone
+
+    async def count_others(self, before: Horizon) -> dict[str, int]:
+        """See `TendStore.count_others`."""
+        return await self._reader.count_others(before)
+
+    async def of_subject(
+        self, subject: str, after: str, most: int
+    ) -> tuple[str | None, list[EventId]]:
+        """See `TendStore.of_subject`."""
+        return await self._reader.of_subject(subject, after, most)
+
+    async def erasable(self, events: Sequence[EventId]) -> Erased:
+        """See `TendStore.erasable`."""
+        return await self._reader.erasable(events)
+
+
+def _corrupt(event_id: EventId) -> BodyCorrupt:
+    return BodyCorrupt(
+        f"the stored bytes of {event_id} are not those that came",
+        cure="restore the database from a backup, and check the disk",
+    )
