@@ -248,7 +248,11 @@ LEVELS: dict[str, tuple[int, str]] = {
     "routes.warning": (logging.WARNING, "the routes file has a weakness"),
     "handler.blocking": (logging.WARNING, "a handler blocks the event loop: use its async client"),
     "loop.blocked": (logging.WARNING, "the event loop was blocked"),
-    "audit.written": (logging.INFO, "someone asked for a change: see `gateway audit`"),
+    "audit.written": (logging.INFO, "someone made a change: see `gateway audit`"),
+    "audit.refused": (
+        logging.WARNING,
+        "a change was refused, and nothing was changed: `outcome` is the code of why",
+    ),
     "audit.unwritten": (logging.ERROR, "the audit log cannot be written: this line is the entry"),
     "gateway.paused": (
         logging.WARNING,

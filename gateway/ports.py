@@ -215,6 +215,7 @@ class LookUpStore(Protocol):
     async def stats(self) -> dict[str, Json]:
         """Per endpoint, how much is scheduled, how much of it waits behind others, and how much is dead.
 
+        Of what is scheduled, `first_at` is when the first is due that waits for no other; None: all do.
         And how much is in the inbox.
         """
 

@@ -205,7 +205,7 @@ class Printing:
             case "inbox" | "refused" as outcome:
                 self._problem(outcome, result["problem"])
         if len(events) > 1:
-            self._line(f"{source} makes {len(events)} events of it", style="bold")
+            self._line(f"{source} makes {counted(len(events), 'event')} of it", style="bold")
         told = events if self._everything else events[:MOST_EVENTS]
         for i, event in enumerate(told):
             if len(events) > 1:

@@ -104,12 +104,12 @@ def erase(
     client = connect(at, token_file, database)
     found = _in_slices(client, "/api/v1/erase", {"subject": subject, "dry_run": "true"})
     if dry_run:
-        _tell_erased(found, "would be", as_json=as_json)
+        _tell_erased(found, dry_run=True, as_json=as_json)
         return
     if (found["events"] or found["under_way"]) and not yes:
         _ask(found)
     done = erase_all(client, subject)
-    _tell_erased(done, "are", as_json=as_json)
+    _tell_erased(done, dry_run=False, as_json=as_json)
     if done["under_way"] or done["log_busy"]:
         raise typer.Exit(LATER)
 
@@ -141,14 +141,15 @@ def _ask(found: Counter[str]) -> None:
     typer.confirm(f"{what} Go on?", abort=True)
 
 
-def _tell_erased(done: Counter[str], are: str, *, as_json: bool) -> None:
+def _tell_erased(done: Counter[str], *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         names = ("events", "cancelled", "under_way")
         print_json({name: done[name] for name in names} | {"log_emptied": not done["log_busy"]})
         return
     out = console()
+    are = ("event would be", "events would be") if dry_run else ("event is", "events are")
     out.print(
-        f"{counted(done['events'], 'event')} {are} erased,"
+        f"{counted(done['events'], *are)} erased,"
         f" {counted(done['cancelled'], 'delivery', 'deliveries')} cancelled"
     )
     if done["under_way"]:

@@ -206,7 +206,7 @@ def print_event(event: dict[str, Json]) -> None:
                 len(d["attempts"]),
                 _last(d["attempts"]),
                 d["owner"],
-                d["reason"],
+                _reason(d),
             )
             for d in event["deliveries"]
         ),
@@ -229,6 +229,21 @@ def _route_and_target(delivery: dict[str, Json]) -> str:
     """The route, with the name of its target where it has one."""
     target = delivery["target"]
     return f"{delivery['route']}/{target}" if target else str(delivery["route"])
+
+
+def _reason(delivery: dict[str, Json]) -> str:
+    """Of its last failure, its end or its waiting; and which others it waits for, if it does."""
+    return "; ".join(filter(None, (delivery["reason"], _waits_for(delivery))))
+
+
+def _waits_for(delivery: dict[str, Json]) -> str:
+    if delivery["state"] != "scheduled" or delivery["waits_for"] is None:
+        return ""
+    if delivery["waits_for"] == "key":
+        return "waits for its turn"
+    ends = {"delivered": "be delivered", "ended": "end"}
+    awaited = (f"{name} to {ends[end]}" for name, end in delivery["after"].items())
+    return f"waits for {', '.join(awaited)}"
 
 
 def _last(attempts: list[dict[str, Json]]) -> str:
@@ -274,9 +289,9 @@ def _print_deliveries(page: dict[str, Json], empty: str) -> None:
                 _route_and_target(d),
                 d["state"],
                 d["attempts"],
-                ago(d["due_at"]) if d["state"] == "scheduled" else "",
+                ago(d["due_at"]) if d["state"] == "scheduled" and not d["waits_for"] else "",
                 d["owner"],
-                d["reason"],
+                _reason(d),
             )
             for d in page["items"]
         ),
@@ -285,8 +300,10 @@ def _print_deliveries(page: dict[str, Json], empty: str) -> None:
 
 
 def _print_delivery(delivery: dict[str, Json]) -> None:
+    waits_for = _waits_for(delivery)
     console().print(
         f"{delivery['id']}  {delivery['state']}  to {delivery['endpoint']} by {delivery['route']}"
+        f"{waits_for and f', {waits_for}'}"
     )
     for attempt in delivery["attempts"]:
         told = [attempt["outcome"], attempt["status"], attempt["reason"]]
@@ -376,14 +393,27 @@ def inbox(
         print_json(page)
         return
     filtered = any(value is not None for name, value in query.items() if name != "limit")
+    _print_inbox(page, "no entry fits" if filtered else "the inbox is empty")
+
+
+def _print_inbox(page: dict[str, Json], empty: str) -> None:
     print_table(
-        ("id", "source", "code", "received", "detail"),
+        ("id", "what", "source", "code", "received", "detail"),
         (
-            (e["id"], e["source"], e["code"], ago(e["received_at"]), e["detail"])
+            (e["id"], _what(e), e["source"], e["code"], ago(e["received_at"]), e["detail"])
             for e in page["items"]
         ),
-        empty="no entry fits" if filtered else "the inbox is empty",
+        empty=empty,
     )
+
+
+def _what(entry: dict[str, Json]) -> str:
+    """What became of the request; but for the first, its sender was told that all is well."""
+    if entry["refused"]:
+        return "refused"
+    if entry["event_id"] is None:
+        return "unreadable"
+    return "duplicate" if entry["code"] == "duplicate-differs" else "partly routed"
 
 
 def _print_entry(entry: dict[str, Json]) -> None:
@@ -476,9 +506,9 @@ def audit(
         print_json(page)
         return
     print_table(
-        ("when", "who", "from", "action", "on", "outcome"),
+        ("when", "who", "from", "action", "outcome", "on"),
         (
-            (ago(e["at"]), e["who"], e["address"], e["action"], e["object"], e["outcome"])
+            (ago(e["at"]), e["who"], e["address"], e["action"], e["outcome"], e["object"])
             for e in page["items"]
         ),
         empty="nobody has changed anything",

@@ -49,7 +49,7 @@ def _items(value: Any) -> Any:
         return [item.strip() for item in value.split(",") if item.strip()]
     if isinstance(value, list):
         return [item for each in value for item in _items(each)]
-    return [value] if isinstance(value, int) else value
+    return value if isinstance(value, (tuple, frozenset)) else [value]
 
 
 def _networks(value: Any) -> tuple[Network, ...]:
@@ -239,9 +239,7 @@ def read_settings(flags: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         raise ConfigError([_problem(fault, flags) for fault in error.errors()]) from None
     except ValueError as error:  # gateway.toml is no TOML
-        problem = Problem(
-            file=FILE, line=0, column=0, code="toml", what=str(error), cure="see docs/settings.md"
-        )
+        problem = Problem(file=FILE, line=0, column=0, code="toml", what=str(error), cure=SEE)
         raise ConfigError([problem]) from None
 
 
@@ -259,10 +257,36 @@ def _problem(fault: Any, flags: Mapping[str, Any]) -> Problem:
             cure=cure,
         )
     where = flag if flags.get(name) is not None else f"GATEWAY_{name.upper()} or {FILE}"
-    what = str(fault["msg"]).removeprefix("Value error, ")
-    if fault["type"] != "value_error" and not isinstance(fault["input"], (dict, list)):
-        told = {"bool_parsing": "is neither true nor false", "int_parsing": "is no integer"}
-        what = f'"{fault["input"]}" {told.get(fault["type"], f"is not what it has to be: {what}")}'
-    return Problem(
-        file=where, line=0, column=0, code="setting", what=what, cure="see docs/settings.md"
-    )
+    what, cure = _said(fault)
+    return Problem(file=where, line=0, column=0, code="setting", what=what, cure=cure)
+
+
+SEE = "see docs/settings.md"
+
+SAID: Mapping[str, tuple[str, str]] = {
+    "greater_than_equal": ("is less than {ge}", "write {ge} or more"),
+    "less_than_equal": ("is more than {le}", "write {le} or less"),
+    "literal_error": ("is no such value", "write {expected}"),
+    "bool_parsing": ("is neither true nor false", "write true or false"),
+    "bool_type": ("is neither true nor false", "write true or false"),
+    "int_parsing": ("is no whole number", "write one, such as 1000"),
+    "int_type": ("is no whole number", "write one, such as 1000"),
+    "int_from_float": ("is no whole number", "write one, such as 1000"),
+    "path_type": ("is no path", "write it as text"),
+}
+"""By pydantic's name of a fault: what is said of the value that was given, and the cure."""
+
+
+def _said(fault: Any) -> tuple[str, str]:
+    """What is wrong with a value, and the cure: both in our words, wherever we have some."""
+    kind, context = fault["type"], fault.get("ctx", {})
+    if kind in SAID:
+        what, cure = SAID[kind]
+        expected = str(context.get("expected", "")).replace("'", "")
+        given = {**context, "expected": expected}
+        return f'"{fault["input"]}" {what.format(**given)}', cure.format(**given)
+    if "cure" in context:
+        return fault["msg"].partition(";")[0], context["cure"]
+    if kind == "value_error":
+        return str(context["error"]), SEE
+    return f'"{fault["input"]}" is not what it has to be: {fault["msg"]}', SEE

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 import pytest
 
@@ -53,6 +54,19 @@ def test_what_is_being_sent_is_waited_for_before_it_is_erased(monkeypatch, under
     monkeypatch.setattr(maintain, "PAUSE_SECONDS", 0)
     done = maintain.erase_all(Erasing(*under_way), PERSON)
     assert (done["events"], done["under_way"]) == (len(under_way), left)
+
+
+@pytest.mark.parametrize(
+    ("events", "dry_run", "told"),
+    [
+        (1, False, "1 event is erased, 1 delivery cancelled"),
+        (2000, False, "2,000 events are erased, 1 delivery cancelled"),
+        (1, True, "1 event would be erased, 1 delivery cancelled"),
+    ],
+)
+def test_one_event_is_erased_and_two_are(capsys, events, dry_run, told):
+    maintain._tell_erased(Counter(events=events, cancelled=1), dry_run=dry_run, as_json=False)
+    assert capsys.readouterr().out == f"{told}\n"
 
 
 def test_an_erased_event_is_not_explained_and_it_is_said_why(running):

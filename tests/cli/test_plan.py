@@ -235,7 +235,7 @@ def test_shadow_is_counted_apart(running):
 
 def test_expressions_that_fail_are_told(running):
     result = planned(running, ROUTES.replace(ENDED, ENDED.replace("to:", "when: event.no.x, to:")))
-    assert "ended: 1 times, 0 before; evt_" in result.stdout
+    assert "ended: 1 time, 0 before; evt_" in result.stdout
 
 
 def test_a_file_with_errors_is_told_with_its_places_and_exits_2(running):
