@@ -8,7 +8,7 @@ there begins nothing: the others count on that once they take over its shares.
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from gateway.core.model import SECOND, Json, LaneMark, Micros
+from gateway.core.model import SECOND, Json, LaneMark, Micros, rfc3339
 from gateway.core.nodes import (
     BEAT_EVERY,
     IN_TOUCH,
@@ -86,6 +86,26 @@ class Nodes:
         self.node = Node(node.id, node.name, node.version, routes, node.started_at, 0)
         self.loop.wake()
 
+    def shown(self) -> list[dict[str, Json]]:
+        """All nodes that are there, as the API shows them; the oldest first."""
+        return [
+            {
+                "id": node.id,
+                "name": node.name,
+                "this": node.id == self.node.id,
+                "version": node.version,
+                "routes": node.routes,
+                "started_at": rfc3339(node.started_at),
+                "seen_at": rfc3339(node.seen_at),
+            }
+            for node in self.around
+        ]
+
+    @property
+    def differ(self) -> bool:
+        """Whether nodes go by different routes."""
+        return len({node.routes for node in self.around}) > 1
+
     async def leave(self) -> None:
         """Give up all shares, and be one no more."""
         if self._limit is not None:
@@ -133,7 +153,8 @@ class Nodes:
 
     def _tell_differences(self) -> None:
         """Say loudly, once, that nodes go by different routes, or that a clock is off."""
-        others = [node for node in self.around if node.routes != self.node.routes]
+        here = self.node.routes
+        others = [node for node in self.around if node.routes != here]
         is_off = abs(self.skew) > MOST_SKEW
         differing = (tuple((node.name, node.routes) for node in others), is_off)
         if differing == self._told_of:
@@ -142,7 +163,7 @@ class Nodes:
         if others:
             self._telemetry.emit(
                 "nodes.differ",
-                routes=self.node.routes,
+                routes=here,
                 others=[f"{node.name}: {node.routes}" for node in others],
             )
         if is_off:
