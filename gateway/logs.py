@@ -226,6 +226,18 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "the database is larger than `retention_size`, and nothing more may go: see docs/operations.md",
     ),
+    "node.out_of_touch": (
+        logging.ERROR,
+        "this node cannot tell the others that it is there: it begins nothing until it can",
+    ),
+    "nodes.differ": (
+        logging.ERROR,
+        "nodes go by different routes: give all of them the same files, or see what is rolling out",
+    ),
+    "clock.off": (
+        logging.ERROR,
+        "this node's clock and the database's differ: keep both by NTP, order and leases need it",
+    ),
     "routes.reloaded": (logging.INFO, "new routes are in force"),
     "routes.rejected": (logging.ERROR, "the routes file is faulty: the former one stays in force"),
     "tokens.reloaded": (logging.WARNING, "other tokens are in force for the admin API"),

@@ -30,6 +30,7 @@ from gateway.core.model import (
     Response,
     Routed,
 )
+from gateway.core.nodes import Around, Beat
 from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
@@ -393,6 +394,23 @@ class BulkStore(Protocol):
 
     async def replay(self, operation: Operation, events: Sequence[Replayed]) -> int | None:
         """Add new deliveries to stored events, as `OperateStore.replay` does; how many were made."""
+
+
+class NodeStore(Protocol):
+    """What gateways on one database tell each other."""
+
+    async def beat(self, beat: Beat) -> Around:
+        """Note that a node is there, and give it what it may have now.
+
+        All in one commit. What nodes held that have not told of themselves for longer than an attempt of
+        theirs can last is free.
+        """
+
+    async def leave(self, node: str) -> None:
+        """A node is there no more, and holds nothing."""
+
+    async def take_probe(self, endpoint: str, now: Micros, until: Micros) -> bool:
+        """Whether the caller is to make the probe that is due: nobody else does until then."""
 
 
 class Store(

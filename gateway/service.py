@@ -44,6 +44,7 @@ from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
 from gateway.flows.lanes import PAUSED, Lanes
 from gateway.flows.late import Late
+from gateway.flows.nodes import Nodes
 from gateway.flows.operate import Operate
 from gateway.flows.prune import Prune
 from gateway.flows.publish import Publish
@@ -212,6 +213,7 @@ class Service:
         self._claim = Claim(
             lanes=lanes, store=store, deliver=self._deliver, clock=clock, telemetry=telemetry
         )
+        self._nodes: Nodes | None = None
         self._reclaim = Reclaim(
             store=store,
             lanes=lanes,
@@ -586,6 +588,7 @@ class Service:
                 "rejected": [str(problem) for problem in self._rejected],
             },
             "held_by": sorted(self._lanes.held_by),
+            "nodes": [] if self._nodes is None else self._nodes.shown(),
             "store": self._intake.status(),
         }
 

@@ -1,5 +1,6 @@
 """Commands for operators: what is there, what is wrong, and once more."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -51,31 +52,7 @@ def _a_day_ago() -> str:
 
 def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
     """What needs a person, in the order of urgency; *unreadable* is a day's inbox."""
-    troubles = []
-    if state["store"]["state"] != "ok":
-        troubles.append(f"no events are taken: {state['store']['reason']}")
-    elif not state["ready"]:
-        troubles.append("the gateway is not ready: its log says why")
-    if "paused" in state["held_by"]:
-        troubles.append("it was started paused, and delivers nothing: `gateway resume --all`")
-    rejected = state["routes"]["rejected"]
-    if rejected:
-        count = counted(len(rejected), "error")
-        troubles.append(
-            f"the routes file is faulty, and the former one stays in force: {count}, {rejected[0]}"
-        )
-    troubles += [
-        f"{endpoint['name']} is {endpoint['state']} ({endpoint['reason']}):"
-        f" mend it, then `gateway resume {endpoint['name']}`"
-        for endpoint in state["endpoints"]
-        if endpoint["state"] in {"disabled", "blocked"}
-    ]
-    troubles += [
-        f"{endpoint['name']} fails and is left alone ({endpoint['reason']}), a probe is made"
-        f" {ago(endpoint['probe_at'])}: mend it; `gateway resume {endpoint['name']}` tries at once"
-        for endpoint in state["endpoints"]
-        if _is_left_alone(endpoint)
-    ]
+    troubles = [*_of_the_gateway(state), *_of_endpoints(state["endpoints"])]
     for name, dead_letters in state["stats"]["dead"].items():
         troubles.append(
             f"{name} has {counted(dead_letters['count'], 'dead letter')}: see `gateway dead`"
@@ -104,6 +81,48 @@ def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
         count = counted(unreadable, "request")
         troubles.append(f"the inbox got {count} in the last 24 hours: see `gateway inbox`")
     return troubles
+
+
+def _of_the_gateway(state: dict[str, Json]) -> Iterator[str]:
+    if state["store"]["state"] != "ok":
+        yield f"no events are taken: {state['store']['reason']}"
+    elif not state["ready"]:
+        yield "the gateway is not ready: its log says why"
+    if "out-of-touch" in state["held_by"]:
+        yield "this node cannot tell the others that it is there, and delivers nothing"
+    if "paused" in state["held_by"]:
+        yield "it was started paused, and delivers nothing: `gateway resume --all`"
+    yield from _differences(state["nodes"])
+    rejected = state["routes"]["rejected"]
+    if rejected:
+        count = counted(len(rejected), "error")
+        yield f"the routes file is faulty, and the former one stays in force: {count}, {rejected[0]}"
+
+
+def _of_endpoints(endpoints: list[dict[str, Json]]) -> Iterator[str]:
+    for each in endpoints:
+        if each["state"] in {"disabled", "blocked"}:
+            yield (
+                f"{each['name']} is {each['state']} ({each['reason']}):"
+                f" mend it, then `gateway resume {each['name']}`"
+            )
+    for each in endpoints:
+        if _is_left_alone(each):
+            yield (
+                f"{each['name']} fails and is left alone ({each['reason']}), a probe is made"
+                f" {ago(each['probe_at'])}: mend it; `gateway resume {each['name']}` tries at once"
+            )
+
+
+def _differences(nodes: list[dict[str, Json]]) -> Iterator[str]:
+    """What keeps several nodes from being equal."""
+    here = next((node for node in nodes if node["this"]), None)
+    for node in nodes:
+        if here is not None and node["routes"] != here["routes"]:
+            yield (
+                f"the node {node['name']} goes by other routes, {node['routes']}, than this one:"
+                " give all of them the same files"
+            )
 
 
 def _is_left_alone(endpoint: dict[str, Json]) -> bool:
@@ -135,6 +154,12 @@ def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -
         ),
         empty="no endpoints",
     )
+    for node in state["nodes"] if len(state["nodes"]) > 1 else ():
+        this = ", which tells this" if node["this"] else ""
+        console().print(
+            f"node {node['name']} ({node['id']}), {node['version']}, {node['routes']},"
+            f" started {ago(node['started_at'])}, seen {ago(node['seen_at'])}{this}"
+        )
     if routes["unverified"]:
         names = ", ".join(routes["unverified"])
         console().print(f"[red]not verified: anyone who reaches it can post to {names}[/]")

@@ -212,6 +212,10 @@ def test_status_tells_what_needs_a_person_and_whom_to_ask():
         "routes": {"rejected": ["routes.yaml:3:1: unknown-key: unknown key; remove it"]},
         "endpoints": [],
         "held_by": [],
+        "nodes": [
+            {"name": "one", "this": True, "routes": "r1"},
+            {"name": "two", "this": False, "routes": "r2"},
+        ],
         "late": {},
         "stats": {"dead": {}, "scheduled": {}},
         "failing": [
@@ -219,7 +223,8 @@ def test_status_tells_what_needs_a_person_and_whom_to_ask():
             {"route": "(all)", "owner": None, "events": 1},
         ],
     }
-    faulty, failing, too_wide = _troubles(state, 0)
+    differing, faulty, failing, too_wide = _troubles(state, 0)
+    assert differing.startswith("the node two goes by other routes, r2, than this one")
     assert "the former one stays in force: 1 error, routes.yaml:3:1" in faulty
     assert failing.startswith("expressions of the route reviews (rights-team) failed for 2 events")
     assert too_wide.startswith("1 event could not be matched with any route")
