@@ -118,7 +118,9 @@ def _differences(nodes: list[dict[str, Json]]) -> Iterator[str]:
     """What keeps several nodes from being equal."""
     here = next((node for node in nodes if node["this"]), None)
     for node in nodes:
-        if here is not None and node["routes"] != here["routes"]:
+        if node["lost"]:
+            yield f"the node {node['name']} ({node['id']}) was last seen {ago(node['seen_at'])}, and gave nothing up"
+        elif here is not None and node["routes"] != here["routes"]:
             yield (
                 f"the node {node['name']} goes by other routes, {node['routes']}, than this one:"
                 " give all of them the same files"
@@ -159,6 +161,7 @@ def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -
         console().print(
             f"node {node['name']} ({node['id']}), {node['version']}, {node['routes']},"
             f" started {ago(node['started_at'])}, seen {ago(node['seen_at'])}{this}"
+            f"{', [red]lost[/]' if node['lost'] else ''}"
         )
     if routes["unverified"]:
         names = ", ".join(routes["unverified"])

@@ -21,6 +21,9 @@ BEAT_EVERY = 2 * SECOND
 IN_TOUCH = 10 * SECOND
 """A node begins nothing when it has told so for the last time longer ago than this."""
 
+FORGOTTEN = 3600 * SECOND
+"""A node that went without a word is shown so long."""
+
 MOST_SKEW = 2 * SECOND
 """Clocks that differ by more spoil the order of keys and the times of leases."""
 
@@ -45,8 +48,6 @@ class Held(NamedTuple):
     endpoint: str
     node: str
     places: int
-    until: Micros
-    """Once it is past, and the node has not told of itself since, it is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class Around:
     states: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """As `LookUpStore.endpoint_states` has them."""
     marks: Mapping[str, LaneMark] = field(default_factory=dict)
+    lost: Sequence[Node] = ()
+    """Those that went without a word, lately."""
 
 
 def share_of(endpoint: str, need: LaneNeed, node: str, nodes: Sequence[str]) -> int:

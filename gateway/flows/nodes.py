@@ -49,6 +49,7 @@ class Nodes:
         self.node = node
         self.around: Sequence[Node] = [node]
         """All nodes that are there, this one included."""
+        self.lost: Sequence[Node] = ()
         self.skew: Micros = 0
         """By how much this node's clock is ahead of the database's."""
         self._told_of: tuple[object, ...] = ()
@@ -71,7 +72,7 @@ class Nodes:
         lanes = {lane.endpoint.name: _need(lane) for lane in self._lanes if lane.state != "gone"}
         around = await self._store.beat(Beat(self.node_at(now), lanes))
         self._stay_in_touch(began)
-        self.around, self.skew = around.nodes, now - around.now
+        self.around, self.lost, self.skew = around.nodes, around.lost, now - around.now
         self._follow(around)
         self._tell_differences()
 
@@ -87,18 +88,19 @@ class Nodes:
         self.loop.wake()
 
     def shown(self) -> list[dict[str, Json]]:
-        """All nodes that are there, as the API shows them; the oldest first."""
+        """All nodes that are there, or went without a word lately, as the API shows them; the oldest first."""
         return [
             {
                 "id": node.id,
                 "name": node.name,
                 "this": node.id == self.node.id,
+                "lost": node in self.lost,
                 "version": node.version,
                 "routes": node.routes,
                 "started_at": rfc3339(node.started_at),
                 "seen_at": rfc3339(node.seen_at),
             }
-            for node in self.around
+            for node in (*self.around, *self.lost)
         ]
 
     @property

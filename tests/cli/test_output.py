@@ -213,8 +213,8 @@ def test_status_tells_what_needs_a_person_and_whom_to_ask():
         "endpoints": [],
         "held_by": [],
         "nodes": [
-            {"name": "one", "this": True, "routes": "r1"},
-            {"name": "two", "this": False, "routes": "r2"},
+            {"name": "one", "this": True, "lost": False, "routes": "r1"},
+            {"name": "two", "this": False, "lost": False, "routes": "r2"},
         ],
         "late": {},
         "stats": {"dead": {}, "scheduled": {}},

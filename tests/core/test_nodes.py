@@ -34,18 +34,18 @@ def test_what_does_not_divide_goes_to_other_nodes_at_each_endpoint():
 
 
 def test_a_node_that_comes_waits_for_what_the_others_give_up():
-    held = [Held("cms", "a", 8, 0)]
+    held = [Held("cms", "a", 8)]
     assert shares("b", {"cms": a_need(8)}, ["a", "b"], held) == {"cms": 0}
     assert shares("a", {"cms": a_need(8, running=6)}, ["a", "b"], held) == {"cms": 6}
     assert shares("a", {"cms": a_need(8, running=2)}, ["a", "b"], held) == {"cms": 4}
-    assert shares("b", {"cms": a_need(8)}, ["a", "b"], [Held("cms", "a", 6, 0)]) == {"cms": 2}
+    assert shares("b", {"cms": a_need(8)}, ["a", "b"], [Held("cms", "a", 6)]) == {"cms": 2}
 
 
 def test_an_endpoint_with_a_rate_is_never_shared():
     need = {"cms": a_need(8, whole=True)}
     owner = next(n for n in NAMES if shares(n, need, NAMES, [])["cms"])
     other = next(n for n in NAMES if n != owner)
-    assert shares(other, need, [other], [Held("cms", owner, 1, 0)]) == {"cms": 0}
+    assert shares(other, need, [other], [Held("cms", owner, 1)]) == {"cms": 0}
     assert shares(other, need, [other], []) == {"cms": 8}
 
 
@@ -59,7 +59,8 @@ class Together(RuleBasedStateMachine):
         super().__init__()
         self.now = 0
         self.seen: dict[str, int] = {}
-        self.held: dict[str, Held] = {}
+        self.held: dict[str, tuple[Held, int]] = {}
+        """With the moment from which it is free, unless its node tells of itself."""
         self.share: dict[str, int] = {}
         self.running: dict[str, list[int]] = {name: [] for name in NAMES}
 
@@ -68,10 +69,10 @@ class Together(RuleBasedStateMachine):
         """As a store does it: in one transaction."""
         self.seen[name] = self.now
         here = [n for n, at in self.seen.items() if self.now - at <= IN_TOUCH]
-        held = [each for each in self.held.values() if each.until > self.now]
+        held = [each for each, until in self.held.values() if until > self.now]
         need = a_need(self.concurrency, whole=self.whole, running=len(self.running[name]))
         share = shares(name, {"cms": need}, here, held)["cms"]
-        self.held[name] = Held("cms", name, share, self.now + need.holds)
+        self.held[name] = Held("cms", name, share), self.now + need.holds
         self.share[name] = share
 
     @rule(name=st.sampled_from(NAMES))

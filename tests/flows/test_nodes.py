@@ -8,7 +8,7 @@ import pytest
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.errors import StoreUnavailable
 from gateway.core.model import SECOND, LaneMark, Refused, Response
-from gateway.core.nodes import Around, Node, shares
+from gateway.core.nodes import Around, Held, Node, shares
 from gateway.core.retry import RetryPolicy
 from gateway.core.routing import EndpointConfig
 from gateway.flows.nodes import OUT_OF_TOUCH, Nodes
@@ -97,7 +97,7 @@ async def test_a_node_has_no_more_under_way_than_its_share(join, others):
 async def test_an_endpoint_that_is_another_nodes_gets_nothing_from_here(join, others):
     flows, nodes = join(rate=(100, SECOND))
     others.nodes = [a_node("there")]
-    others.held = [type("Held", (), {"node": "there", "endpoint": "cms", "places": 1})]
+    others.held = [Held("cms", "there", 1)]
     await nodes.beat()
     await arrive(flows, an_event())
     assert flows.lanes["cms"].places == 0
