@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from gateway.store.sqlite import SqliteStore
 from gateway.testing import Gateway, ManualClock
 from tests.kit.build import NOW
 from tests.kit.leaks import nothing_leaks  # noqa: F401  # asked for by all
+from tests.kit.postgres import Postgres
 
 # A ballast is 16 MiB in the folder of each test that starts a gateway; its own tests ask for one.
 os.environ.setdefault("GATEWAY_BALLAST", "0")
@@ -37,6 +38,15 @@ def _settings_of_this_process():
 def clock() -> ManualClock:
     """A clock that stands still until it is moved."""
     return ManualClock(NOW)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, for as long as the tests of this process run."""
+    server = Postgres.running = Postgres()
+    yield server
+    Postgres.running = None
+    server.remove()
 
 
 @pytest_asyncio.fixture(params=["sqlite"])

@@ -1,11 +1,12 @@
 """Many callers, one transaction at a time.
 
-Callers on the event loop submit operations; a thread of its own commits them in batches. Whatever
-waits when the thread is free is the next batch: nobody lingers for company, and under load the
+Callers on the event loop submit operations; a committer commits them in batches. Whatever
+waits when it is free is the next batch: nobody lingers for company, and under load the
 batches grow by themselves until one sync to disk pays for hundreds of events.
 
-One hop to the thread and one back per batch: the loop and the thread contend for Python's global
-lock, so each further hop would cost up to a switch interval.
+The committer is a thread of its own, or a task. To a thread there is one hop per batch, and one back:
+the loop and the thread contend for Python's global lock, so each further hop would cost up to a switch
+interval.
 
 What waits is memory, and somebody's patience. `check_room` says when new work is better refused, by
 three numbers that are kept per batch: how many operations wait, how large they are, and for how long
@@ -15,13 +16,15 @@ the oldest has. It is for what comes from outside; outcomes of attempts are alwa
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.core.errors import StoreBehind, StoreUnavailable
 
 Operation = TypeVar("Operation")
+Given_contra = TypeVar("Given_contra", contravariant=True)
 
 LARGEST_BATCH = 512
 NEVER = float("inf")
@@ -43,20 +46,89 @@ Entry = tuple[Operation, "asyncio.Future[Any]", int]
 """An operation, who waits for it, and its size in bytes."""
 
 
-class GroupCommit(Generic[Operation]):
-    """Hands batches of operations to *commit*, which runs in a thread, and their results back.
+Done = Callable[[Sequence[Any]], None]
+"""Is told what came of a batch: one result per operation, an exception where one failed."""
 
-    *commit* returns one result per operation; a result that is an exception is raised at its caller.
-    """
+
+class Committer(Protocol[Given_contra]):
+    """Commits one batch after the other. Whatever goes wrong, those who wait hear it."""
+
+    def begin(self, operations: Sequence[Given_contra], done: Done) -> None:
+        """Commit a batch, and tell *done*, on the loop; the next one begins after that."""
+
+    async def close(self) -> None:
+        """End, with nothing under way."""
+
+
+class InThread(Generic[Operation]):
+    """Commits in a thread of its own."""
 
     def __init__(
-        self,
-        commit: Callable[[Sequence[Operation]], Sequence[Any]],
-        *,
-        name: str,
-        room: Room | None = None,
+        self, commit: Callable[[Sequence[Operation]], Sequence[Any]], *, name: str
     ) -> None:
         self._commit = commit
+        self._loop = asyncio.get_running_loop()
+        self._batches: queue.SimpleQueue[tuple[Sequence[Operation], Done] | None] = (
+            queue.SimpleQueue()
+        )
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def begin(self, operations: Sequence[Operation], done: Done) -> None:
+        """See `Committer`."""
+        self._batches.put((operations, done))
+
+    async def close(self) -> None:
+        """See `Committer`."""
+        self._batches.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _work(self) -> None:
+        while (batch := self._batches.get()) is not None:
+            operations, done = batch
+            results: Sequence[Any]
+            try:
+                results = self._commit(operations)
+            except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear it
+                results = [error] * len(operations)
+            self._loop.call_soon_threadsafe(done, results)
+
+
+class InTask(Generic[Operation]):
+    """Commits on the event loop, by a coroutine."""
+
+    def __init__(
+        self, commit: Callable[[Sequence[Operation]], Coroutine[Any, Any, Sequence[Any]]]
+    ) -> None:
+        self._commit = commit
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, operations: Sequence[Operation], done: Done) -> None:
+        """See `Committer`."""
+        self._task = asyncio.create_task(self._work(operations, done))
+
+    async def close(self) -> None:
+        """See `Committer`."""
+        if self._task is not None:
+            await self._task
+
+    async def _work(self, operations: Sequence[Operation], done: Done) -> None:
+        results: Sequence[Any]
+        try:
+            results = await self._commit(operations)
+        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear it
+            results = [error] * len(operations)
+        done(results)
+
+
+class GroupCommit(Generic[Operation]):
+    """Hands batches of operations to a committer, and their results back.
+
+    A result that is an exception is raised at its caller.
+    """
+
+    def __init__(self, committer: Committer[Operation], *, room: Room | None = None) -> None:
+        self._committer = committer
         self._room = room or Room()
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Entry[Operation]] = []
@@ -72,9 +144,6 @@ class GroupCommit(Generic[Operation]):
         self._busy = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self._batches: queue.SimpleQueue[list[Entry[Operation]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
 
     @property
     def waiting(self) -> int:
@@ -125,24 +194,17 @@ class GroupCommit(Generic[Operation]):
         return future
 
     async def close(self) -> None:
-        """Commit what was submitted, then end the thread."""
+        """Commit what was submitted, then end the committer."""
         while self._busy:
             await self._idle.wait()
-        self._batches.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await self._committer.close()
 
     def _hand_over(self) -> None:
         batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
         self._oldest_at = self._first_waiting_at
-        self._batches.put(batch)
-
-    def _work(self) -> None:
-        while (batch := self._batches.get()) is not None:
-            try:
-                results = self._commit([operation for operation, _, _ in batch])
-            except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear it
-                results = [error] * len(batch)
-            self._loop.call_soon_threadsafe(self._finish, batch, results)
+        self._committer.begin(
+            [operation for operation, _, _ in batch], partial(self._finish, batch)
+        )
 
     def _finish(self, batch: list[Entry[Operation]], results: Sequence[Any]) -> None:
         self._note(results[-1])

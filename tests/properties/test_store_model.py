@@ -5,9 +5,9 @@ recorded success, and what the store shows is what the model says.
 """
 
 import asyncio
-import tempfile
-from pathlib import Path
+from collections.abc import Callable
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
@@ -16,8 +16,8 @@ from gateway.core.errors import LeaseLost
 from gateway.core.model import SECOND, parse_delivery_id
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from gateway.core.state import State, may_move
-from gateway.store.sqlite import SqliteStore
 from tests.kit.build import NOW, a_lease, an_arrival, an_event
+from tests.kit.stores import Database, OnPostgres, OnSqlite
 from tests.store.test_contract import an_attempt
 
 ENDPOINTS = ("cms", "pager")
@@ -26,13 +26,14 @@ ENDPOINTS = ("cms", "pager")
 class StoreMachine(RuleBasedStateMachine):
     """One store, and what it should hold."""
 
+    engine: Callable[[], Database] = OnSqlite
     leases = Bundle("leases")
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
-        self.store = self.run(SqliteStore.open(Path(self.folder.name) / "gateway.db"))
+        self.opened = self.engine()
+        self.store = self.run(self.opened.open())
         self.now = NOW
         self.state: dict[str, State] = {}
         self.token: dict[str, int] = {}
@@ -46,8 +47,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.run(self.store.close())
+        self.run(self.opened.remove())
         self.runner.close()
-        self.folder.cleanup()
 
     def move(self, name: str, to: State) -> None:
         assert may_move(self.state[name], to), f"{self.state[name]} → {to}"
@@ -148,9 +149,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def crash_and_open_again(self):
-        path = self.store.path
         self.run(self.store.close())
-        self.store = self.run(SqliteStore.open(path))
+        self.store = self.run(self.opened.open())
 
     @rule(pick=st.integers(0, 1000))
     def redeliver(self, pick):
@@ -204,10 +204,21 @@ def _split(name):
     return parse_delivery_id(name)
 
 
-StoreMachine.TestCase.settings = settings(
-    max_examples=40,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=[*settings().suppress_health_check],
+class PostgresMachine(StoreMachine):
+    engine = OnPostgres
+
+
+def _of(machine, examples: int):
+    machine.TestCase.settings = settings(
+        max_examples=examples,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=[*settings().suppress_health_check],
+    )
+    return machine.TestCase
+
+
+TestStoreModel = _of(StoreMachine, 40)
+TestStoreModelOnPostgres = pytest.mark.timeout(120)(
+    pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 15))
 )
-TestStoreModel = StoreMachine.TestCase

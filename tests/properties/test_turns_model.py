@@ -5,8 +5,7 @@ waits; nobody goes before those that it waits for have ended; and once all can g
 """
 
 import asyncio
-import tempfile
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from hypothesis import Phase, settings
@@ -16,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway.core.model import SECOND, After, Arrival, Priority, Routed, Turn, parse_delivery_id
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from gateway.core.state import FINAL
-from gateway.store.sqlite import SqliteStore
 from tests.kit.build import NOW, a_delivery, a_lease, an_event
+from tests.kit.stores import Database, OnPostgres, OnSqlite
 from tests.store.test_contract import an_attempt
 
 ENDPOINTS = ("cms", "pager")
@@ -38,11 +37,13 @@ turns = st.fixed_dictionaries(
 class TurnsMachine(RuleBasedStateMachine):
     """One store, and what each of its deliveries asked for."""
 
+    engine: Callable[[], Database] = OnSqlite
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
-        self.store = self.run(SqliteStore.open(Path(self.folder.name) / "gateway.db"))
+        self.opened = self.engine()
+        self.store = self.run(self.opened.open())
         self.now = NOW
         self.asked: dict[str, dict] = {}
         self.order: list[str] = []
@@ -55,8 +56,8 @@ class TurnsMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.drain()
         self.run(self.store.close())
+        self.run(self.opened.remove())
         self.runner.close()
-        self.folder.cleanup()
 
     def look(self) -> None:
         found, query = [], {"limit": 500}
@@ -156,9 +157,8 @@ class TurnsMachine(RuleBasedStateMachine):
 
     @rule()
     def crash(self):
-        path = self.store.path
         self.run(self.store.close())
-        self.store = self.run(SqliteStore.open(path))
+        self.store = self.run(self.opened.open())
         self.run(self.store.reclaim(FOREVER))
         self.held.clear()
 
@@ -239,11 +239,23 @@ async def _record(store, delivery, attempt, decision):
     await store.record(delivery, attempt, decision)
 
 
-TurnsMachine.TestCase.settings = settings(
-    max_examples=25,
-    stateful_step_count=30,
-    deadline=None,
-    phases=[Phase.generate, Phase.reuse],  # each step commits: to make a case smaller takes minutes
-    suppress_health_check=[*settings().suppress_health_check],
-)
-TestTurnsModel = pytest.mark.timeout(120)(TurnsMachine.TestCase)
+class PostgresMachine(TurnsMachine):
+    engine = OnPostgres
+
+
+def _of(machine, examples: int):
+    machine.TestCase.settings = settings(
+        max_examples=examples,
+        stateful_step_count=30,
+        deadline=None,
+        phases=[
+            Phase.generate,
+            Phase.reuse,
+        ],  # each step commits: to make a case smaller takes minutes
+        suppress_health_check=[*settings().suppress_health_check],
+    )
+    return pytest.mark.timeout(180)(machine.TestCase)
+
+
+TestTurnsModel = _of(TurnsMachine, 25)
+TestTurnsModelOnPostgres = pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 12))

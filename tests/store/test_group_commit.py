@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from gateway.core.errors import StoreBehind, StoreUnavailable
-from gateway.store.group_commit import LARGEST_BATCH, GroupCommit, Room
+from gateway.store.group_commit import LARGEST_BATCH, GroupCommit, InThread, Room
 
 
 class Recording:
@@ -28,7 +28,7 @@ class Recording:
 @pytest.fixture
 async def commits():
     recording = Recording()
-    group = GroupCommit(recording, name="test")
+    group = GroupCommit(InThread(recording, name="test"))
     yield group, recording
     recording.may_commit.set()
     await group.close()
@@ -59,7 +59,9 @@ async def test_a_batch_has_a_largest_size(commits):
 
 
 async def test_each_caller_gets_its_own_exception():
-    group = GroupCommit(lambda ops: [ValueError(str(op)) if op % 2 else op for op in ops], name="t")
+    group = GroupCommit(
+        InThread(lambda ops: [ValueError(str(op)) if op % 2 else op for op in ops], name="t")
+    )
     results = await asyncio.gather(*(group.submit(i) for i in range(3)), return_exceptions=True)
     assert [str(r) for r in results] == ["0", "1", "2"]
     assert isinstance(results[1], ValueError)
@@ -75,7 +77,7 @@ async def test_a_commit_that_raises_is_heard_by_all_and_the_next_goes_on():
             raise RuntimeError("broken")
         return operations
 
-    group = GroupCommit(commit, name="test")
+    group = GroupCommit(InThread(commit, name="test"))
     results = await asyncio.gather(group.submit(1), group.submit(2), return_exceptions=True)
     assert [str(r) for r in results] == ["broken", "broken"]
     assert await group.submit(3) == 3
@@ -112,7 +114,7 @@ async def held():
     groups = []
 
     def begin(**room) -> GroupCommit:
-        groups.append(GroupCommit(recording, name="test", room=Room(**room)))
+        groups.append(GroupCommit(InThread(recording, name="test"), room=Room(**room)))
         return groups[-1]
 
     yield begin, recording
@@ -184,7 +186,9 @@ async def test_what_waited_for_a_slow_commit_is_as_old_when_its_own_begins(held)
 
 async def test_whether_commits_fail_is_known_before_those_who_wait_hear_of_it():
     outcomes = [StoreUnavailable("no"), StoreUnavailable("still no"), 0, 0]
-    group = GroupCommit(lambda operations: [outcomes.pop(0) for _ in operations], name="test")
+    group = GroupCommit(
+        InThread(lambda operations: [outcomes.pop(0) for _ in operations], name="test")
+    )
     order = []
     group.on_change = lambda: order.append(str(group.failure))
     for _ in range(4):

@@ -34,6 +34,12 @@ from gateway.store.sqlite.read import Reader
 from tests.kit.build import NOW, a_lease, an_arrival, an_event
 from tests.store.test_contract import an_attempt
 
+
+@pytest.fixture
+def store(sqlite_store):
+    return sqlite_store
+
+
 SECOND_PROCESS = """
 import asyncio, sys
 from importlib.resources import files

@@ -6,7 +6,7 @@ WHERE refused = 1 AND id <= (
         FROM inbox
         WHERE refused = 1
         WINDOW newest AS (ORDER BY id DESC)
-    )
+    ) AS refusals
     WHERE place > ? OR kept > ?
     ORDER BY id DESC
     LIMIT 1

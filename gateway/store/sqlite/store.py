@@ -14,7 +14,7 @@ from gateway.core.retry import Decision
 from gateway.core.turns import Ready
 from gateway.ports import NO_LIMIT
 from gateway.store.bulk import Bulk
-from gateway.store.group_commit import GroupCommit
+from gateway.store.group_commit import GroupCommit, InThread
 from gateway.store.leasing import Claim
 from gateway.store.lock import Lock
 from gateway.store.recording import Record
@@ -40,7 +40,9 @@ class SqliteStore(CommonVerbs):
         self.on_ready: Callable[[Ready], None] = _nobody
         """See `LeaseStore.on_ready`."""
         self._writer = writer = Writer(path, vault, self._tell_ready)
-        self._commits: GroupCommit[Operation] = GroupCommit(writer.commit, name="store-writer")
+        self._commits: GroupCommit[Operation] = GroupCommit(
+            InThread(writer.commit, name="store-writer")
+        )
         reader = Reader(path, vault, self._commits.fail)
         super().__init__(reader, vault)
         self._own_reader = reader

@@ -1,0 +1,9 @@
+WITH gone AS (
+    DELETE FROM deliveries
+    WHERE event_id = ?3 AND n = ?4 AND state = 'scheduled'
+    RETURNING {moved}
+)
+INSERT INTO ended_deliveries (state, finished_at, reason, {moved})
+SELECT 'cancelled', ?1::bigint, ?2::text, {moved}
+FROM gone
+RETURNING event_id, n, endpoint, key, leads

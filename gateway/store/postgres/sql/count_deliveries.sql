@@ -1,0 +1,1 @@
+SELECT count(*)::integer FROM all_deliveries WHERE event_id = ?

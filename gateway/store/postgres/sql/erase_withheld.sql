@@ -1,0 +1,1 @@
+UPDATE withheld SET detail = '' WHERE event_id = ANY(?::text[])

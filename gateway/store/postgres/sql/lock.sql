@@ -1,0 +1,1 @@
+SELECT pg_advisory_xact_lock(each) FROM unnest(?::bigint[]) AS each

@@ -1,0 +1,5 @@
+SELECT endpoint, event_id, n
+FROM ended_deliveries
+WHERE {where}
+ORDER BY {order}
+LIMIT ?

@@ -1,0 +1,1 @@
+DELETE FROM attempts WHERE event_id = ANY(?::text[])

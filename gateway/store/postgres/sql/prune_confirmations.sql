@@ -1,0 +1,1 @@
+DELETE FROM confirmations WHERE event_id = ANY(?::text[])

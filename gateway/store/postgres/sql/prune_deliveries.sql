@@ -1,0 +1,1 @@
+DELETE FROM ended_deliveries WHERE event_id = ANY(?::text[])

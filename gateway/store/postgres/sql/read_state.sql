@@ -1,0 +1,1 @@
+SELECT state FROM all_deliveries WHERE event_id = ? AND n = ?

@@ -1,0 +1,7 @@
+UPDATE deliveries
+SET state = 'scheduled', lease = NULL, lease_until = NULL
+FROM unnest(?::text[], ?::integer[], ?::bigint[]) AS released (event_id, n, lease)
+WHERE deliveries.event_id = released.event_id
+  AND deliveries.n = released.n
+  AND deliveries.lease = released.lease
+  AND deliveries.state = 'leased'

@@ -1,0 +1,1 @@
+SELECT n, state, waits_for, after FROM all_deliveries WHERE event_id = ?

@@ -1,0 +1,311 @@
+"""The store on PostgreSQL: verbs of `ports.Store`, in three streams that do not wait for each other.
+
+Events that come, outcomes of attempts, and everything else that writes have a connection each. What waits
+while one commits is its next batch. Nothing is known here that the database does not know: other nodes
+write to it too.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from gateway.core.access import AuditEntry
+from gateway.core.errors import StoreUnavailable
+from gateway.core.model import (
+    Arrival,
+    Attempt,
+    Delivery,
+    Erased,
+    EventId,
+    Lease,
+    Micros,
+    Receipt,
+    received_at,
+)
+from gateway.core.retention import Room
+from gateway.core.retry import Decision
+from gateway.core.turns import Ready
+from gateway.ports import NO_LIMIT
+from gateway.store.bulk import Bulk
+from gateway.store.erase import erase
+from gateway.store.group_commit import GroupCommit, InTask
+from gateway.store.leasing import Claim
+from gateway.store.postgres import append, lease, record
+from gateway.store.postgres.append import Append
+from gateway.store.postgres.database import OURS, Session, Work
+from gateway.store.postgres.days import Days
+from gateway.store.postgres.migrate import migrate
+from gateway.store.postgres.read import Reader
+from gateway.store.postgres.vault import Keys
+from gateway.store.recording import Record
+from gateway.store.verbs import CommonVerbs
+from gateway.telemetry import Telemetry
+
+NAME = "gateway"
+READERS = 3
+
+Operation = TypeVar("Operation")
+OUR_FAULTS = (*OURS, ValueError, TypeError, OverflowError)
+"""What one operation of a batch can be at fault for; the others are done without it."""
+
+
+@dataclass(slots=True)
+class Change:
+    """An operation that is done by itself: in a transaction, and what may go because of it is told."""
+
+    apply: Callable[[Work], Awaitable[Any]]
+
+
+class PostgresStore(CommonVerbs):
+    """One node's part in a database."""
+
+    exclusive = False
+    """Whether nobody else delivers from this database."""
+
+    def __init__(self, url: str, keys: Keys, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._keys = keys
+        self.on_ready: Callable[[Ready], None] = _nobody
+        """See `LeaseStore.on_ready`."""
+        self._arrivals, self._outcomes, self._rest = (
+            Session(url, f"{NAME} {what}") for what in ("events", "outcomes", "changes")
+        )
+        self._days = Days(Session(url, f"{NAME} days"))
+        self._making_days: asyncio.Task[None] | None = None
+        self._appends: GroupCommit[Append | Change] = GroupCommit(InTask(self._append))
+        self._records: GroupCommit[Record | Change] = GroupCommit(InTask(self._record))
+        self._changes: GroupCommit[Change | Claim] = GroupCommit(InTask(self._change_each))
+        self._streams: tuple[GroupCommit[Any], ...] = (self._appends, self._records, self._changes)
+        reader = Reader(url, keys.vault, name=f"{NAME} reader", most=READERS)
+        super().__init__(reader, keys.vault)
+        self._own_reader = reader
+        self._bulk_reader = Reader(url, keys.vault, name=f"{NAME} bulk reader", most=1)
+        self.bulk = Bulk(self._bulk_reader, self._change, keys.vault)
+        """See `BulkStore`."""
+
+    @classmethod
+    async def open(
+        cls, url: str, keys: Sequence[bytes] = (), telemetry: Telemetry | None = None
+    ) -> "PostgresStore":
+        """Reach and migrate the database.
+
+        Where there are *keys*, what is stored from now on is encrypted; the first of them counts, all
+        open what is there. Raises StoreUnavailable, SchemaTooNew, or ConfigError where the database is
+        encrypted and none of the keys opens it.
+        """
+        known = Keys(keys)
+        await migrate(url, known)
+        return cls(url, known, telemetry or Telemetry())
+
+    async def close(self) -> None:
+        """Commit what was submitted, and let go of the connections."""
+        for stream in self._streams:
+            await stream.close()
+        if self._making_days is not None:
+            await self._making_days
+        for session in (self._arrivals, self._outcomes, self._rest, self._days.session):
+            await session.close()
+        await self._own_reader.close()
+        await self._bulk_reader.close()
+
+    async def _change(self, do: Any, *arguments: Any) -> Any:
+        return await self._changes.submit(Change(lambda work: work.take(do(*arguments))))
+
+    # -- append ------------------------------------------------------------------------------------
+
+    def append(self, arrivals: Sequence[Arrival]) -> Awaitable[list[Receipt]]:
+        """See `AppendStore.append`."""
+        self._appends.check_room()
+        return self._appends.submit(
+            Append(arrivals), sum(len(arrival.event.body) for arrival in arrivals)
+        )
+
+    async def _append(self, operations: Sequence[Append | Change]) -> Sequence[Any]:
+        return await _by_kind(
+            operations, Append, self._append_all, partial(self._apply, self._arrivals)
+        )
+
+    async def _append_all(self, appends: Sequence[Append]) -> list[Any]:
+        def work(work: Work) -> Coroutine[Any, Any, list[list[Receipt]]]:
+            return append.append(work, appends, self._keys)
+
+        if append.is_one_statement(appends):
+            receipts = await self._arrivals.run(work)
+        else:
+            receipts, ready = await self._arrivals.transact(work)
+            self._tell(ready)
+        self._look_at_days(appends[-1].arrivals[-1])
+        return receipts
+
+    def _look_at_days(self, arrival: Arrival) -> None:
+        moment = received_at(arrival.event.event_id)
+        idle = self._making_days is None or self._making_days.done()
+        if idle and self._days.lacks(moment):
+            self._making_days = asyncio.create_task(self._days.make(moment))
+
+    # -- lease -------------------------------------------------------------------------------------
+
+    async def claim(
+        self, endpoint: str, leases: Sequence[Lease], now: Micros, most_bytes: int = NO_LIMIT
+    ) -> list[Delivery]:
+        """See `LeaseStore.claim`."""
+        operation = Claim(endpoint, leases, now, most_bytes)
+        claimed: list[Delivery] = await self._changes.submit(operation)
+        for delivery in operation.buried:
+            self._telemetry.emit("delivery.corrupt", delivery=delivery, endpoint=endpoint)
+        return claimed
+
+    async def _change_each(self, operations: Sequence[Change | Claim]) -> list[Any]:
+        results: list[Any] = []
+        for operation in operations:
+            try:
+                if isinstance(operation, Claim):
+                    claimed, ready = await lease.claim(self._rest, operation, self._keys)
+                    self._tell(ready)
+                    results.append(claimed)
+                else:
+                    results.append(await self._apply(self._rest, operation))
+            except (StoreUnavailable, *OUR_FAULTS) as error:
+                results.append(error)
+        return results
+
+    async def _apply(self, session: Session, change: Change) -> Any:
+        answer, ready = await session.transact(change.apply)
+        self._tell(ready)
+        return answer
+
+    def _tell(self, ready: Ready) -> None:
+        if ready:
+            self.on_ready(ready)
+
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        """See `LeaseStore.release`."""
+        await self._changes.submit(Change(lambda work: lease.release(work, deliveries)))
+
+    async def reclaim(self, now: Micros, but: Collection[int] = ()) -> int:
+        """See `LeaseStore.reclaim`."""
+        return int(await self._changes.submit(Change(lambda work: lease.reclaim(work, now, but))))
+
+    # -- record ------------------------------------------------------------------------------------
+
+    def record(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> Awaitable[None]:
+        """See `RecordStore.record`."""
+        return self._records.submit(Record(delivery, attempt, decision))
+
+    async def _record(self, operations: Sequence[Record | Change]) -> Sequence[Any]:
+        return await _by_kind(
+            operations, Record, self._record_all, partial(self._apply, self._outcomes)
+        )
+
+    async def _record_all(self, records: Sequence[Record]) -> list[Any]:
+        def work(work: Work) -> Coroutine[Any, Any, list[Any]]:
+            return record.record(work, records, self._vault)
+
+        if record.is_one_statement(records):
+            return await self._outcomes.run(work)
+        outcomes, ready = await self._outcomes.transact(work)
+        self._tell(ready)
+        return outcomes
+
+    # -- commit ------------------------------------------------------------------------------------
+
+    @property
+    def on_change(self) -> Callable[[], None]:
+        """See `CommitStore.on_change`."""
+        return self._appends.on_change
+
+    @on_change.setter
+    def on_change(self, listener: Callable[[], None]) -> None:
+        for stream in self._streams:
+            stream.on_change = listener
+
+    @property
+    def failure(self) -> StoreUnavailable | None:
+        """See `CommitStore.failure`."""
+        failures = (stream.failure for stream in self._streams)
+        return next((failure for failure in failures if failure is not None), None)
+
+    @property
+    def waiting(self) -> int:
+        """See `CommitStore.waiting`."""
+        return sum(stream.waiting for stream in self._streams)
+
+    @property
+    def waited_seconds(self) -> float:
+        """See `CommitStore.waited_seconds`."""
+        return max(stream.waited_seconds for stream in self._streams)
+
+    @property
+    def stuck(self) -> bool:
+        """See `CommitStore.stuck`."""
+        return any(stream.stuck for stream in self._streams)
+
+    def check_room(self) -> None:
+        """See `CommitStore.check_room`."""
+        for stream in self._streams:
+            stream.check_room()
+
+    async def probe(self) -> None:
+        """See `CommitStore.probe`."""
+        await asyncio.gather(*(stream.submit(Change(_touch)) for stream in self._streams))
+
+    # -- tend --------------------------------------------------------------------------------------
+
+    async def room(self) -> Room:
+        """See `TendStore.room`."""
+        return await self._own_reader.room()
+
+    async def erase(
+        self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None
+    ) -> Erased:
+        """See `TendStore.erase`."""
+        erased: Erased = await self._change(erase, events, now, entry)
+        return erased
+
+    async def empty_log(self) -> bool:
+        """See `TendStore.empty_log`; the database's own log is out of reach."""
+        return True
+
+    async def give_back(self, most_bytes: int) -> None:
+        """See `TendStore.give_back`; autovacuum does."""
+
+
+async def _by_kind(
+    operations: Sequence[Any],
+    kind: type[Operation],
+    do_all: Callable[[Sequence[Operation]], Awaitable[list[Any]]],
+    do_one: Callable[[Change], Awaitable[Any]],
+) -> list[Any]:
+    """Do those of one kind together, and the others one by one; one result each."""
+    results: dict[int, Any] = {}
+    chosen = [i for i, operation in enumerate(operations) if isinstance(operation, kind)]
+    if chosen:
+        outcomes = await _all_or_each([operations[i] for i in chosen], do_all)
+        results.update(zip(chosen, outcomes, strict=True))
+    for i, operation in enumerate(operations):
+        if i not in results:
+            results[i] = await do_one(operation)
+    return [results[i] for i in range(len(operations))]
+
+
+async def _all_or_each(
+    operations: Sequence[Operation], do_all: Callable[[Sequence[Operation]], Awaitable[list[Any]]]
+) -> list[Any]:
+    """Do them together; where one of them cannot be done, the others without it."""
+    try:
+        return await do_all(operations)
+    except OUR_FAULTS as error:
+        if len(operations) == 1:
+            return [error]
+        return [result for each in operations for result in await _all_or_each([each], do_all)]
+
+
+async def _touch(work: Work) -> None:
+    """Commit something that changes nothing: the commit is a real one, with its sync."""
+    await work.do("touch")
+
+
+def _nobody(_ready: Ready) -> None:
+    """Told before anyone delivers."""

