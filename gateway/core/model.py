@@ -570,6 +570,8 @@ class Arrival:
     routed: Routed
     since: Micros
     """An earlier event with the same source and key makes this one a duplicate if it is not older."""
+    routes: str = ""
+    """The fingerprint of the routes files that it was routed by."""
 
     @property
     def deliveries(self) -> list[Delivery]:

@@ -72,7 +72,9 @@ AUDIT_FILTERS: Filters = {
     "cursor": "id < ?",
 }
 
-EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries, erased_at FROM events"
+EVENTS = (
+    "SELECT id, source, key, type, subject, received_at, deliveries, routes, erased_at FROM events"
+)
 DELIVERIES = (
     "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason,"
     " priority, key, waits_for, after, expires_at, late_at FROM {}"

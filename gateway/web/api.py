@@ -196,6 +196,8 @@ class _Api:
             delivery["attempts"] = await self._attempts(delivery["id"], caller)
         withheld = await self._look_up.withheld(name)
         event = _seen_by(caller, event, "data", "body")
+        for listed in await self._look_up.events({"id": name}):
+            event["routes"] = listed["routes"]
         return json_answer({**event, "deliveries": deliveries[::-1], "withheld": withheld})
 
     async def recorded(self, request: Request, _caller: Caller) -> Response:

@@ -16,3 +16,6 @@ CREATE TABLE shares (
     holds    bigint NOT NULL,
     PRIMARY KEY (endpoint, node)
 ) WITH (fillfactor = 70);
+
+-- By which routes files an event was routed when it came: nodes may go by different ones.
+ALTER TABLE events ADD COLUMN routes text;
