@@ -10,7 +10,7 @@ COPY constraints.txt pyproject.toml README.md LICENSE routes.yaml ./
 COPY handlers handlers
 COPY gateway gateway
 RUN python -m pip --python /opt/gateway/bin/python install \
-    --no-cache-dir --disable-pip-version-check --constraint constraints.txt .
+    --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[postgres]'
 
 FROM python:3.13-slim-bookworm
 RUN python -m pip uninstall --yes --root-user-action ignore pip \
