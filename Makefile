@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
+# All but kustomizations, which are no resources.
+MANIFESTS = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*/*.yaml))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help run demo test check faults bench clean
@@ -28,12 +30,15 @@ demo: $(VENV)/run.stamp ## see all of it at work, in this terminal
 test: $(VENV)/test.stamp ## run the whole test suite
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-check: $(VENV)/test.stamp ## lint, types, import contracts, Dockerfile
+check: $(VENV)/test.stamp ## lint, types, import contracts, Dockerfile, what deploys
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/yamllint --strict compose.yaml deploy
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/kubernetes-validate --strict --quiet $(MANIFESTS)
 
 faults: $(VENV)/test.stamp ## break everything under a real gateway; longer: make faults ROUNDS=200 SEED=7
 	FAULTS_SEED=$(SEED) FAULTS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m faults -n 2 --dist worksteal tests/faults

@@ -24,7 +24,7 @@ class Change:
     old: float
     new: float
     spread: float | None
-    """How far the rounds of either run lie apart at most; None: neither has several."""
+    """How far the rounds of either run lie apart at most; None: not both have several."""
 
     @property
     def share(self) -> float | None:
@@ -49,9 +49,11 @@ def changes(old: Sequence[Result], new: Sequence[Result]) -> Iterator[Change]:
 
 
 def _spread(name: str, *results: Result) -> float | None:
-    """The largest distance between two rounds of one run."""
+    """The largest distance between two rounds of one run; None: one of them has no two to compare."""
     by_run = [[each[name] for each in result.rounds if name in each] for result in results]
-    return max((max(each) - min(each) for each in by_run if len(each) > 1), default=None)
+    if min(map(len, by_run)) < 2:
+        return None
+    return max(max(each) - min(each) for each in by_run)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -95,6 +97,6 @@ def _table(found: list[Change]) -> Table:
             scenario = change.scenario
             table.add_row(f"[bold]{scenario}[/]")
         share = "" if change.share is None else f"{change.share:+.1%}"
-        exceeds = {None: "?", True: "yes", False: "no"}[change.exceeds_spread]
+        exceeds = {None: "cannot tell", True: "yes", False: "no"}[change.exceeds_spread]
         table.add_row(f"  {change.name}", f"{change.old:.4g}", f"{change.new:.4g}", share, exceeds)
     return table

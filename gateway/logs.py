@@ -226,6 +226,18 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "the database is larger than `retention_size`, and nothing more may go: see docs/operations.md",
     ),
+    "node.out_of_touch": (
+        logging.ERROR,
+        "this node cannot tell the others that it is there: it begins nothing until it can",
+    ),
+    "nodes.differ": (
+        logging.ERROR,
+        "nodes go by different routes: give all of them the same files, or see what is rolling out",
+    ),
+    "clock.off": (
+        logging.ERROR,
+        "this node's clock and the database's differ: keep both by NTP, order and leases need it",
+    ),
     "routes.reloaded": (logging.INFO, "new routes are in force"),
     "routes.rejected": (logging.ERROR, "the routes file is faulty: the former one stays in force"),
     "tokens.reloaded": (logging.WARNING, "other tokens are in force for the admin API"),
@@ -236,7 +248,11 @@ LEVELS: dict[str, tuple[int, str]] = {
     "routes.warning": (logging.WARNING, "the routes file has a weakness"),
     "handler.blocking": (logging.WARNING, "a handler blocks the event loop: use its async client"),
     "loop.blocked": (logging.WARNING, "the event loop was blocked"),
-    "audit.written": (logging.INFO, "someone asked for a change: see `gateway audit`"),
+    "audit.written": (logging.INFO, "someone made a change: see `gateway audit`"),
+    "audit.refused": (
+        logging.WARNING,
+        "a change was refused, and nothing was changed: `outcome` is the code of why",
+    ),
     "audit.unwritten": (logging.ERROR, "the audit log cannot be written: this line is the entry"),
     "gateway.paused": (
         logging.WARNING,

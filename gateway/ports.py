@@ -30,6 +30,7 @@ from gateway.core.model import (
     Response,
     Routed,
 )
+from gateway.core.nodes import Around, Beat
 from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
@@ -172,8 +173,8 @@ class Disk(Protocol):
     def has_ballast(self) -> bool:
         """Whether the ballast is in its place, or none is wanted."""
 
-    def make_ballast(self) -> None:
-        """Take room that can be given back; where there is too little, nothing is taken."""
+    def make_ballast(self) -> bool:
+        """Take room that can be given back; where there is too little, nothing is taken, and it is False."""
 
     def release_ballast(self) -> None:
         """Give it back."""
@@ -214,6 +215,7 @@ class LookUpStore(Protocol):
     async def stats(self) -> dict[str, Json]:
         """Per endpoint, how much is scheduled, how much of it waits behind others, and how much is dead.
 
+        Of what is scheduled, `first_at` is when the first is due that waits for no other; None: all do.
         And how much is in the inbox.
         """
 
@@ -398,6 +400,23 @@ class BulkStore(Protocol):
 
     async def replay(self, operation: Operation, events: Sequence[Replayed]) -> int | None:
         """Add new deliveries to stored events, as `OperateStore.replay` does; how many were made."""
+
+
+class NodeStore(Protocol):
+    """What gateways on one database tell each other."""
+
+    async def beat(self, beat: Beat) -> Around:
+        """Note that a node is there, and give it what it may have now.
+
+        All in one commit. What nodes held that have not told of themselves for longer than an attempt of
+        theirs can last is free.
+        """
+
+    async def leave(self, node: str) -> None:
+        """A node is there no more, and holds nothing."""
+
+    async def take_probe(self, endpoint: str, now: Micros, until: Micros) -> bool:
+        """Whether the caller is to make the probe that is due: nobody else does until then."""
 
 
 class Store(

@@ -21,12 +21,14 @@ from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.config.encryption import read_keys
 from gateway.config.files import included
+from gateway.config.layers import DATABASE
 from gateway.config.private import write_private
-from gateway.config.settings import DATABASE, Settings
+from gateway.config.settings import Settings
 from gateway.config.tokens import make_tokens, read_tokens
 from gateway.core.access import Access
-from gateway.core.errors import ConfigError, DiskFull, Problem
+from gateway.core.errors import ConfigError, DiskFull, Problem, StoreUnavailable
 from gateway.core.model import FOREVER, SECOND, DeliveryId, Json, Micros, parse_delivery_id
+from gateway.core.nodes import Node
 from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes, Source
 from gateway.core.state import FINAL, State
@@ -44,6 +46,8 @@ from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
 from gateway.flows.lanes import PAUSED, Lanes
 from gateway.flows.late import Late
+from gateway.flows.loop import Loop
+from gateway.flows.nodes import Nodes
 from gateway.flows.operate import Operate
 from gateway.flows.prune import Prune
 from gateway.flows.publish import Publish
@@ -54,7 +58,7 @@ from gateway.flows.verify import Verify
 from gateway.loading import Checked, check
 from gateway.logs import LogListener
 from gateway.metrics import Metrics
-from gateway.ports import Clock
+from gateway.ports import Clock, NodeStore
 from gateway.sender.own import OwnAddresses
 from gateway.sender.senders import make_senders
 from gateway.store.disk import Disk, ballast_path, release
@@ -221,8 +225,9 @@ class Service:
             deliver=self._deliver,
             clock=clock,
             telemetry=telemetry,
-            others_write=not store.exclusive,
+            nodes=store.nodes,
         )
+        self._nodes = None if store.nodes is None else self._as_one_of(store.nodes)
         self._reclaim = Reclaim(
             store=store,
             lanes=lanes,
@@ -284,7 +289,7 @@ class Service:
             clock=clock,
             telemetry=telemetry,
         )
-        self._loops = (
+        self._loops: tuple[Loop, ...] = (
             self._intake.loop,
             self._recorder.loop,
             self._deliver.timer.loop,
@@ -297,6 +302,8 @@ class Service:
             self._prune.loop,
         )
         """In the order in which they start; they stop in the other one."""
+        if self._nodes is not None:
+            self._loops = (*self._loops, self._nodes.loop)
         self._bulk = Bulk(
             store=store.bulk,
             look_up=store,
@@ -316,6 +323,25 @@ class Service:
         handshakes = Handshakes(self._keep_secret, telemetry)
         admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
         self._public = PublicApp(self._ingest, handshakes, admit, self._publish, ready=self._ready)
+
+    def _as_one_of(self, others: NodeStore) -> Nodes:
+        """This gateway among those on its database."""
+        node = Node(
+            id=secrets.token_hex(8),
+            name=socket.gethostname(),
+            version=__version__,
+            routes=self.routes.fingerprint,
+            started_at=self._clock.now(),
+            seen_at=0,
+        )
+        return Nodes(
+            store=others,
+            lanes=self._lanes,
+            deliver=self._deliver,
+            node=node,
+            clock=self._clock,
+            telemetry=self.telemetry,
+        )
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -382,7 +408,7 @@ class Service:
         await self._operate.restore_lanes()
         await self._intake.look()
         # Of others that serve the database, leases end by themselves.
-        ended = FOREVER if self._store.exclusive else self._clock.now()
+        ended = FOREVER if self._nodes is None else self._clock.now()
         try:
             await self._store.reclaim(ended)
         except DiskFull:  # then they end by themselves, once there is room
@@ -449,6 +475,9 @@ class Service:
             await loop.stop()
         await self._refusals.close()
         self._watchdog.stop()
+        if self._nodes is not None:
+            with contextlib.suppress(StoreUnavailable):  # then its shares come free by themselves
+                await self._nodes.leave()
         await self._verify.close()
         await self._senders.close()
         await self._store.close()
@@ -557,6 +586,8 @@ class Service:
         await self._operate.use_endpoints(routes.endpoints)
         self._ingest.use(routes)
         self._publish.use(routes)
+        if self._nodes is not None:
+            self._nodes.use(routes.fingerprint)
         gc.freeze()  # an index is large, and lives until the next
         await self._claim.refresh()  # what waited for an endpoint that is new, or back
         self._lanes.wake()
@@ -599,6 +630,7 @@ class Service:
                 "rejected": [str(problem) for problem in self._rejected],
             },
             "held_by": sorted(self._lanes.held_by),
+            "nodes": [] if self._nodes is None else self._nodes.shown(),
             "store": self._intake.status(),
         }
 

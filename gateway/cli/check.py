@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gateway.cli.encrypted import key_from_settings
 from gateway.cli.exits import FIX, NO
-from gateway.cli.options import Database, Routes, read_settings, setting
+from gateway.cli.options import Database, Routes, setting
 from gateway.cli.output import (
     AsJson,
     console,
@@ -22,11 +22,11 @@ from gateway.cli.output import (
     print_json,
     printable,
 )
+from gateway.config.settings import Settings, read_settings
 from gateway.core.model import Json
 
 if TYPE_CHECKING:
     from gateway.config.evidence import Evidence
-    from gateway.config.settings import Settings
     from gateway.core.errors import Problem
     from gateway.examples import Result
     from gateway.loading import Checked
@@ -109,25 +109,30 @@ def _code(
 # -- checking ------------------------------------------------------------------------------------------
 
 
-def _checked(settings: "Settings") -> "Checked":
+def _checked(settings: Settings) -> "Checked":
     from gateway.loading import check as check_routes
 
-    evidence = asyncio.run(_recorded(settings))
+    evidence = _evidence(settings)
     with loading_progress() as progress:
         return check_routes(settings, os.environ, keep=False, progress=progress, evidence=evidence)
 
 
-async def _recorded(settings: "Settings") -> "Evidence":
-    """What the newest recorded events hold; nothing where there is no database that can be read."""
+def _evidence(settings: Settings) -> "Evidence | None":
+    """None: there is no database file that can be read."""
+    file = settings.database_file
+    if file is None or not file.is_file():
+        return None
+    return asyncio.run(_recorded(settings, file))
+
+
+async def _recorded(settings: Settings, file: Path) -> "Evidence":
+    """What the newest recorded events hold; nothing where the database cannot be read."""
     from gateway.config.encryption import read_keys
     from gateway.config.evidence import Evidence
     from gateway.core.errors import ConfigError, GatewayError
     from gateway.store.sqlite.read import reading
 
     evidence = Evidence()
-    file = settings.database_file
-    if file is None or not file.is_file():
-        return evidence
     try:
         with key_from_settings():
             async with reading(file, read_keys(settings.encryption_key)) as reader:
@@ -183,7 +188,7 @@ def _print_problems(problems: "Sequence[Problem]") -> None:
         console().print(Text.assemble((f"{place}: ", style), printable(rest)), soft_wrap=True)
 
 
-def _print_summary(settings: "Settings", checked: "Checked", problems: "Sequence[Problem]") -> None:
+def _print_summary(settings: Settings, checked: "Checked", problems: "Sequence[Problem]") -> None:
     counts = Counter(problem.severity for problem in problems)
     told = ", ".join(counted(counts[kind], kind) for kind in ("error", "warning") if counts[kind])
     if counts["error"]:

@@ -11,9 +11,11 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from gateway.cli.options import read_settings
+from gateway.config.layers import database_place
 from gateway.core.errors import Conflict, GatewayError, NotFound, StoreUnavailable
 from gateway.core.model import Json
+from gateway.core.postgres_url import PostgresUrl
+from gateway.store.lock import read_note
 
 TIMEOUT_SECONDS = 30
 
@@ -162,18 +164,25 @@ def _token_in(file: Path) -> str:
 
 def running(database: str | None) -> dict[str, Json]:
     """How the gateway that serves the database can be reached. Raises NotRunning."""
-    from gateway.store.sqlite.database import read_note
-
-    settings = read_settings({"database": database})
-    if settings.database_file is None:  # it does not tell who serves it: many may
-        return {"public": _local_url(settings.listen), "admin": _local_url(settings.admin)}
-    note = read_note(settings.database_file)
+    place = database_place(database)
+    if isinstance(place, PostgresUrl):  # it does not tell who serves it: many may
+        return _by_settings(database)
+    note = read_note(place)
     if note is None or "admin" not in note:
+        _check_settings()
         raise NotRunning(
-            f"no gateway serves {settings.database}",
+            f"no gateway serves {place}",
             cure="start one with `gateway serve`, or name it with --gateway or --database",
         )
     return note
+
+
+def _by_settings(database: str | None) -> dict[str, Json]:
+    """Where a gateway of these settings listens."""
+    from gateway.config.settings import read_settings
+
+    settings = read_settings({"database": database})
+    return {"public": _local_url(settings.listen), "admin": _local_url(settings.admin)}
 
 
 def _local_url(place: tuple[str, int]) -> str:
@@ -182,3 +191,10 @@ def _local_url(place: tuple[str, int]) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104  # compared with, not listened at
         host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _check_settings() -> None:
+    """What is wrong with them may be why no gateway was found. Raises ConfigError."""
+    from gateway.config.settings import read_settings
+
+    read_settings({})

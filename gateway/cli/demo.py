@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.exits import INTERRUPTED, NO
-from gateway.cli.output import AsJson, console, print_json
+from gateway.cli.output import AsJson, console, counted, print_json
 from gateway.core.model import Json
 
 if TYPE_CHECKING:
@@ -122,11 +122,12 @@ def _picture(scene: "Scene") -> Group:
         )
     gateway = Text.assemble(
         ("gateway  ", "bold"),
-        f"{scene.kept} events kept, {scene.unmatched} of them unmatched; {scene.promised} deliveries: ",
+        f"{counted(scene.kept, 'event')} kept, {scene.unmatched} of them unmatched;"
+        f" {counted(scene.promised, 'delivery', 'deliveries')}: ",
         (f"{scene.ended['delivered']} delivered", "green"),
         f", {scene.waiting} waiting, ",
         (f"{scene.ended['dead']} dead", "bold red" if scene.ended["dead"] else ""),
-        f"; {scene.retried} retries",
+        f"; {counted(scene.retried, 'retry', 'retries')}",
     )
     recent = [Text(line, style="dim") for line in scene.recent]
     return Group(gateway, Text(), table, Text(), *recent)
@@ -135,8 +136,9 @@ def _picture(scene: "Scene") -> Group:
 def _print_line(scene: "Scene") -> None:
     state = ", alerting answers 503" if scene.failing else ""
     console().print(
-        f"{scene.kept} events kept, {scene.ended['delivered']} of {scene.promised} deliveries made,"
-        f" {scene.retried} retries{state}"
+        f"{counted(scene.kept, 'event')} kept, {scene.ended['delivered']} of"
+        f" {counted(scene.promised, 'delivery', 'deliveries')} made,"
+        f" {counted(scene.retried, 'retry', 'retries')}{state}"
     )
 
 
@@ -144,15 +146,16 @@ def _print_result(result: dict[str, Json]) -> None:
     out = console()
     out.print()
     out.print(
-        f"{result['events_kept']} events were kept and made {result['deliveries']} deliveries"
-        f" ({result['events_unmatched']} events matched no route, and are kept all the same)."
+        f"{counted(result['events_kept'], 'event was', 'events were')} kept and made"
+        f" {counted(result['deliveries'], 'delivery', 'deliveries')}"
+        f" ({counted(result['events_unmatched'], 'event')} matched no route; all are kept all the same)."
     )
     out.print(
         f"All {result['delivered']} arrived; answers 503 on the way, each followed by another"
         f" attempt: {result['attempts_refused']}; signatures that verified:"
         f" {result['signatures_verified']}, that did not: {result['signatures_wrong']}."
         if result["delivered"] == result["deliveries"]
-        else f"Only {result['delivered']} arrived; {result['dead']} are dead."
+        else f"Only {result['delivered']} arrived; {counted(result['dead'], 'is', 'are')} dead."
     )
     yours = result.get("yours")
     if yours is None:

@@ -37,7 +37,8 @@ def endpoints(
         print_json(page)
         return
     print_table(
-        ("endpoint", "state", "breaker", "running", "waiting", "due", "dead", "rate", "since", "reason"),
+        ("endpoint", "state", "breaker", "running", "waiting", "behind", "due", "dead", "rate", "since",
+         "reason"),
         (
             (
                 each["name"],
@@ -45,6 +46,7 @@ def endpoints(
                 _breaker(each),
                 f"{each['running']}/{each['concurrency']}",
                 each["waiting"],
+                each["behind"] or "",
                 ago(each["due_at"]),
                 each["dead"] or "",
                 each["rate"],

@@ -22,10 +22,9 @@ from gateway.cli.options import (
     Routes,
     content_of,
     parsed_headers,
-    read_settings,
 )
 from gateway.cli.output import AsJson, console, counted, print_json, printable
-from gateway.config.settings import Settings
+from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import BodyCorrupt, ConfigError, EventErased, NotFound
 from gateway.core.model import Event, EventId, Json
 
@@ -205,7 +204,7 @@ class Printing:
             case "inbox" | "refused" as outcome:
                 self._problem(outcome, result["problem"])
         if len(events) > 1:
-            self._line(f"{source} makes {len(events)} events of it", style="bold")
+            self._line(f"{source} makes {counted(len(events), 'event')} of it", style="bold")
         told = events if self._everything else events[:MOST_EVENTS]
         for i, event in enumerate(told):
             if len(events) > 1:

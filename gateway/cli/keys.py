@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.exits import FIX
-from gateway.cli.options import Routes, content_of, read_settings
+from gateway.cli.options import Routes, content_of
 from gateway.cli.output import AsJson, console, print_json
 from gateway.core.errors import Conflict, NotFound
 from gateway.core.model import SECOND, Json
@@ -138,6 +138,7 @@ def rotate(
     where the form of the signature has room for several.
     """
     from gateway.config.quantities import parse_duration
+    from gateway.config.settings import read_settings
 
     try:
         lasts = parse_duration(overlap)
@@ -166,8 +167,9 @@ def rotate(
 def _signed(endpoint: str, file: Path) -> "tuple[Part, SignShape]":
     """The part of the routes file that names *endpoint*, and its `sign`, read without its secrets."""
     from gateway.config.endpoint_shapes import EndpointShape, SignShape
-    from gateway.config.faults import nearest, shaped
+    from gateway.config.faults import shaped
     from gateway.config.lenient import load_leniently
+    from gateway.config.nearest import nearest
     from gateway.core.errors import ConfigError
 
     loaded = load_leniently(file)

@@ -12,10 +12,12 @@ import typer
 
 from gateway.cli.client import At, Client, TokenFile, connect
 from gateway.cli.exits import FIX, LATER
-from gateway.cli.options import Database, read_settings
+from gateway.cli.options import Database
 from gateway.cli.output import AsJson, console, counted, print_json
+from gateway.config.layers import database_place
 from gateway.core.errors import ConfigError, NotFound, Problem
 from gateway.core.model import Json, received_at
+from gateway.core.postgres_url import PostgresUrl
 
 if TYPE_CHECKING:
     from gateway.store.sqlite.backup import Progress
@@ -43,15 +45,14 @@ def backup(
     """Copy a database file, also while a gateway works on it, and check the copy."""
     from gateway.store.sqlite.backup import back_up
 
-    settings = read_settings({"database": database})
-    source = settings.database_file
-    if source is None:
+    source = database_place(database)
+    if isinstance(source, PostgresUrl):
         problem = Problem(
             file="--database",
             line=0,
             column=0,
             code="no-file",
-            what=f"{settings.database} is PostgreSQL's to back up",
+            what=f"{source} is PostgreSQL's to back up",
             cure="use pg_dump, or a base backup and its log: docs/postgres.md tells which",
         )
         raise ConfigError([problem])
@@ -81,7 +82,7 @@ def prune(
     """Delete what retention keeps no longer, now. A gateway that runs does so by itself, little by little."""
     client = connect(at, token_file, database)
     gone = _in_slices(client, "/api/v1/prune", {"dry_run": str(dry_run).lower()})
-    told = {kind: gone[kind] for kind in ("events", "inbox", "once", "audit")}
+    told = {kind: gone[kind] for kind in ("events", "inbox", "once", "audit", "operations")}
     if as_json:
         print_json({**told, "dry_run": dry_run})
         return
@@ -90,6 +91,7 @@ def prune(
         counted(told["inbox"], "entry of the inbox", "entries of the inbox"),
         counted(told["once"], "value of `once`", "values of `once`"),
         counted(told["audit"], "entry of the audit log", "entries of the audit log"),
+        counted(told["operations"], "operation"),
     )
     console().print(f"{', '.join(parts)} {'would go' if dry_run else 'are gone'}")
 
@@ -115,12 +117,12 @@ def erase(
     client = connect(at, token_file, database)
     found = _in_slices(client, "/api/v1/erase", {"subject": subject, "dry_run": "true"})
     if dry_run:
-        _tell_erased(found, "would be", as_json=as_json)
+        _tell_erased(found, dry_run=True, as_json=as_json)
         return
     if (found["events"] or found["under_way"]) and not yes:
         _ask(found)
     done = erase_all(client, subject)
-    _tell_erased(done, "are", as_json=as_json)
+    _tell_erased(done, dry_run=False, as_json=as_json)
     if done["under_way"] or done["log_busy"]:
         raise typer.Exit(LATER)
 
@@ -152,14 +154,15 @@ def _ask(found: Counter[str]) -> None:
     typer.confirm(f"{what} Go on?", abort=True)
 
 
-def _tell_erased(done: Counter[str], are: str, *, as_json: bool) -> None:
+def _tell_erased(done: Counter[str], *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         names = ("events", "cancelled", "under_way")
         print_json({name: done[name] for name in names} | {"log_emptied": not done["log_busy"]})
         return
     out = console()
+    are = ("event would be", "events would be") if dry_run else ("event is", "events are")
     out.print(
-        f"{counted(done['events'], 'event')} {are} erased,"
+        f"{counted(done['events'], *are)} erased,"
         f" {counted(done['cancelled'], 'delivery', 'deliveries')} cancelled"
     )
     if done["under_way"]:

@@ -1,5 +1,6 @@
 """Commands for operators: what is there, what is wrong, and once more."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -10,10 +11,9 @@ from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.exits import NO
 from gateway.cli.options import Database, Since
 from gateway.cli.output import AsJson, ago, console, counted, print_json, print_table, printable
-from gateway.config.faults import nearest
+from gateway.config.nearest import nearest
 from gateway.core.breaker import BreakerState
-from gateway.core.model import Json
-from gateway.core.routing import ALL_ROUTES
+from gateway.core.model import ALL_ROUTES, Json
 from gateway.core.verifying import OUTCOMES
 
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
@@ -52,31 +52,7 @@ def _a_day_ago() -> str:
 
 def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
     """What needs a person, in the order of urgency; *unreadable* is a day's inbox."""
-    troubles = []
-    if state["store"]["state"] != "ok":
-        troubles.append(f"no events are taken: {state['store']['reason']}")
-    elif not state["ready"]:
-        troubles.append("the gateway is not ready: its log says why")
-    if "paused" in state["held_by"]:
-        troubles.append("it was started paused, and delivers nothing: `gateway resume --all`")
-    rejected = state["routes"]["rejected"]
-    if rejected:
-        count = counted(len(rejected), "error")
-        troubles.append(
-            f"the routes file is faulty, and the former one stays in force: {count}, {rejected[0]}"
-        )
-    troubles += [
-        f"{endpoint['name']} is {endpoint['state']} ({endpoint['reason']}):"
-        f" mend it, then `gateway resume {endpoint['name']}`"
-        for endpoint in state["endpoints"]
-        if endpoint["state"] in {"disabled", "blocked"}
-    ]
-    troubles += [
-        f"{endpoint['name']} fails and is left alone ({endpoint['reason']}), a probe is made"
-        f" {ago(endpoint['probe_at'])}: mend it; `gateway resume {endpoint['name']}` tries at once"
-        for endpoint in state["endpoints"]
-        if _is_left_alone(endpoint)
-    ]
+    troubles = [*_of_the_gateway(state), *_of_endpoints(state["endpoints"])]
     for name, dead_letters in state["stats"]["dead"].items():
         troubles.append(
             f"{name} has {counted(dead_letters['count'], 'dead letter')}: see `gateway dead`"
@@ -105,6 +81,50 @@ def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
         count = counted(unreadable, "request")
         troubles.append(f"the inbox got {count} in the last 24 hours: see `gateway inbox`")
     return troubles
+
+
+def _of_the_gateway(state: dict[str, Json]) -> Iterator[str]:
+    if state["store"]["state"] != "ok":
+        yield f"no events are taken: {state['store']['reason']}"
+    elif not state["ready"]:
+        yield "the gateway is not ready: its log says why"
+    if "out-of-touch" in state["held_by"]:
+        yield "this node cannot tell the others that it is there, and delivers nothing"
+    if "paused" in state["held_by"]:
+        yield "it was started paused, and delivers nothing: `gateway resume --all`"
+    yield from _differences(state["nodes"])
+    rejected = state["routes"]["rejected"]
+    if rejected:
+        count = counted(len(rejected), "error")
+        yield f"the routes file is faulty, and the former one stays in force: {count}, {rejected[0]}"
+
+
+def _of_endpoints(endpoints: list[dict[str, Json]]) -> Iterator[str]:
+    for each in endpoints:
+        if each["state"] in {"disabled", "blocked"}:
+            yield (
+                f"{each['name']} is {each['state']} ({each['reason']}):"
+                f" mend it, then `gateway resume {each['name']}`"
+            )
+    for each in endpoints:
+        if _is_left_alone(each):
+            yield (
+                f"{each['name']} fails and is left alone ({each['reason']}), a probe is made"
+                f" {ago(each['probe_at'])}: mend it; `gateway resume {each['name']}` tries at once"
+            )
+
+
+def _differences(nodes: list[dict[str, Json]]) -> Iterator[str]:
+    """What keeps several nodes from being equal."""
+    here = next((node for node in nodes if node["this"]), None)
+    for node in nodes:
+        if node["lost"]:
+            yield f"the node {node['name']} ({node['id']}) was last seen {ago(node['seen_at'])}, and gave nothing up"
+        elif here is not None and node["routes"] != here["routes"]:
+            yield (
+                f"the node {node['name']} goes by other routes, {node['routes']}, than this one:"
+                " give all of them the same files"
+            )
 
 
 def _is_left_alone(endpoint: dict[str, Json]) -> bool:
@@ -136,6 +156,13 @@ def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -
         ),
         empty="no endpoints",
     )
+    for node in state["nodes"] if len(state["nodes"]) > 1 else ():
+        this = ", which tells this" if node["this"] else ""
+        console().print(
+            f"node {node['name']} ({node['id']}), {node['version']}, {node['routes']},"
+            f" started {ago(node['started_at'])}, seen {ago(node['seen_at'])}{this}"
+            f"{', [red]lost[/]' if node['lost'] else ''}"
+        )
     if routes["unverified"]:
         names = ", ".join(routes["unverified"])
         console().print(f"[red]not verified: anyone who reaches it can post to {names}[/]")
@@ -206,7 +233,7 @@ def print_event(event: dict[str, Json]) -> None:
                 len(d["attempts"]),
                 _last(d["attempts"]),
                 d["owner"],
-                d["reason"],
+                _reason(d),
             )
             for d in event["deliveries"]
         ),
@@ -229,6 +256,21 @@ def _route_and_target(delivery: dict[str, Json]) -> str:
     """The route, with the name of its target where it has one."""
     target = delivery["target"]
     return f"{delivery['route']}/{target}" if target else str(delivery["route"])
+
+
+def _reason(delivery: dict[str, Json]) -> str:
+    """Of its last failure, its end or its waiting; and which others it waits for, if it does."""
+    return "; ".join(filter(None, (delivery["reason"], _waits_for(delivery))))
+
+
+def _waits_for(delivery: dict[str, Json]) -> str:
+    if delivery["state"] != "scheduled" or delivery["waits_for"] is None:
+        return ""
+    if delivery["waits_for"] == "key":
+        return "waits for its turn"
+    ends = {"delivered": "be delivered", "ended": "end"}
+    awaited = (f"{name} to {ends[end]}" for name, end in delivery["after"].items())
+    return f"waits for {', '.join(awaited)}"
 
 
 def _last(attempts: list[dict[str, Json]]) -> str:
@@ -274,9 +316,9 @@ def _print_deliveries(page: dict[str, Json], empty: str) -> None:
                 _route_and_target(d),
                 d["state"],
                 d["attempts"],
-                ago(d["due_at"]) if d["state"] == "scheduled" else "",
+                ago(d["due_at"]) if d["state"] == "scheduled" and not d["waits_for"] else "",
                 d["owner"],
-                d["reason"],
+                _reason(d),
             )
             for d in page["items"]
         ),
@@ -285,8 +327,10 @@ def _print_deliveries(page: dict[str, Json], empty: str) -> None:
 
 
 def _print_delivery(delivery: dict[str, Json]) -> None:
+    waits_for = _waits_for(delivery)
     console().print(
         f"{delivery['id']}  {delivery['state']}  to {delivery['endpoint']} by {delivery['route']}"
+        f"{waits_for and f', {waits_for}'}"
     )
     for attempt in delivery["attempts"]:
         told = [attempt["outcome"], attempt["status"], attempt["reason"]]
@@ -376,14 +420,27 @@ def inbox(
         print_json(page)
         return
     filtered = any(value is not None for name, value in query.items() if name != "limit")
+    _print_inbox(page, "no entry fits" if filtered else "the inbox is empty")
+
+
+def _print_inbox(page: dict[str, Json], empty: str) -> None:
     print_table(
-        ("id", "source", "code", "received", "detail"),
+        ("id", "what", "source", "code", "received", "detail"),
         (
-            (e["id"], e["source"], e["code"], ago(e["received_at"]), e["detail"])
+            (e["id"], _what(e), e["source"], e["code"], ago(e["received_at"]), e["detail"])
             for e in page["items"]
         ),
-        empty="no entry fits" if filtered else "the inbox is empty",
+        empty=empty,
     )
+
+
+def _what(entry: dict[str, Json]) -> str:
+    """What became of the request; but for the first, its sender was told that all is well."""
+    if entry["refused"]:
+        return "refused"
+    if entry["event_id"] is None:
+        return "unreadable"
+    return "duplicate" if entry["code"] == "duplicate-differs" else "partly routed"
 
 
 def _print_entry(entry: dict[str, Json]) -> None:
@@ -476,9 +533,9 @@ def audit(
         print_json(page)
         return
     print_table(
-        ("when", "who", "from", "action", "on", "outcome"),
+        ("when", "who", "from", "action", "outcome", "on"),
         (
-            (ago(e["at"]), e["who"], e["address"], e["action"], e["object"], e["outcome"])
+            (ago(e["at"]), e["who"], e["address"], e["action"], e["outcome"], e["object"])
             for e in page["items"]
         ),
         empty="nobody has changed anything",

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings that they make."""
+"""Options that several commands share."""
 
 import sys
 from pathlib import Path
@@ -7,19 +7,22 @@ from typing import Annotated, Any
 import typer
 
 from gateway.clock import SystemClock
-from gateway.config.quantities import parse_duration
-from gateway.config.settings import Settings, read_settings
+from gateway.config.layers import DATABASE_IS, ROUTES_ARE
 from gateway.core.model import Micros, rfc3339, rfc3339_moment
 
 
 def setting(name: str, metavar: str | None = None) -> Any:
     """The option for a setting; its help is the setting's own."""
-    field = Settings.model_fields[name]
-    return typer.Option(f"--{name.replace('_', '-')}", help=field.description, metavar=metavar)
+    from gateway.config.meanings import meanings
+    from gateway.config.settings import Settings
+
+    return typer.Option(
+        f"--{name.replace('_', '-')}", help=meanings(Settings)[name], metavar=metavar
+    )
 
 
-Routes = Annotated[Path | None, setting("routes", "FILE")]
-Database = Annotated[str | None, setting("database", "PLACE")]
+Routes = Annotated[Path | None, typer.Option("--routes", metavar="FILE", help=ROUTES_ARE)]
+Database = Annotated[str | None, typer.Option("--database", metavar="PLACE", help=DATABASE_IS)]
 
 Headers = Annotated[
     list[str] | None,
@@ -31,6 +34,8 @@ Headers = Annotated[
 
 def parsed_moment(option: str, text: str, now: Micros) -> Micros:
     """So long ago, or a moment."""
+    from gateway.config.quantities import parse_duration
+
     try:
         return now - parse_duration(text)
     except ValueError:
@@ -77,17 +82,3 @@ def parsed_headers(given: list[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"{text!r} is no NAME:VALUE")
         headers[name.strip().lower()] = value.strip()
     return headers
-
-
-__all__ = [
-    "Database",
-    "Headers",
-    "Routes",
-    "Since",
-    "Until",
-    "content_of",
-    "parsed_headers",
-    "parsed_moment",
-    "read_settings",
-    "setting",
-]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -15,7 +15,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from gateway.core.routing import Routes
+if TYPE_CHECKING:
+    from gateway.core.routing import Routes
 
 WIDTH_OF_A_PIPE = 200
 
@@ -86,10 +87,12 @@ def print_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-WHOLE = frozenset({"id", "delivery", "state", "attempts", "due", "received", "last"})
+WHOLE = frozenset({"id", "delivery", "state", "attempts", "due", "received", "last", "when"})
 """Columns whose words are copied, or short: they are never folded."""
 LONGEST_WORD = 24
 """Longer words of other columns are folded where there is no room."""
+WIDEST_IN_A_PIPE = 40
+"""What is wider there moves the rest of its own row to the right, and that of no other."""
 GAP = "  "
 
 
@@ -97,7 +100,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
     """Rows under their columns; *empty* where there are none.
 
     In a pipe each row is one line. On a terminal, text goes on below its own column; what finds no
-    room beside ids and states, stands below the row.
+    room beside ids and states, stands below the row; so do states, where there is no room for them.
     """
     out = console()
     cells = [[_cell(value) for value in row] for row in rows]
@@ -118,19 +121,20 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Text]], out: Console)
             i: width if columns[i] in WHOLE else min(width, _longest_word(columns[i], rows, i))
             for i, width in widths.items()
         }
-        while _width(beside, least) > out.width and not WHOLE.issuperset(
-            columns[i] for i in beside
-        ):
-            below.insert(0, next(i for i in reversed(beside) if columns[i] not in WHOLE))
-            beside.remove(below[0])
+        while _width(beside, least) > out.width and len(beside) > 1:
+            last = next((i for i in reversed(beside) if columns[i] not in WHOLE), beside[-1])
+            beside.remove(last)
+            below = sorted([last, *below])
         while _width(beside, widths) > out.width:
             wide = [i for i in beside if widths[i] > least[i]]
             if not wide:
                 break
             widths[max(wide, key=widths.__getitem__)] -= 1
+    else:
+        widths = {i: min(width, WIDEST_IN_A_PIPE) for i, width in widths.items()}
     yield _row([[Text(columns[i], style="bold")] for i in beside], [widths[i] for i in beside], 0)
     for row in rows:
-        lines = [_folded(row[i], widths[i], out) for i in beside]
+        lines = [_folded(row[i], widths[i], out) if out.is_terminal else [row[i]] for i in beside]
         for number in range(max(map(len, lines), default=0)):
             yield _row(lines, [widths[i] for i in beside], number)
         told = [Text.assemble((f"{columns[i]} ", "dim"), row[i]) for i in below if row[i].plain]
@@ -169,11 +173,11 @@ def _cell(value: Any) -> Text:
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """A number with its noun: `1 route`, `2 routes`, `2 deliveries`."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    """A number with its noun, and a verb where there is one: `1 route`, `2,000 routes`, `2 deliveries`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def contents(routes: Routes) -> str:
+def contents(routes: "Routes") -> str:
     """What a routes file holds, in numbers."""
     parts = {"route": routes.routes, "endpoint": routes.endpoints, "source": routes.sources}
     return ", ".join(counted(len(some), one) for one, some in parts.items())

@@ -8,7 +8,7 @@ from gateway.config.settings import Settings
 from gateway.core.egress import LOOPBACK, canonical, within
 from gateway.core.model import Json
 from gateway.sender.own import OwnAddresses
-from gateway.store.sqlite.database import read_note
+from gateway.store.lock import read_note
 
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  # compared with, not listened at
 

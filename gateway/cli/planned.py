@@ -124,9 +124,9 @@ def _reasons(
 ) -> Iterator[str]:
     """Why the answer is no."""
     if totals["dropped"]:
-        yield f"{_many(totals['dropped'], 'delivery', 'deliveries')} dropped"
+        yield f"{counted(totals['dropped'], 'delivery', 'deliveries')} dropped"
     if most_added is not None and totals["added"] > most_added:
-        yield f"{_many(totals['added'], 'delivery', 'deliveries')} added, more than {most_added:,}"
+        yield f"{counted(totals['added'], 'delivery', 'deliveries')} added, more than {most_added:,}"
     for part in parts:
         if part["change"] in ("removed", "renamed") and (part.get("waiting") or part.get("dead")):
             name = part["before"] or part["name"]
@@ -152,13 +152,9 @@ def _not_backtested(found: Sequence[Change], new: Loaded) -> Iterator[str]:
 def _work(part: Mapping[str, Json]) -> str:
     counts = ((part["waiting"], "waiting"), (part["dead"], "dead"))
     words = [
-        f"{_many(count, 'delivery', 'deliveries')} {state}" for count, state in counts if count
+        f"{counted(count, 'delivery', 'deliveries')} {state}" for count, state in counts if count
     ]
     return " and ".join(words)
-
-
-def _many(count: int, one: str, many: str = "") -> str:
-    return counted(count, one, many).replace(str(count), f"{count:,}", 1)
 
 
 # -- for people ----------------------------------------------------------------------------------------
@@ -171,7 +167,7 @@ def print_told(result: Mapping[str, Json], read: Read, title: str) -> None:
     if result["events"]["corrupt"]:
         _line(
             (
-                f"! {_many(result['events']['corrupt'], 'event')} cannot be read: the stored bytes are",
+                f"! {counted(result['events']['corrupt'], 'event')} cannot be read: the stored bytes are",
                 "bold red",
             ),
             (f" not those that came, the first {result['events']['first_corrupt']}", "bold red"),
@@ -205,7 +201,7 @@ def _events_line(events: Mapping[str, Json], read: Read) -> str:
         return "no route makes anything else of any event, so none was read"
     if not events["count"]:
         return f"no events {read.words}: nothing shows what the routes would do"
-    return f"against {_many(events['count'], 'event')} recorded {read.words}"
+    return f"against {counted(events['count'], 'event')} recorded {read.words}"
 
 
 def _print_parts(parts: Sequence[Mapping[str, Json]]) -> None:
@@ -224,7 +220,7 @@ def _print_parts(parts: Sequence[Mapping[str, Json]]) -> None:
         if part.get("events") and gone:
             name = part["before"] or part["name"]
             notes.append(
-                f"{_many(part['events'], 'event')} came by /in/{name}, which would be refused"
+                f"{counted(part['events'], 'event')} came by /in/{name}, which would be refused"
             )
         style = "bold red" if gone and notes else ""
         _line((line, ""), (f"  {'; '.join(notes)}" if notes else "", style))
@@ -249,7 +245,7 @@ def _print_deliveries(result: Mapping[str, Json]) -> None:
         empty="",
     )
     for move in result["moved"]:
-        what = f"{_many(move['count'], 'delivery', 'deliveries')} to {move['endpoint']}"
+        what = f"{counted(move['count'], 'delivery', 'deliveries')} to {move['endpoint']}"
         _line((f"  {move['before']} > {move['route']}: {what}, as before", "dim"))
 
 
@@ -260,7 +256,7 @@ def _number(count: int) -> str:
 def _print_silent(result: Mapping[str, Json]) -> None:
     """What makes no delivery: held back, or failed."""
     lines = [
-        f"  {each['route']}, {each['reason']}: holds back {_many(each['after'], 'event')},"
+        f"  {each['route']}, {each['reason']}: holds back {counted(each['after'], 'event')},"
         f" {each['before']:,} before"
         for each in result["withheld"]
         if each["before"] != each["after"]
@@ -273,7 +269,7 @@ def _print_silent(result: Mapping[str, Json]) -> None:
         _heading("failing expressions")
     for each in result["failing"]:
         worse = each["after"] > each["before"]
-        times = f"  {each['route']}: {each['after']:,} times, {each['before']:,} before"
+        times = f"  {each['route']}: {counted(each['after'], 'time')}, {each['before']:,} before"
         first = f"; {each['event']}: {each['detail']}" if each["detail"] else ""
         _line((times + first, "bold red" if worse else ""))
 
@@ -296,7 +292,7 @@ def _seen(evidence: Mapping[str, Json], read: Read) -> str:
     events, passed = evidence["events"], evidence["passed"]
     if not events:
         return f"0 such events seen {read.words}"
-    seen = f"{_many(events, 'such event')} seen {read.words}"
+    seen = f"{counted(events, 'such event')} seen {read.words}"
     return seen if passed == events else f"{seen}, of which `when` lets {passed:,} through"
 
 

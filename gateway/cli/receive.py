@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from gateway.cli.options import Database, Routes, content_of
-from gateway.cli.output import AsJson, console, print_json, printable
+from gateway.cli.output import AsJson, console, counted, print_json, printable
 from gateway.config.settings import host_and_port
 from gateway.core.model import Json
 
@@ -78,7 +78,7 @@ async def _listen(address: tuple[str, int], keys: list[Any], show: Any, status: 
     )
     await receiver.start()
     console(to_stderr=True).print(
-        f"listening at {receiver.url}, with {len(keys)} secrets to verify signatures; Ctrl-C ends it"
+        f"listening at {receiver.url}, with {counted(len(keys), 'secret')} to verify signatures; Ctrl-C ends it"
     )
     try:
         await asyncio.Event().wait()

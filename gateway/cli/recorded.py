@@ -13,11 +13,10 @@ from typing import Any, Protocol, TypeVar
 from gateway import __version__
 from gateway.cli.client import Client, NotRunning, Refused, connect
 from gateway.cli.encrypted import key_from_settings
-from gateway.cli.options import read_settings
 from gateway.config.encryption import read_keys
 from gateway.config.lenient import Progress, load_given, load_leniently
 from gateway.config.routes import Loaded
-from gateway.config.settings import Settings
+from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import ConfigError, NotFound
 from gateway.core.model import Json, Micros, rfc3339
 from gateway.core.routing import Routes

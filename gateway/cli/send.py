@@ -5,7 +5,7 @@ import os
 import secrets as entropy
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -15,15 +15,13 @@ from rich.text import Text
 from gateway.cli.client import At, TokenFile, connect, post, running, segment
 from gateway.cli.exits import LATER, NO
 from gateway.cli.operate import print_event
-from gateway.cli.options import Database, Headers, Routes, content_of, parsed_headers, read_settings
+from gateway.cli.options import Database, Headers, Routes, content_of, parsed_headers
 from gateway.cli.output import AsJson, console, own_command, print_json
 from gateway.clock import SystemClock
+from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import ConfigError, NotFound
 from gateway.core.model import Json
 from gateway.samples import sample, samples
-
-if TYPE_CHECKING:
-    from gateway.config.settings import Settings
 
 WAIT_SECONDS = 10
 ALLOWED_BY = (
@@ -95,14 +93,14 @@ def send(
         raise typer.Exit(NO)
 
 
-def _host(settings: "Settings") -> dict[str, str]:
+def _host(settings: Settings) -> dict[str, str]:
     """The Host by which senders know the gateway that runs here, for one that takes no other."""
     if settings.public_url is not None:
         return {"host": urlsplit(settings.public_url).netloc}
     return {"host": settings.allowed_host[0]} if settings.allowed_host else {}
 
 
-def _source(settings: "Settings", name: str | None) -> Any:
+def _source(settings: Settings, name: str | None) -> Any:
     """The source to send as."""
     known = _routes(settings).sources
     if not known:
@@ -113,7 +111,7 @@ def _source(settings: "Settings", name: str | None) -> Any:
     return found
 
 
-def _routes(settings: "Settings") -> Any:
+def _routes(settings: Settings) -> Any:
     from gateway.loading import check
 
     checked = check(settings, os.environ, keep=False)
@@ -241,7 +239,7 @@ def ping(
         raise typer.Exit(NO if "status" in result else LATER)
 
 
-async def _ping(settings: "Settings", endpoint: Any) -> tuple[Any, Any]:
+async def _ping(settings: Settings, endpoint: Any) -> tuple[Any, Any]:
     """One attempt with a test event; for a handler's endpoint a GET, which changes nothing."""
     from gateway.cli.own import own_addresses
     from gateway.core.model import Call, Delivery, event_id

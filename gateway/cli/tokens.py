@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.options import read_settings
 from gateway.cli.output import AsJson, console, print_json, print_table
 from gateway.core.access import Scope, check_name, parse_scopes
 from gateway.core.errors import ConfigError, NotFound, Problem
@@ -80,6 +79,8 @@ def remove(name: Name, file: File = None) -> None:
 
 
 def _file(given: Path | None) -> Path:
+    from gateway.config.settings import read_settings
+
     path = given or read_settings({}).admin_token_file
     if path is None:
         problem = Problem(

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.config.document import read_document
-from gateway.config.faults import nearest, shaped
+from gateway.config.faults import shaped
 from gateway.config.files import TESTS, Files
+from gateway.config.nearest import nearest
 from gateway.config.part import Part
 from gateway.config.shapes import ExampleShape, RoutesTestFile
 from gateway.core.errors import Problem

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from gateway.config.document import Document
+from gateway.config.nearest import nearest
 from gateway.config.shape import EXPRESSION, HANDLER, HEADER, NAME, Shape
 from gateway.config.traps import flow
 from gateway.core.errors import Problem
@@ -73,15 +74,6 @@ def _misspelt(missing: ErrorDetails, faults: Sequence[ErrorDetails]) -> bool:
         and get_close_matches(str(fault["loc"][-1]), [str(name)])
         for fault in faults
     )
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """The known name that *word* was probably meant to be, as the start of a cure; or the choice."""
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f'did you mean "{close[0]}"?'
-    shown = ", ".join(sorted(known)[:12]) or "(none)"
-    return f"known: {shown}"
 
 
 def _plain(location: Sequence[str | int]) -> Path:

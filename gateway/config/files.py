@@ -72,7 +72,7 @@ class Files:
 def read_files(path: Path, around: Surroundings) -> Files:
     """Read the routes file at *path*, and those that it includes."""
     found = Files()
-    cure = "name another with --routes, or make one with `gateway init`"
+    cure = "name one that is there, or make one with `gateway init`"
     first = _read(path, around, found, cure)
     if first is not None:
         for i, pattern in enumerate(first.sections["include"]):

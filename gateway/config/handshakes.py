@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gateway.config.document import read_document
 from gateway.config.expressions import Expressions
-from gateway.config.faults import nearest
 from gateway.config.handshake_shapes import HandshakePreset, HandshakeShape, HmacShape
+from gateway.config.nearest import nearest
 from gateway.config.part import Part
 from gateway.config.shapes import SourceShape
 from gateway.config.verifiers import VerifierBuilder

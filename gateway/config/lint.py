@@ -15,7 +15,6 @@ from typing import TypeAlias
 
 from gateway.config.document import ALLOWED, Path
 from gateway.config.evidence import Evidence
-from gateway.config.faults import nearest
 from gateway.config.lint_expressions import check_conditions, check_template
 from gateway.config.lint_match import (
     Nested,
@@ -24,6 +23,7 @@ from gateway.config.lint_match import (
     uses,
 )
 from gateway.config.lint_rules import RuleChecks
+from gateway.config.nearest import nearest
 from gateway.config.operator_words import check_nested
 from gateway.config.part import Part
 from gateway.config.routes import Loaded

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.config.evidence import ATTRIBUTES, Evidence, Kind
-from gateway.config.faults import nearest
 from gateway.config.lint_match import Use, Warn, uses
+from gateway.config.nearest import nearest
 from gateway.config.part import Part
 from gateway.config.traps import flow
 from gateway.core.covering import (

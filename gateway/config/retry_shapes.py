@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gateway.config.faults import nearest
+from gateway.config.nearest import nearest
 from gateway.config.part import Part
 from gateway.config.quantities import Duration, at_least
 from gateway.config.shape import Shape

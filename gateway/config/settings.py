@@ -1,8 +1,7 @@
-"""How the gateway runs: flags, then the environment, then gateway.toml, then defaults.
+"""How the gateway runs: what layers.py found to be set, and defaults.
 
-Each layer says only what was set in it. Every setting is a flag of `gateway serve` (`--egress-allow`),
-a variable (`GATEWAY_EGRESS_ALLOW`) and a key of gateway.toml (`egress_allow`). docs/settings.md lists
-them; a test holds the page to this file.
+Every setting is a flag of `gateway serve` (`--egress-allow`), a variable (`GATEWAY_EGRESS_ALLOW`) and a
+key of gateway.toml (`egress_allow`). docs/settings.md lists them; a test holds the page to this file.
 """
 
 import re
@@ -11,16 +10,26 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, InstanceOf, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationError,
 )
 
-from gateway.config.faults import nearest
+from gateway.config.layers import (
+    DATABASE,
+    DATABASE_IS,
+    FILE,
+    ROUTES,
+    ROUTES_ARE,
+    place_of_database,
+    variable,
+    what_was_set,
+)
+from gateway.config.nearest import nearest
 from gateway.config.quantities import Duration, Rate, Size
 from gateway.config.urls import PublicUrl
 from gateway.core.egress import LOOPBACK, EgressPolicy, Network, allowed_network, never_opened
@@ -29,9 +38,7 @@ from gateway.core.model import SECOND
 from gateway.core.postgres_url import PostgresUrl
 from gateway.core.retention import DAY, Retention
 
-FILE = "gateway.toml"
 HTTPS_PORT = 443
-DATABASE = Path("data/gateway.db")
 
 
 def host_and_port(value: Any) -> tuple[str, int]:
@@ -51,7 +58,7 @@ def _items(value: Any) -> Any:
         return [item.strip() for item in value.split(",") if item.strip()]
     if isinstance(value, list):
         return [item for each in value for item in _items(each)]
-    return [value] if isinstance(value, int) else value
+    return value if isinstance(value, (tuple, frozenset)) else [value]
 
 
 def _networks(value: Any) -> tuple[Network, ...]:
@@ -92,52 +99,30 @@ def _names(value: Any) -> tuple[str, ...]:
     return names
 
 
-def _database(value: Any) -> Any:
-    """A file, or the URL of a PostgreSQL database. What is wrong with a URL is told without it: it may hold a password."""
-    text = str(value)
-    if isinstance(value, PostgresUrl) or "://" not in text:
-        return value if isinstance(value, PostgresUrl) else Path(text)
-    try:
-        return PostgresUrl(text)
-    except ValueError:
-        raise ValueError(
-            "that is no URL of a database, such as postgresql://user@host/gateway"
-        ) from None
-
-
 def _zero_bytes(value: Any) -> Any:
     """Nothing is nothing in any unit."""
     return "0B" if str(value) == "0" else value
 
 
-HostAndPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(host_and_port)]
-DatabasePlace = Annotated[Path | InstanceOf[PostgresUrl], NoDecode, BeforeValidator(_database)]
-Networks = Annotated[tuple[Any, ...], NoDecode, BeforeValidator(_networks)]
-Files = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_items)]
-Opened = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_opened)]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+DatabasePlace = Annotated[Path | InstanceOf[PostgresUrl], BeforeValidator(place_of_database)]
+HostAndPort = Annotated[tuple[str, int], BeforeValidator(host_and_port)]
+Networks = Annotated[tuple[Any, ...], BeforeValidator(_networks)]
+Files = Annotated[tuple[Path, ...], BeforeValidator(_items)]
+Opened = Annotated[tuple[Network, ...], BeforeValidator(_opened)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_items)]
+Ports = Annotated[frozenset[Port], BeforeValidator(_items)]
 SizeOrNone = Annotated[Size, BeforeValidator(_zero_bytes)]
-Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings of one process."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="GATEWAY_",
-        validate_default=False,
-        toml_file=FILE,
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    routes: Path = Path("routes.yaml")
-    """The routes file; handlers are imported from its folder."""
-    database: DatabasePlace = DATABASE
-    """What holds everything: a SQLite file, made where there is none, or a postgresql:// URL."""
+    routes: Annotated[Path, Field(description=ROUTES_ARE)] = ROUTES
+    database: Annotated[DatabasePlace, Field(description=DATABASE_IS)] = DATABASE
     listen: HostAndPort = ("127.0.0.1", 8080)
     """Where webhooks are received."""
     public_url: PublicUrl | None = None
@@ -154,7 +139,7 @@ class Settings(BaseSettings):
     """Room that is kept beside the database, and given back when the disk is full; 0: none."""
     disk_reserve: SizeOrNone = 64 * 1024 * 1024
     """Where less than this is free on the disk of the database, no more events are taken; 0: all is used."""
-    address_rate: Annotated[Rate | None, NoDecode] = None
+    address_rate: Rate | None = None
     """How many requests an address may send; more are refused before anything else is done."""
     admin: HostAndPort = ("127.0.0.1", 8081)
     """Where the admin API listens. Other addresses than loopback need a token."""
@@ -167,7 +152,7 @@ class Settings(BaseSettings):
     retention: Duration = 7 * DAY
     """How long events are kept of which nothing is left to do."""
     retention_dead: Duration = 90 * DAY
-    """How long events with a dead letter are kept."""
+    """How long events with a dead letter are kept, and operations that sent many again."""
     retention_inbox: Duration = 30 * DAY
     """How long the inbox, and events that no route took, are kept."""
     retention_once: Duration = 400 * DAY
@@ -200,18 +185,6 @@ class Settings(BaseSettings):
     """The least severity that is logged."""
     sample_receiver: HostAndPort | None = None
     """Start a receiver beside the gateway that shows what arrives: for trying things out."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, environment, file: the first that says something counts."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
     def egress(self) -> EgressPolicy:
@@ -261,15 +234,11 @@ class Settings(BaseSettings):
 
 def read_settings(flags: Mapping[str, Any]) -> Settings:
     """The settings, given the flags that were set. Raises ConfigError with every problem."""
+    given = what_was_set(flags, Settings.model_fields)
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        return Settings.model_validate(given)
     except ValidationError as error:
         raise ConfigError([_problem(fault, flags) for fault in error.errors()]) from None
-    except ValueError as error:  # gateway.toml is no TOML
-        problem = Problem(
-            file=FILE, line=0, column=0, code="toml", what=str(error), cure="see docs/settings.md"
-        )
-        raise ConfigError([problem]) from None
 
 
 def _problem(fault: Any, flags: Mapping[str, Any]) -> Problem:
@@ -285,11 +254,37 @@ def _problem(fault: Any, flags: Mapping[str, Any]) -> Problem:
             what=f'unknown key "{name}"',
             cure=cure,
         )
-    where = flag if flags.get(name) is not None else f"GATEWAY_{name.upper()} or {FILE}"
-    what = str(fault["msg"]).removeprefix("Value error, ")
-    if fault["type"] != "value_error" and not isinstance(fault["input"], (dict, list)):
-        told = {"bool_parsing": "is neither true nor false", "int_parsing": "is no integer"}
-        what = f'"{fault["input"]}" {told.get(fault["type"], f"is not what it has to be: {what}")}'
-    return Problem(
-        file=where, line=0, column=0, code="setting", what=what, cure="see docs/settings.md"
-    )
+    where = flag if flags.get(name) is not None else f"{variable(name)} or {FILE}"
+    what, cure = _said(fault)
+    return Problem(file=where, line=0, column=0, code="setting", what=what, cure=cure)
+
+
+SEE = "see docs/settings.md"
+
+SAID: Mapping[str, tuple[str, str]] = {
+    "greater_than_equal": ("is less than {ge}", "write {ge} or more"),
+    "less_than_equal": ("is more than {le}", "write {le} or less"),
+    "literal_error": ("is no such value", "write {expected}"),
+    "bool_parsing": ("is neither true nor false", "write true or false"),
+    "bool_type": ("is neither true nor false", "write true or false"),
+    "int_parsing": ("is no whole number", "write one, such as 1000"),
+    "int_type": ("is no whole number", "write one, such as 1000"),
+    "int_from_float": ("is no whole number", "write one, such as 1000"),
+    "path_type": ("is no path", "write it as text"),
+}
+"""By pydantic's name of a fault: what is said of the value that was given, and the cure."""
+
+
+def _said(fault: Any) -> tuple[str, str]:
+    """What is wrong with a value, and the cure: both in our words, wherever we have some."""
+    kind, context = fault["type"], fault.get("ctx", {})
+    if kind in SAID:
+        what, cure = SAID[kind]
+        expected = str(context.get("expected", "")).replace("'", "")
+        given = {**context, "expected": expected}
+        return f'"{fault["input"]}" {what.format(**given)}', cure.format(**given)
+    if "cure" in context:
+        return fault["msg"].partition(";")[0], context["cure"]
+    if kind == "value_error":
+        return str(context["error"]), SEE
+    return f'"{fault["input"]}" is not what it has to be: {fault["msg"]}', SEE

@@ -7,12 +7,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     StringConstraints,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
+from gateway.config.meanings import meanings
 from gateway.core.model import Micros, rfc3339_moment
 from gateway.core.verifying import MOST_SECRETS
 
@@ -31,13 +34,24 @@ HANDLER = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 class Shape(BaseModel):
     """Base of all: unknown keys are errors, and nothing is coerced."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     stand_ins: ClassVar[dict[str, Any]] = {}
     """For required keys: what to go on with, where one is faulty, to check the others all the same."""
     excuses: ClassVar[dict[str, str]] = {}
     """Keys beside which another need not be there: that is not to be missed where one is faulty."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The schema, with what each field means."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in meanings(cls).items():
+            if name in cls.model_fields:
+                key = cls.model_fields[name].alias or name
+                properties[key].setdefault("description", text)
+        return schema
 
 
 # A value of several forms is tagged by which of them it is: `<text>` or `<mapping>`. The brackets

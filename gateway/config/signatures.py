@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from gateway.config.document import read_document
 from gateway.config.endpoint_shapes import SentTimestampShape, SignedHeaderShape, SignShape
-from gateway.config.faults import nearest
+from gateway.config.nearest import nearest
 from gateway.config.part import Part
 from gateway.config.secret_forms import shared_secret
 from gateway.config.secrets import Kind

@@ -10,7 +10,7 @@ import orjson
 from gateway.config.endpoint_shapes import EndpointShape
 from gateway.config.endpoints import event_expressions, item_expressions
 from gateway.config.expressions import ExpressionInvalid, Expressions
-from gateway.config.faults import nearest
+from gateway.config.nearest import nearest
 from gateway.config.part import Part
 from gateway.config.shapes import CallShape, TargetShape
 from gateway.config.timing import build_timing, check_after, in_order

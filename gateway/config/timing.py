@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.config.endpoint_shapes import EndpointShape
 from gateway.config.expressions import Expressions
-from gateway.config.faults import nearest
+from gateway.config.nearest import nearest
 from gateway.config.part import Part
 from gateway.config.shapes import CoalesceShape, TargetShape
 from gateway.core.routing import AT_ONCE, Coalesce, Target, Timing

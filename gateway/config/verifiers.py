@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from gateway.config.document import Document, read_document
 from gateway.config.endpoint_shapes import SignedHeaderShape
-from gateway.config.faults import nearest
+from gateway.config.nearest import nearest
 from gateway.config.part import Part, Surroundings
 from gateway.config.secret_forms import decoded_secret, shared_secret
 from gateway.config.secrets import Kind, SecretBook

@@ -198,6 +198,17 @@ class Breaker:
             self.probes, self.reason = mark.probes, mark.reason
             self._number += 1
 
+    def follow(self, mark: LaneMark) -> None:
+        """Be as another node says, open or closed."""
+        if mark.since:
+            self.restore(mark)
+        elif not self.is_closed:
+            self.close()
+
+    def put_off(self, probe_at: Micros) -> None:
+        """Someone else makes the probe that is due."""
+        self.probe_at = probe_at
+
     def _open(self, policy: BreakerPolicy, reason: str, now: Micros, jitter: float) -> None:
         self.state = BreakerState.OPEN
         self.reason = reason

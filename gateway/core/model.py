@@ -498,6 +498,10 @@ class Attempt:
     """What it changed for the endpoint's lane, if anything: written down in the same commit."""
 
 
+ALL_ROUTES = "(all)"
+"""Stands for a route's name where an event could be matched with none."""
+
+
 @dataclass(slots=True, frozen=True)
 class Failure:
     """An expression of a route that failed for an event."""
@@ -566,6 +570,8 @@ class Arrival:
     routed: Routed
     since: Micros
     """An earlier event with the same source and key makes this one a duplicate if it is not older."""
+    routes: str = ""
+    """The fingerprint of the routes files that it was routed by."""
 
     @property
     def deliveries(self) -> list[Delivery]:

@@ -23,7 +23,7 @@ class Retention:
     finished: Micros = 7 * DAY
     """Events of which nothing is left to do, since their last delivery ended."""
     dead: Micros = 90 * DAY
-    """Events with a dead letter, likewise."""
+    """Events with a dead letter, likewise; and operations that sent many again, since they ended."""
     inbox: Micros = 30 * DAY
     """The inbox, and events that no route took."""
     once: Micros = 400 * DAY

@@ -17,6 +17,7 @@ from gateway.core.errors import EventTooWide, ExpressionFailed
 from gateway.core.handshake import Handshake
 from gateway.core.index import Index, Progress
 from gateway.core.model import (
+    ALL_ROUTES,
     SECOND,
     After,
     BodyForm,
@@ -51,8 +52,6 @@ Computed = TypeVar("Computed")
 
 DEFAULT_BODY_BYTES = 1024 * 1024
 HOUR = 3600 * SECOND
-ALL_ROUTES = "(all)"
-"""Stands for a route's name where an event could be matched with none."""
 MOST_EVENTS = 10_000
 """An `each` of a source with more items than this makes nothing: 1 MiB could ask for half a million."""
 MOST_DELIVERIES = 1_000

@@ -69,4 +69,5 @@ class Audit:
             self._report(entry)
 
     def _report(self, entry: AuditEntry) -> None:
-        self._telemetry.emit("audit.written", **asdict(entry))
+        name = "audit.written" if entry.outcome == DONE else "audit.refused"
+        self._telemetry.emit(name, **asdict(entry))

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 from gateway.core.model import SECOND, Micros
 from gateway.flows.deliver import Deliver
-from gateway.flows.lanes import MOST_BYTES, Lane, Lanes
+from gateway.flows.lanes import LEASE_MARGIN, MOST_BYTES, Lane, Lanes
 from gateway.flows.loop import Loop
-from gateway.ports import Clock, LeaseStore
+from gateway.ports import Clock, LeaseStore, NodeStore
 from gateway.telemetry import Telemetry
 
-ASK_EVERY: Micros = SECOND // 2
-"""What other nodes have made due is looked for so often, a quarter more or less."""
+LOOK_EVERY = SECOND // 2
+"""How often to look for what other nodes have put on schedule."""
 
 
 class Claim:
@@ -25,8 +25,11 @@ class Claim:
         deliver: Deliver,
         clock: Clock,
         telemetry: Telemetry,
-        others_write: bool = False,
+        nodes: NodeStore | None = None,
     ) -> None:
+        """With *nodes*, others claim from the same store, and put on schedule what nobody tells us of."""
+        self._nodes = nodes
+        self._look_at: Micros = 0
         self._lanes = lanes
         self._store = store
         self._deliver = deliver
@@ -34,9 +37,6 @@ class Claim:
         self.loop = Loop("claim", self._step, clock, telemetry)
         lanes.wake = self.loop.wake
         store.on_ready = self._note_all
-        self._others_write = others_write
-        """Whether there are nodes that make deliveries due of which nobody tells us."""
-        self._ask_at: Micros = 0
         self._exhausted = False
         """Whether a lane was left with nothing due, so that only the store knows when something is."""
 
@@ -55,23 +55,35 @@ class Claim:
         now = self._clock.now()
         claimable = [lane for lane in self._lanes if lane.claimable(now)]
         await asyncio.gather(*(self._claim(lane, now) for lane in claimable))
-        if self._others_write and now >= self._ask_at:
-            self._exhausted = True
-        if self._exhausted:  # by this step, or by one that failed afterwards
+        # If something was exhausted, it was by this step, or by one that failed afterwards.
+        if self._exhausted or (self._nodes is not None and now >= self._look_at):
             await self.refresh()
             self._exhausted = False
-            self._ask_at = self._clock.now() + round(ASK_EVERY * (1 + self._clock.chance() / 4))
+            self._look_at = now + round(LOOK_EVERY * (1 + 0.3 * self._clock.chance()))
         now = self._clock.now()
         if any(lane.claimable(now) for lane in self._lanes):
             return now
         # A lane that is due but full is not waited for: it wakes us when it has places.
         later = [lane.due_at for lane in self._lanes if lane.is_open and lane.due_at is not None]
-        if self._others_write:
-            later.append(self._ask_at)
+        if self._nodes is not None:
+            later.append(self._look_at)
         return min((due_at for due_at in later if due_at > now), default=None)
+
+    async def _may_probe(self, lane: Lane, now: Micros) -> bool:
+        """Whether the probe of an open breaker is ours to make, where several nodes have its lane."""
+        if self._nodes is None or lane.breaker.is_closed:
+            return True
+        until = now + lane.endpoint.timeout + LEASE_MARGIN
+        if await self._nodes.take_probe(lane.endpoint.name, now, until):
+            return True
+        lane.breaker.put_off(until)
+        self._deliver.watch(lane)
+        return False
 
     async def _claim(self, lane: Lane, now: Micros) -> None:
         """Claim what the lane has places for."""
+        if not await self._may_probe(lane, now):
+            return
         wanted = lane.claimable(now)
         lane.reserved += wanted
         leases = [lane.lease(self._lanes.next_token(), now) for _ in range(wanted)]

@@ -162,7 +162,7 @@ class Deliver:
 
     def _start_worker(self, lane: Lane) -> bool:
         """Begin the lane's next attempt, if there is one and it may."""
-        begun = self._next(lane) if lane.running < lane.endpoint.concurrency else None
+        begun = self._next(lane) if lane.running < lane.width else None
         if begun is None:
             return False
         lane.running += 1
@@ -214,7 +214,7 @@ class Deliver:
                 finally:
                     lane.held_bytes -= delivery.size_bytes
                 begun = None
-                if lane.running <= lane.endpoint.concurrency:
+                if lane.running <= lane.width:
                     begun = self._next(lane)
         except asyncio.CancelledError:
             self._release([delivery])

@@ -137,8 +137,11 @@ class Intake:
         if self._capacity is Capacity.NONE:
             disk.release_ballast()
         elif self._capacity is Capacity.ENOUGH and not disk.has_ballast:
-            await asyncio.to_thread(disk.make_ballast)
-            self._tell_of_ballast(disk)
+            had_room = await asyncio.to_thread(disk.make_ballast)
+            if before is Capacity.NONE and not had_room:
+                self._capacity = before  # a quota: what is free is for others
+            else:
+                self._tell_of_ballast(disk)
         self._free_bytes = disk.free_bytes()
         self._hold_for_room(disk)
         if self._capacity is not before:
@@ -174,7 +177,10 @@ class Intake:
     def _no_room(self) -> DiskFull | None:
         if self._capacity is Capacity.ENOUGH:
             return None
+        left = f"has {self._free_bytes // MIB} MiB left"
+        if self._capacity is Capacity.NONE:  # of which a quota may let us have nothing
+            left = "is full, or a quota used up"
         return DiskFull(
-            f"the disk of the database has {self._free_bytes // MIB} MiB left",
+            f"the disk of the database {left}",
             cure="free some space, or enlarge the disk; the gateway goes on by itself",
         )

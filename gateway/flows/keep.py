@@ -64,7 +64,9 @@ class Keep:
         for event in events:
             routed = plan(event, routes)
             self._lanes.reserve(routed.deliveries, now)
-            arrivals.append(Arrival(event=event, routed=routed, since=now - window))
+            arrivals.append(
+                Arrival(event=event, routed=routed, since=now - window, routes=routes.fingerprint)
+            )
         try:
             receipts = await self._store.append(arrivals)
         except BaseException:

@@ -11,7 +11,7 @@ left alone. What could not begin soon holds no lease meanwhile.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from gateway.core.breaker import Breaker
+from gateway.core.breaker import Breaker, BreakerState
 from gateway.core.model import SECOND, Delivery, LaneMark, Lease, Micros
 from gateway.core.rate import Pace
 from gateway.core.retry import HOUR
@@ -59,6 +59,8 @@ class Lane:
         self.begun_at: Micros = 0
         """When an attempt last began, where there is a rate."""
         self.endpoint = endpoint
+        self.share: int | None = None
+        """How many of the endpoint's attempts at once are this node's; None: there are no other nodes."""
         self.breaker = Breaker(endpoint.breaker)
         self.pace = None if endpoint.rate is None else Pace(*endpoint.rate)
         self.places = self._places()
@@ -74,8 +76,21 @@ class Lane:
         self.endpoint = endpoint
         self.places = self._places()
 
+    @property
+    def width(self) -> int:
+        """How many attempts may be under way at once."""
+        share = self.share
+        return self.endpoint.concurrency if share is None else min(share, self.endpoint.concurrency)
+
+    def share_in(self, share: int) -> None:
+        """Have so many of the endpoint's attempts at once, and others the rest."""
+        self.share = share
+        self.places = self._places()
+
     def _places(self) -> int:
-        most = max(2 * self.endpoint.concurrency, FEWEST_PLACES)
+        if not self.width:
+            return 0
+        most = max(2 * self.width, FEWEST_PLACES)
         return most if self.pace is None else min(most, self.pace.most_within(AHEAD))
 
     @property
@@ -131,7 +146,7 @@ class Lane:
 
     def takes(self, now: Micros) -> bool:
         """Whether a delivery that holds a lease may wait here for its turn."""
-        if not self.is_open:
+        if not self.is_open or not self.width:
             return False
         if self.breaker.is_closed:
             return self.wait(now) <= AHEAD
@@ -159,7 +174,7 @@ class Lane:
         if not self.breaker.is_closed:
             # What began before the breaker opened may hang for long: it takes no place from the probe.
             idle = not self.waiting and not self.reserved
-            return int(wait == 0 and idle and self.running < self.endpoint.concurrency)
+            return int(wait == 0 and idle and self.running < self.width)
         if self.held_bytes >= MOST_BYTES:
             return 0
         free = self.places - self.held
@@ -190,6 +205,16 @@ class Lane:
             self.pace.began(mark.begun_at)
         self.breaker.restore(mark)
 
+    def follow(self, mark: LaneMark) -> None:
+        """Know what another node has learned. A probe of our own that is under way knows better."""
+        if mark.begun_at > self.begun_at:
+            self.begun_at = mark.begun_at
+            if self.pace is not None:
+                self.pace.began(mark.begun_at)
+        self.held_until = mark.held_until
+        if self.breaker.state is not BreakerState.PROBING:
+            self.breaker.follow(mark)
+
 
 class Lanes:
     """All lanes, by endpoint name, and the tokens of the leases they give out."""
@@ -201,6 +226,8 @@ class Lanes:
         """Why no lane begins an attempt at the moment (`store`, `draining`, `paused`); empty when they may."""
         self.wake: Callable[[], None] = _nobody
         """Called whenever there may be something to claim."""
+        self._shared = False
+        """Whether other nodes have lanes to the same endpoints."""
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes.values())
@@ -222,6 +249,8 @@ class Lanes:
             lane = self._lanes.get(name)
             if lane is None:
                 lane = self._lanes[name] = Lane(endpoint)
+                if self._shared:
+                    lane.share_in(0)
                 new.append(lane)
             else:
                 lane.configure(endpoint)
@@ -233,6 +262,12 @@ class Lanes:
                 lane.state, lane.reason = "gone", "it is no longer in routes.yaml"
                 lane.since = None
         return new
+
+    def share(self) -> None:
+        """Begin with no share of any endpoint: other nodes may have all."""
+        self._shared = True
+        for lane in self:
+            lane.share_in(0)
 
     def reserve(self, deliveries: Iterable[Delivery], now: Micros) -> None:
         """Lease a place to each delivery that finds one; the others get none and will be scheduled."""

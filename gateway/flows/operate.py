@@ -231,6 +231,7 @@ def _shown(lane: Lane, now: Micros) -> dict[str, Json]:
         "held_until": _moment(lane.held_until),
         "rate": None if endpoint.rate is None else _rate(*endpoint.rate),
         "concurrency": endpoint.concurrency,
+        "share": lane.share,
         "running": lane.running,
         "waiting_in_memory": len(lane.waiting),
     }

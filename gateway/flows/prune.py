@@ -65,7 +65,7 @@ class Slice(NamedTuple):
     """What came of a part of a walk that someone asked for."""
 
     gone: Mapping[str, int]
-    """By kind: `events`, `inbox`, `once`, `audit`."""
+    """By kind: `events`, `inbox`, `once`, `audit`, `operations`."""
     after: str | None
     """Where the next slice begins; None: this was the last."""
 

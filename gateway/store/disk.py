@@ -4,9 +4,19 @@ A full disk cannot even be cleaned: to delete rows, SQLite first writes to its l
 taken in good time, by a file of zeros beside the database, and given back when nothing else is left.
 """
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+
+from gateway.core.errors import DiskFull
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says where a disk is full, or a quota used up."""
+FREE_SOME = "the disk is full, or a quota used up: free some space; the gateway goes on by itself"
+
+PROBED_BYTES = 64 * 1024
+"""More than is left where a page of the database found no room."""
 
 BALLAST_SHARE, RESERVE_SHARE = 8, 16
 """Of a small disk no more than an eighth is ballast, and a sixteenth reserve."""
@@ -36,18 +46,20 @@ class Disk:
         except FileNotFoundError:
             return self.ballast_bytes == 0
 
-    def make_ballast(self) -> None:
-        """Take the room; where there is too little, nothing is taken."""
+    def make_ballast(self) -> bool:
+        """Take the room; where there is too little, nothing is taken. False: there was too little."""
         if self.has_ballast:
-            return
+            return True
         try:
             file = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 _fill(file, self.ballast_bytes)
             finally:
                 os.close(file)
-        except OSError:  # without room, or not allowed: it is looked at again
+        except OSError as error:  # without room, or not allowed: it is looked at again
             self.release_ballast()
+            return error.errno not in NO_ROOM
+        return True
 
     def release_ballast(self) -> None:
         """Give its room back."""
@@ -59,10 +71,31 @@ def ballast_path(database: Path) -> Path:
     return database.with_name(database.name + ".ballast")
 
 
-def release(ballast: Path) -> None:
-    """Give the room back that a ballast takes, where there is one."""
+def release(file: Path) -> None:
+    """Give the room back that a file takes, where there is one."""
     with suppress(OSError):
-        ballast.unlink()
+        file.unlink()
+
+
+def has_room(database: Path) -> bool:
+    """Whether there is any beside a database: tried out, for no figure of a file system knows of quotas."""
+    place = database.with_name(database.name + ".probe")
+    try:
+        file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(file, bytes(PROBED_BYTES), 0)
+        finally:
+            os.close(file)
+    except OSError as error:
+        return error.errno not in NO_ROOM
+    finally:
+        release(place)
+    return True
+
+
+def full(database: Path) -> DiskFull:
+    """What to say where there is no room for a database."""
+    return DiskFull(f"there is no room for the database {database}", cure=FREE_SOME)
 
 
 def _fill(file: int, size: int) -> None:

@@ -235,6 +235,7 @@ def event_row(arrival: Arrival, fired: Collection[str], vault: Vault) -> Row:
         else len(routed.deliveries),
         len(routed.matched),
         vault.current,
+        arrival.routes,
     )
 
 

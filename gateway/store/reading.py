@@ -72,10 +72,12 @@ AUDIT_FILTERS: Filters = {
     "cursor": "id < ?",
 }
 
-EVENTS = "SELECT id, source, key, type, subject, received_at, deliveries, erased_at FROM events"
+EVENTS = (
+    "SELECT id, source, key, type, subject, received_at, deliveries, routes, erased_at FROM events"
+)
 DELIVERIES = (
     "SELECT event_id, n, route, target, endpoint, state, attempts, due_at, created_at, finished_at, reason,"
-    " priority, key, waits_for, expires_at, late_at FROM {}"
+    " priority, key, waits_for, after, expires_at, late_at FROM {}"
 )
 INBOX = (
     "SELECT id, source, code, outcome, detail, received_at, content_type, body, event_id, refused,"
@@ -129,6 +131,8 @@ class LookUp:
         found = await self._listed(
             DELIVERIES.format(self.all_deliveries), DELIVERY_FILTERS, "event_id DESC, n DESC", query
         )
+        for row in found:
+            row["after"] = _shown_after(row["after"])
         return [{"id": delivery_id(EventId(row["event_id"]), row.pop("n")), **row} for row in found]
 
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
@@ -205,9 +209,9 @@ class LookUp:
 
     async def count_others(self, before: Horizon) -> dict[str, int]:
         """See `TendStore.count_others`."""
-        parameters = (first_id("inb", before.inbox), before.once, first_id("aud", before.audit))
-        (counts,) = await self.run("count_others", parameters)
-        return dict(zip(("inbox", "once", "audit"), counts, strict=True))
+        inbox, audit = first_id("inb", before.inbox), first_id("aud", before.audit)
+        (counts,) = await self.run("count_others", (inbox, before.once, audit, before.dead))
+        return dict(zip(("inbox", "once", "audit", "operations"), counts, strict=True))
 
     async def of_subject(
         self, subject: str, after: str, most: int
@@ -323,11 +327,9 @@ class LookUp:
 
 
 def _add(scheduled: dict[str, Json], endpoint: str, behind: dict[str, Json]) -> None:
-    """Count what waits for others to end among what is scheduled."""
-    sole = {"count": 0, "first_at": behind["first_at"]}
-    found = scheduled.setdefault(endpoint, sole)
+    """Count what waits for others to end among what is scheduled; it is not due, however long it waits."""
+    found = scheduled.setdefault(endpoint, {"count": 0, "first_at": None})
     found["count"] += behind["count"]
-    found["first_at"] = min(found["first_at"], behind["first_at"])
 
 
 def _names(found: str | list[str] | None) -> list[EventId]:
@@ -379,6 +381,14 @@ def _opened_headers(name: str, stored: str, data_key: int | None, vault: Vault) 
         return orjson.loads(stored)
     opened = vault.open(data_key, f"inbox.headers:{name}", b64decode(stored))
     return CORRUPT if opened is None else orjson.loads(opened)
+
+
+def _shown_after(stored: str | None) -> Json:
+    """What a delivery waits for, or has waited for, as `after` in the routes file has it; None: nothing."""
+    if stored is None:
+        return None
+    awaited = orjson.loads(stored)
+    return {name: "delivered" if delivered else "ended" for _, _, name, delivered in awaited}
 
 
 def _shown(row: dict[str, Json]) -> dict[str, Json]:

@@ -196,6 +196,8 @@ class _Api:
             delivery["attempts"] = await self._attempts(delivery["id"], caller)
         withheld = await self._look_up.withheld(name)
         event = _seen_by(caller, event, "data", "body")
+        for listed in await self._look_up.events({"id": name}):
+            event["routes"] = listed["routes"]
         return json_answer({**event, "deliveries": deliveries[::-1], "withheld": withheld})
 
     async def recorded(self, request: Request, _caller: Caller) -> Response:
@@ -282,11 +284,15 @@ class _Api:
         return json_answer((await self._counted([shown]))[0])
 
     async def _counted(self, endpoints: list[dict[str, Json]]) -> list[dict[str, Json]]:
-        """Endpoints with what waits for them in the store, since when it is due, and what is dead."""
+        """Endpoints with what waits for them in the store, since when it is due, and what is dead.
+
+        Of what waits, `behind` is how much waits for other deliveries to end: that is not due.
+        """
         stats = await self._look_up.stats()
         for each in endpoints:
             waiting = stats["scheduled"].get(each["name"], {})
             each["waiting"] = waiting.get("count", 0)
+            each["behind"] = stats["behind"].get(each["name"], {}).get("count", 0)
             each["due_at"] = waiting.get("first_at")
             each["dead"] = stats["dead"].get(each["name"], {}).get("count", 0)
         return endpoints

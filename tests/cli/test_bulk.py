@@ -11,8 +11,10 @@ import sys
 import urllib.request
 
 import pytest
+from typer.testing import CliRunner
 
 from bench.processes import free_port
+from tests.kit.cli import app
 from tests.kit.process import GatewayProcess
 
 ROUTES = """\
@@ -114,8 +116,9 @@ def test_without_a_terminal_nobody_is_asked_and_nothing_is_done(running):
         ("redeliver", "--resume", "op_00000001", "--dry-run"), ("replay", "evt_0", "--dry-run"),
     ],
 )  # fmt: skip
-def test_what_says_nothing_or_two_things_is_refused(running, arguments):
-    assert running.run(*arguments).returncode == 2
+def test_what_says_nothing_or_two_things_is_refused_before_any_gateway_is_asked(arguments):
+    refused = CliRunner().invoke(app, [*arguments, "--gateway", "http://127.0.0.1:1"])
+    assert (refused.exit_code, "Usage:" in refused.stderr) == (2, True)
 
 
 def test_where_nothing_fits_nothing_is_begun(running):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.main import app
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite.database import log_path
 from tests.kit.build import an_arrival, an_event
+from tests.kit.cli import app
 
 ROOT = Path(__file__).parents[2]
 ROUTES = """\

@@ -6,9 +6,9 @@ import stat
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.main import app
 from gateway.core.signing import parse_key
 from tests.config.test_routes import THIRTEEN
+from tests.kit.cli import app
 
 
 @pytest.fixture

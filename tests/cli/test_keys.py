@@ -8,10 +8,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from gateway.cli.main import app, code_of
+from gateway.cli.main import code_of
 from gateway.core.ed25519 import PrivateKey, format_private, format_public, json_web_key, parse_seed
 from gateway.core.errors import GatewayError
 from gateway.core.signing import format_key, parse_key
+from tests.kit.cli import app
 
 ROUTES = """\
 version: 1

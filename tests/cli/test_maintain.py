@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 import pytest
 
@@ -55,6 +56,19 @@ def test_what_is_being_sent_is_waited_for_before_it_is_erased(monkeypatch, under
     assert (done["events"], done["under_way"]) == (len(under_way), left)
 
 
+@pytest.mark.parametrize(
+    ("events", "dry_run", "told"),
+    [
+        (1, False, "1 event is erased, 1 delivery cancelled"),
+        (2000, False, "2,000 events are erased, 1 delivery cancelled"),
+        (1, True, "1 event would be erased, 1 delivery cancelled"),
+    ],
+)
+def test_one_event_is_erased_and_two_are(capsys, events, dry_run, told):
+    maintain._tell_erased(Counter(events=events, cancelled=1), dry_run=dry_run, as_json=False)
+    assert capsys.readouterr().out == f"{told}\n"
+
+
 def test_an_erased_event_is_not_explained_and_it_is_said_why(running):
     name = sent(running, 2)
     assert running.run("erase", "--subject", PERSON, "--yes").returncode == 0
@@ -68,7 +82,7 @@ def test_nothing_of_age_is_nothing_pruned(running):
     told = running.run("prune", "--dry-run")
     assert re.match(r"0 events, 0 entries of the inbox, .* would go", told.stdout)
     assert json.loads(running.run("prune", "--json").stdout) == {
-        "events": 0, "inbox": 0, "once": 0, "audit": 0, "dry_run": False,
+        "events": 0, "inbox": 0, "once": 0, "audit": 0, "operations": 0, "dry_run": False,
     }  # fmt: skip
 
 

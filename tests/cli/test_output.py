@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import output
-from gateway.cli.operate import _print_delivery, _troubles
+from gateway.cli.operate import _print_deliveries, _print_delivery, _print_inbox, _troubles
 from gateway.cli.output import own_command, printable
 
 
@@ -32,6 +32,43 @@ def test_moments_are_told_from_now(monkeypatch, moment, text):
     assert output.ago(moment) == text
 
 
+def a_delivery(**more):
+    """A delivery as the admin API shows it."""
+    return {
+        "id": "dlv_1", "state": "scheduled", "endpoint": "cms", "route": "all", "target": None,
+        "attempts": 0, "due_at": "2026-11-18T11:06:40.000Z", "waits_for": None, "after": None,
+        "owner": None, "reason": None,
+    } | more  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("waiting", "told"),
+    [
+        (
+            {"waits_for": "after", "after": {"pause": "delivered"}},
+            "waits for pause to be delivered",
+        ),
+        (
+            {"waits_for": "after", "after": {"a": "ended", "b": "ended"}},
+            "waits for a to end, b to end",
+        ),
+        ({"waits_for": "key", "reason": "http-503"}, "http-503; waits for its turn"),
+    ],
+)
+def test_a_delivery_that_waits_for_others_says_so_and_is_not_due(capsys, waiting, told):
+    _print_deliveries({"items": [a_delivery(**waiting)]}, "none")
+    header, line = capsys.readouterr().out.splitlines()
+    assert "due" not in header
+    assert line.endswith(f"  {told}")
+
+
+def test_what_has_waited_for_another_is_due(capsys):
+    _print_deliveries({"items": [a_delivery(after={"pause": "delivered"})]}, "none")
+    header, line = capsys.readouterr().out.splitlines()
+    assert "due" in header
+    assert "waits" not in line
+
+
 @pytest.mark.parametrize(
     ("outcome", "status", "reason", "told"),
     [
@@ -46,10 +83,31 @@ def test_an_attempt_is_told_with_its_status_and_its_reason(capsys, outcome, stat
         "number": 1, "started_at": None, "outcome": outcome, "status": status, "reason": reason,
         "duration_ms": 12.3, "calls": [],
     }  # fmt: skip
-    _print_delivery(
-        {"id": "dlv_1", "state": "dead", "endpoint": "cms", "route": "all", "attempts": [attempt]}
-    )
+    _print_delivery(a_delivery(state="dead", attempts=[attempt]))
     assert capsys.readouterr().out.splitlines()[1].endswith(f": {told}")
+
+
+@pytest.mark.parametrize(
+    ("refused", "code", "event", "what"),
+    [
+        (True, "verification-failed", None, "refused"),
+        (False, "invalid-json", None, "unreadable"),
+        (False, "duplicate-differs", "evt_1", "duplicate"),
+        (False, "expression-failed", "evt_1", "partly routed"),
+    ],
+)
+def test_the_inbox_tells_what_became_of_each_request_and_why(terminal, refused, code, event, what):
+    why = "what the sender has to know in more words than there is room for in one line"
+    entry = {
+        "id": "inb_01a20bc652c97a0479536b65", "source": "getty", "refused": refused, "code": code,
+        "event_id": event, "received_at": "2026-11-18T11:06:40.000Z", "detail": why,
+    }  # fmt: skip
+    _, *rows = terminal(80, lambda: _print_inbox({"items": [entry]}, "none"))
+    told = " ".join(" ".join(rows).split())
+    assert f"{entry['id']}  {what}" in rows[0]
+    assert code in told
+    assert why in told
+    assert all(len(row) <= 80 for row in rows)
 
 
 class Terminal(StringIO):
@@ -67,21 +125,31 @@ ROW = (
 
 
 @pytest.fixture
-def table(monkeypatch):
-    """What a table looks like, on a terminal of so many columns, or in a pipe."""
+def terminal(monkeypatch):
+    """The lines that something prints, on a terminal of so many columns, or in a pipe."""
 
-    def table(*rows, width: int | None, columns=COLUMNS) -> list[str]:
+    def terminal(width: int | None, prints) -> list[str]:
         stream = Terminal() if width else StringIO()
         monkeypatch.setenv("COLUMNS", str(width or ""))
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setattr(sys, "stdout", stream)
-        output.print_table(columns, rows, empty="none")
+        prints()
         return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
+
+    return terminal
+
+
+@pytest.fixture
+def table(terminal):
+    """What a table looks like."""
+
+    def table(*rows, width: int | None, columns=COLUMNS) -> list[str]:
+        return terminal(width, lambda: output.print_table(columns, rows, empty="none"))
 
     return table
 
 
-@pytest.mark.parametrize("width", [80, 100, 120, 40])
+@pytest.mark.parametrize("width", [80, 100, 120])
 def test_on_a_narrow_terminal_ids_and_states_stay_whole_and_nothing_is_lost(table, width):
     head, first, *rest = table(ROW, width=width)
     assert first.startswith(ROW[0])
@@ -89,7 +157,14 @@ def test_on_a_narrow_terminal_ids_and_states_stay_whole_and_nothing_is_lost(tabl
     assert head.startswith("id")
     words = " ".join([first, *rest]).replace(",", "").split()
     assert set(ROW[-1].split()) <= set(words)
-    assert all(len(line) <= max(width, 62) for line in (first, *rest))
+    assert all(len(line) <= width for line in (head, first, *rest))
+
+
+def test_what_is_narrower_than_ids_and_states_has_them_among_each_other(table):
+    head, first, *rest = table(ROW, width=40)
+    assert (head, first) == ("id", ROW[0])
+    assert "state superseded" in " ".join(" ".join(rest).split())
+    assert all(len(line) <= 40 for line in rest)
 
 
 def test_a_column_that_is_empty_in_every_row_is_left_out(table):
@@ -103,6 +178,13 @@ def test_in_a_pipe_each_row_is_a_line_without_spaces_at_its_end(table):
     assert len(lines) == 3
     assert long[-1] in lines[1]
     assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_in_a_pipe_a_long_word_moves_no_row_but_its_own(table):
+    columns = ("when", "on", "outcome")
+    rows = ("5m ago", "op_" + "x" * 100, "done"), ("6m ago", "cms", "done")
+    lines = table(*rows, columns=columns, width=None)
+    assert [len(line) for line in lines] == [8 + 40 + 9, 8 + 103 + 6, 8 + 40 + 6]
 
 
 def test_a_table_without_rows_says_so(table):
@@ -130,6 +212,10 @@ def test_status_tells_what_needs_a_person_and_whom_to_ask():
         "routes": {"rejected": ["routes.yaml:3:1: unknown-key: unknown key; remove it"]},
         "endpoints": [],
         "held_by": [],
+        "nodes": [
+            {"name": "one", "this": True, "lost": False, "routes": "r1"},
+            {"name": "two", "this": False, "lost": False, "routes": "r2"},
+        ],
         "late": {},
         "stats": {"dead": {}, "scheduled": {}},
         "failing": [
@@ -137,7 +223,8 @@ def test_status_tells_what_needs_a_person_and_whom_to_ask():
             {"route": "(all)", "owner": None, "events": 1},
         ],
     }
-    faulty, failing, too_wide = _troubles(state, 0)
+    differing, faulty, failing, too_wide = _troubles(state, 0)
+    assert differing.startswith("the node two goes by other routes, r2, than this one")
     assert "the former one stays in force: 1 error, routes.yaml:3:1" in faulty
     assert failing.startswith("expressions of the route reviews (rights-team) failed for 2 events")
     assert too_wide.startswith("1 event could not be matched with any route")

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.main import app, code_of
+from gateway.cli.main import code_of
 from gateway.cli.planned import _deliveries
 from gateway.core.errors import GatewayError
 from gateway.core.model import SECOND
@@ -27,6 +27,7 @@ from gateway.planning import Findings
 from gateway.store.rows import EventRow, data_columns, digest_of, packed
 from gateway.store.sqlite import SqliteStore
 from tests.kit.build import a_lease, an_arrival, an_event
+from tests.kit.cli import app
 from tests.kit.process import GatewayProcess
 from tests.store.test_contract import an_attempt
 
@@ -235,7 +236,7 @@ def test_shadow_is_counted_apart(running):
 
 def test_expressions_that_fail_are_told(running):
     result = planned(running, ROUTES.replace(ENDED, ENDED.replace("to:", "when: event.no.x, to:")))
-    assert "ended: 1 times, 0 before; evt_" in result.stdout
+    assert "ended: 1 time, 0 before; evt_" in result.stdout
 
 
 def test_a_file_with_errors_is_told_with_its_places_and_exits_2(running):

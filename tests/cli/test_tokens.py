@@ -5,7 +5,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.main import app
+from tests.kit.cli import app
 from tests.kit.process import GatewayProcess
 
 
@@ -44,7 +44,7 @@ def test_what_was_done_is_told_by_the_name_of_the_token(guarded):
     assert guarded.run("pause", "cms").returncode == 0
     guarded.environment = {}
     line = guarded.run("audit", "--action", "pause").stdout.splitlines()[1]
-    assert re.search(r"night-shift +127\.0\.0\.1 +pause +cms +done", line)
+    assert re.search(r"night-shift +127\.0\.0\.1 +pause +done +cms", line)
     assert '"who":"night-shift"' in guarded.run("audit", "--json").stdout
 
 

@@ -529,6 +529,7 @@ def test_an_endpoint_listed_twice_in_one_route_is_a_fault(problems):
 def test_an_absent_file_is_a_problem_too(tmp_path, load):
     (problem,) = load_routes(tmp_path / "gone.yaml", None).problems
     assert (problem.code, problem.line) == ("no-file", 0)
+    assert problem.cure == "name one that is there, or make one with `gateway init`"
 
 
 def test_the_default_policy_is_standard_webhooks(load):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.meanings import meanings
 from gateway.config.settings import Settings, read_settings
 from gateway.core.egress import LOOPBACK
 from gateway.core.errors import ConfigError
@@ -63,16 +64,25 @@ def test_an_ipv6_address_is_written_in_brackets():
         ({"egress_allow": [10]}, "--egress-allow", "address range"),
         ({"egress_allow": ["10.0.0.0/8,169.254.169.254"]}, "--egress-allow", "is never opened"),
         ({"egress_allow": ["fe80::/64"]}, "--egress-allow", "leave it out"),
-        ({"egress_port": ["99999"]}, "--egress-port", "65535"),
-        ({"egress_port": ["x"]}, "--egress-port", "integer"),
+        ({"egress_port": ["99999"]}, "--egress-port", "more than 65535; write 65535 or less"),
+        ({"egress_port": ["x"]}, "--egress-port", '"x" is no whole number'),
         ({"grace": "soon"}, "--grace", "duration"),
         ({"public_url": "hooks.example.com"}, "--public-url", "https://hooks.example.com"),
         ({"public_url": "https://a:b@x"}, "--public-url", "https://hooks.example.com"),
         ({"public_url": "https://x/?a=b"}, "--public-url", "https://hooks.example.com"),
         ({"allowed_host": ["a b"]}, "--allowed-host", "host name"),
         ({"trusted_proxy": ["proxy"]}, "--trusted-proxy", "address range"),
-        ({"max_connections": 0}, "--max-connections", "greater than"),
-        ({"max_in_flight": "64MB"}, "--max-in-flight", "size"),
+        ({"max_connections": 0}, "--max-connections", '"0" is less than 1; write 1 or more'),
+        ({"retention_events": "0"}, "--retention-events", '"0" is less than 1; write 1 or more'),
+        ({"retention_events": "1e3"}, "--retention-events", '"1e3" is no whole number'),
+        ({"sender": "foo"}, "--sender", '"foo" is no such value; write auto or aiohttp'),
+        ({"trusted_proxy": 1.5}, "--trusted-proxy", "1.5 is no address range"),
+        ({"routes": 3}, "--routes", '"3" is no path'),
+        (
+            {"max_in_flight": "64MB"},
+            "--max-in-flight",
+            "'64MB' is no size; write it as 64KiB or 1MiB",
+        ),
         ({"address_rate": "100"}, "--address-rate", "rate"),
         ({"log": "xml"}, "--log", "json"),
         ({"log": "xml"}, "--log", '"xml"'),
@@ -84,14 +94,23 @@ def test_a_bad_value_names_the_flag(flags, where, word):
         read_settings(flags)
     (problem,) = caught.value.problems
     assert problem.file == where
-    assert word in problem.what
+    assert word in f"{problem.what}; {problem.cure}"
+    assert "Input should" not in problem.what
 
 
 def test_a_bad_value_from_elsewhere_names_both_places(monkeypatch):
     monkeypatch.setenv("GATEWAY_DRAIN", "x")
+    monkeypatch.setenv("GATEWAY_LOG_LEVEL", "loud")
     with pytest.raises(ConfigError) as caught:
         read_settings({})
-    assert caught.value.problems[0].file == "GATEWAY_DRAIN or gateway.toml"
+    drain, log_level = map(str, caught.value.problems)
+    assert drain == (
+        "GATEWAY_DRAIN or gateway.toml: setting: 'x' is no duration; write it as 30s, 5m, 2h or 14d"
+    )
+    assert log_level == (
+        'GATEWAY_LOG_LEVEL or gateway.toml: setting: "loud" is no such value;'
+        " write debug, info, warning or error"
+    )
 
 
 def test_an_unknown_key_names_the_nearest():
@@ -116,7 +135,8 @@ def test_production_keeps_loopback_closed_and_makes_no_secrets_up():
 
 
 def test_every_setting_says_what_it_is():
-    assert all(field.description for field in Settings.model_fields.values())
+    said = {name for name, field in Settings.model_fields.items() if field.description}
+    assert said | meanings(Settings).keys() == Settings.model_fields.keys()
 
 
 def test_the_public_url_is_written_without_a_slash_at_its_end():

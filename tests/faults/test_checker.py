@@ -82,7 +82,7 @@ def test_a_run_that_kept_every_promise_has_none_broken(evidence):
 
 COPY = """
     INSERT INTO events SELECT 'evt_2', source, key, type, subject, received_at, content_type, body, head,
-        data, data_start, data_end, sha256, deliveries, matched, data_key, erased_at FROM events
+        data, data_start, data_end, sha256, deliveries, matched, data_key, erased_at, routes FROM events
 """
 HURRIED = f"UPDATE attempts SET started_at = {TOOK + SECOND // 2} WHERE number = 2"
 

@@ -125,7 +125,10 @@ async def test_a_disk_that_its_own_events_fill_takes_them_again_when_it_is_enlar
         run.process.stop()
 
 
-async def test_outcomes_that_found_no_room_are_recorded_later_and_not_made_again(run: Run):
+@pytest.mark.parametrize("lack", ["ENOSPC", "EDQUOT"])
+async def test_outcomes_that_found_no_room_are_recorded_later_and_not_made_again(
+    run: Run, lack: str
+):
     await run.start()
     await run.post(5)
     await run.drained()
@@ -133,7 +136,7 @@ async def test_outcomes_that_found_no_room_are_recorded_later_and_not_made_again
     held = hold(run, may_answer)
     await run.post(10)
     await run.sinks.changed.until(lambda: held.waiting >= 8)
-    async with injected(run.pid, "pwrite64", "error=ENOSPC"):
+    async with injected(run.pid, "pwrite64", f"error={lack}"):
         begun = now()
         may_answer.set()
         await run.until_ready(503)

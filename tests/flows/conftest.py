@@ -89,6 +89,7 @@ class Flows:
     """What sends all but plain posts; by default *sender* sends them too."""
     handlers: dict[str, Any] = field(default_factory=dict)
     disk: Any = None
+    nodes: Any = None
 
     def __post_init__(self) -> None:
         self.telemetry = Telemetry()
@@ -107,7 +108,9 @@ class Flows:
             lanes=self.lanes, leases=self.store, recorder=self.recorder, post=self.sender,
             call=self.caller or self.sender, handler=lambda name: self.handlers[name], **common,
         )  # fmt: skip
-        self.claim = Claim(lanes=self.lanes, store=self.store, deliver=self.deliver, **common)
+        self.claim = Claim(
+            lanes=self.lanes, store=self.store, deliver=self.deliver, nodes=self.nodes, **common
+        )
         self.reclaim = Reclaim(
             store=self.store, lanes=self.lanes, claim=self.claim, recorder=self.recorder, **common
         )

@@ -21,12 +21,15 @@ class FakeDisk:
         self.room_bytes = int(free_mib * MIB)
         """Free, and in the ballast."""
         self.has_ballast = False
+        self.quota_bytes: int | None = None
+        """What may be taken, whatever is free."""
 
     def free_bytes(self) -> int:
         return self.room_bytes - (self.ballast_bytes if self.has_ballast else 0)
 
-    def make_ballast(self) -> None:
-        self.has_ballast = True
+    def make_ballast(self) -> bool:
+        self.has_ballast = self.quota_bytes is None or self.quota_bytes >= self.ballast_bytes
+        return self.has_ballast
 
     def release_ballast(self) -> None:
         self.has_ballast = False
@@ -166,16 +169,34 @@ async def test_a_disk_that_fills_up_goes_down_the_steps_and_up_again(make_flows,
     assert names == ["disk.low", "disk.full", "disk.recovered"]
 
 
+async def test_a_quota_that_is_used_up_lasts_until_there_is_room_for_the_ballast(make_flows):
+    """What the file system says is free is for others."""
+    disk = FakeDisk()
+    flows = make_flows(to_cms(), disk=disk)
+    await flows.intake.look()
+    disk.quota_bytes = 0
+    await flows.intake._look(failed=True)
+    for _ in range(3):
+        await flows.intake.look()
+    with pytest.raises(DiskFull, match="a quota used up"):
+        flows.intake.check()
+    disk.quota_bytes = 16 * MIB
+    await flows.intake.look()
+    assert not is_refused(flows)
+    told = [name for name, _ in flows.reports if name.startswith("disk.")]
+    assert told == ["disk.full", "disk.recovered"]
+
+
 async def test_a_ballast_that_cannot_be_made_is_told_once(make_flows, monkeypatch):
     disk = FakeDisk()
-    monkeypatch.setattr(disk, "make_ballast", lambda: None)
+    monkeypatch.setattr(disk, "make_ballast", lambda: True)
     flows = make_flows(to_cms(), disk=disk)
     for _ in range(3):
         await flows.intake.look()
     monkeypatch.undo()
     await flows.intake.look()
     disk.release_ballast()
-    monkeypatch.setattr(disk, "make_ballast", lambda: None)
+    monkeypatch.setattr(disk, "make_ballast", lambda: True)
     await flows.intake.look()
     told = [name for name, _ in flows.reports if name.startswith("disk.")]
     assert told == ["disk.without_ballast"] * 2

@@ -78,7 +78,7 @@ def test_ctrl_c_ends_the_demonstration_and_leaves_nothing(tmp_path):
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert demo.stdout is not None
-    assert "events kept" in demo.stdout.readline()
+    assert " kept, " in demo.stdout.readline()
     assert list(tmp_path.iterdir()) != []
     demo.send_signal(signal.SIGINT)
     rest, _ = demo.communicate(timeout=30)

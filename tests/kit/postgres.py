@@ -20,6 +20,25 @@ import asyncpg
 from gateway.core.postgres_url import PostgresUrl
 from gateway.store.postgres import PostgresStore
 
+EMPTY = """
+DO $$
+DECLARE
+    each record;
+BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    FOR each IN SELECT oid::regclass AS day FROM pg_class
+        WHERE relispartition AND relkind = 'r' AND relname NOT LIKE '%_default' LOOP
+        EXECUTE format('DROP TABLE %s', each.day);
+    END LOOP;
+    EXECUTE (
+        SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ')
+        FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'gateway_schema'
+    );
+END $$
+"""
+"""Leaves a database as it was when it had been migrated; faster than to make another."""
+
 NOBODY = 65534
 SETTINGS = {
     "listen_addresses": "''",
@@ -42,7 +61,8 @@ class Postgres:
         self.data = self._folder / "data"
         self._settings = {**SETTINGS, **settings}
         self._count = itertools.count(1)
-        self._has_template = False
+        self._free: list[str] = []
+        """Databases that are migrated and empty."""
         self._as = (
             {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
         )
@@ -75,14 +95,23 @@ class Postgres:
 
     @asynccontextmanager
     async def database(self, *, empty: bool = False):
-        """The URL of a new database, migrated unless it is to be *empty*."""
-        name = f"test_{next(self._count)}"
-        template = "template0" if empty else await self._template()
-        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        """The URL of a database with nothing in it: migrated, unless it is to be *empty*."""
+        name = self._free.pop() if self._free and not empty else await self._made(empty=empty)
         try:
             yield self.url(name)
         finally:
-            await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            if empty:
+                await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            else:
+                await self.execute(EMPTY, database=name)
+                self._free.append(name)
+
+    async def _made(self, *, empty: bool) -> str:
+        name = f"test_{next(self._count)}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        if not empty:
+            await (await PostgresStore.open(self.url(name))).close()
+        return name
 
     async def execute(self, *statements: str, database: str = "postgres") -> None:
         """Run statements as they are."""
@@ -92,13 +121,6 @@ class Postgres:
                 await connection.execute(statement)
         finally:
             await connection.close()
-
-    async def _template(self) -> str:
-        if not self._has_template:
-            await self.execute("CREATE DATABASE template_gateway TEMPLATE template0")
-            await (await PostgresStore.open(self.url("template_gateway"))).close()
-            self._has_template = True
-        return "template_gateway"
 
     def _run(self, program: str, *arguments: str) -> None:
         command: Sequence[str] = (str(self.binaries / program), *arguments)

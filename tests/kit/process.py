@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from gateway.store.sqlite.database import read_note
+from gateway.store.lock import read_note
 from tests.kit.leaks import HEARD
 
 

@@ -8,30 +8,13 @@ import pytest
 from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.model import Accepted, Unreachable
 from gateway.sender import lean
-from gateway.sender.aiohttp import AiohttpSender
 from gateway.sender.dial import Names
 from gateway.sender.exchange import Answer
 from gateway.sender.lean import LeanSender
-from gateway.sender.own import OwnAddresses
-from gateway.sender.senders import make_senders
 from gateway.sender.target import Target, head_of, target_of
 from tests.kit.raw import raw_server
 from tests.kit.steps import hear, hear_out, say, script
 from tests.sender.conftest import OK, a_call
-
-# -- which of the two ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("only_aiohttp", "post"), [(False, LeanSender), (True, AiohttpSender)])
-async def test_plain_posts_go_by_the_lean_sender_unless_it_is_not_wanted(only_aiohttp, post):
-    own = OwnAddresses()
-    senders = make_senders(EgressPolicy(), own, user_agent="x", only_aiohttp=only_aiohttp)
-    assert type(senders.post) is post
-    assert type(senders.call) is AiohttpSender
-    assert senders.post.own is own
-    assert senders.call.own is own
-    await senders.close()
-
 
 # -- requests ------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 from gateway.config.settings import Settings
 from gateway.core.errors import ConfigError, StoreInUse
 from gateway.service import Service, _connections
-from gateway.store.sqlite.database import read_note
+from gateway.store.lock import read_note
 from gateway.testing import Gateway, ScriptedServer
 from gateway.web.server import listen
 

@@ -1,11 +1,12 @@
 """The ballast, on a real file system."""
 
+import errno
 import os
 import stat
 
 import pytest
 
-from gateway.store.disk import Disk, ballast_path, release
+from gateway.store.disk import Disk, ballast_path, has_room, release
 
 MIB = 1024 * 1024
 
@@ -41,6 +42,24 @@ def test_where_it_cannot_be_made_nothing_is_left(tmp_path):
     too_much.ballast_bytes = 1 << 60
     too_much.make_ballast()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.EDQUOT, errno.ENOSPC])
+def test_a_quota_that_is_used_up_is_no_room_like_a_full_disk(disk, tmp_path, monkeypatch, number):
+    database = tmp_path / "gateway.db"
+    assert has_room(database)
+
+    def refused(*_arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "pwrite", refused)
+    monkeypatch.setattr(os, "posix_fallocate", refused)
+    assert not has_room(database)
+    assert not disk.make_ballast()
+    assert list(tmp_path.iterdir()) == []
+    number = errno.EIO
+    assert has_room(database)  # that is another trouble
+    assert disk.make_ballast()
 
 
 def test_without_a_ballast_nothing_is_made_and_nothing_missed(tmp_path):

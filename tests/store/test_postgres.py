@@ -33,8 +33,8 @@ LATER = NOW + 600 * SECOND
 
 @pytest_asyncio.fixture
 async def url(postgres):
-    """A database of one's own."""
-    async with postgres.database() as made:
+    """A database of one's own: what is done to its schema here is no other test's to find."""
+    async with postgres.database(empty=True) as made:
         yield made
 
 

@@ -1,5 +1,7 @@
 """Letting go of what is kept no longer: whole events, and what stands for itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.core.access import AuditEntry
@@ -9,6 +11,7 @@ from gateway.core.retry import Finish, GiveUp
 from gateway.store.sqlite import SqliteStore
 from tests.kit.build import NOW, a_delivery, a_lease, an_arrival, an_event
 from tests.kit.stores import raw
+from tests.store.test_bulk import an_entry, an_operation
 from tests.store.test_contract import an_attempt
 
 TABLES = ("events", "deliveries", "attempts", "withheld", "inbox", "firings", "audit")
@@ -104,10 +107,25 @@ async def test_the_inbox_the_audit_log_and_what_fired_go_by_age(store):
         await store.append([an_arrival(event, firings={"a-route": str(moment)})])
     keep = Retention(inbox=100 * DAY, audit=100 * DAY, once=100 * DAY)
     before = horizon(keep, {}, NOW + 200 * DAY, too_large=False)
-    assert await store.prune_others(before, 10) == {"inbox": 1, "once": 1, "audit": 1}
-    assert await store.prune_others(before, 10) == {"inbox": 0, "once": 0, "audit": 0}
+    kinds = ("inbox", "once", "audit", "operations")
+    assert await store.count_others(before) == dict.fromkeys(kinds, 1) | {"operations": 0}
+    assert await store.prune_others(before, 10) == dict.fromkeys(kinds, 1) | {"operations": 0}
+    assert await store.prune_others(before, 10) == dict.fromkeys(kinds, 0)
     left = await rows(store)
     assert (left["inbox"], left["audit"], left["firings"]) == (1, 1, 1)
+
+
+async def test_operations_go_with_the_dead_letters_once_they_have_ended(store):
+    for i, finished_at in enumerate([NOW, NOW + DAY, None]):
+        operation = replace(an_operation(f"op_{i}"), finished_at=finished_at)
+        await store.bulk.begin(operation, an_entry(f"aud_{i}"))
+        await store.bulk.redeliver(operation, [])
+    before = horizon(Retention(dead=90 * DAY), {}, NOW + 90 * DAY + 1, too_large=False)
+    assert (await store.count_others(before))["operations"] == 1
+    assert (await store.prune_others(before, 10))["operations"] == 1
+    assert sorted(each.id for each in await store.bulk.operations(9)) == ["op_1", "op_2"]
+    assert (await store.prune_others(EVERYTHING, 10))["operations"] == 1
+    assert [each.id for each in await store.bulk.operations(9)] == ["op_2"]
 
 
 async def test_no_more_goes_in_one_commit_than_was_said(store):

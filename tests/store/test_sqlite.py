@@ -22,12 +22,11 @@ from gateway.core.errors import (
     StoreUnusable,
 )
 from gateway.core.retry import Finish
+from gateway.store.lock import lock_path, read_note
 from gateway.store.sqlite import SqliteStore, database
 from gateway.store.sqlite.database import (
-    lock_path,
     log_path,
     powers_of_two,
-    read_note,
     remove_empty_log,
     statement,
 )
@@ -166,6 +165,7 @@ async def test_what_waited_for_others_before_they_were_written_as_ranges_still_g
             ('[[0,"a b",true],[3,"c",false]]', '[[0,4,"cms",true]]'), start=1
         ):
             connection.execute("UPDATE deliveries SET after = ? WHERE n = ?", (after, n))
+        connection.execute("ALTER TABLE events DROP COLUMN routes")
         connection.execute("PRAGMA user_version = 9")
         connection.commit()
     await (await SqliteStore.open(path)).close()

@@ -327,6 +327,20 @@ async def test_what_waits_for_another_of_its_event_goes_when_that_has_ended(stor
     assert len(await claimed(store, "dam", now=ended_at)) == 1
 
 
+async def test_what_waits_for_others_is_counted_and_not_due(store):
+    leader = a_turn(leased=True)
+    follower = following(leader, delivered=True, endpoint="dam")
+    await kept_together(store, leader, follower)
+    stats = await store.stats()
+    assert stats["behind"]["dam"]["count"] == 1
+    assert stats["scheduled"]["dam"] == {"count": 1, "first_at": None}
+    shown = await row(store, follower)
+    assert (shown["waits_for"], shown["after"]) == ("after", {"pause": "delivered"})
+    await ended(store, leader)
+    assert (await store.stats())["scheduled"]["dam"]["first_at"] is not None
+    assert (await row(store, leader))["after"] is None
+
+
 async def test_what_waited_for_another_takes_its_place_when_that_has_ended(store):
     leader = a_turn(leased=True)
     follower = following(leader, delivered=True, endpoint="dam", key="a")

@@ -56,6 +56,14 @@ async def test_events_are_listed_filtered_and_paged(gateway, api):
     assert none["items"] == []
 
 
+async def test_an_event_tells_by_which_routes_files_it_was_routed(gateway, api):
+    name = await an_expired_licence(gateway)
+    _, event = await api("GET", f"/api/v1/events/{name}")
+    _, page = await api("GET", "/api/v1/events")
+    _, status = await api("GET", "/api/v1/status")
+    assert event["routes"] == page["items"][0]["routes"] == status["routes"]["fingerprint"] != ""
+
+
 async def test_deliveries_are_listed_and_paged(gateway, api):
     await an_expired_licence(gateway)
     await gateway.settled()

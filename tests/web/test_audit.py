@@ -107,7 +107,16 @@ async def test_each_change_is_one_line_of_the_log(gateway, api, caplog):
         await api("POST", "/api/v1/endpoints/cms/pause")
     (line,) = [each for each in caplog.records if hasattr(each, "action")]
     assert (line.who, line.action, line.object, line.outcome) == ("local", "pause", "cms", "done")
+    assert line.levelname == "INFO"
     assert (line.at[:2], line.at[-1], line.address) == ("20", "Z", "127.0.0.1")
+
+
+async def test_a_change_that_was_refused_is_a_warning_that_says_so(gateway, api, caplog):
+    with caplog.at_level("INFO"):
+        assert (await api("POST", "/api/v1/endpoints/nobody/pause"))[0] == 404
+    (line,) = [each for each in caplog.records if hasattr(each, "action")]
+    assert (line.levelname, line.object, line.outcome) == ("WARNING", "nobody", "not-found")
+    assert line.message.startswith("a change was refused")
 
 
 async def test_a_line_of_the_log_has_no_address_where_there_is_none(gateway, caplog):

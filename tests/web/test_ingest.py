@@ -370,7 +370,7 @@ async def test_brackets_in_text_are_no_nesting(varied):
 async def test_an_unreadable_body_is_refused_where_its_source_wants_that(varied):
     answer = await varied.send("rejecting", b"{")
     assert (answer["status"], answer["code"]) == (400, "invalid-json")
-    assert await varied.service._store.inbox({}) == []
+    assert await varied.service._store.inbox({"refused": False}) == []
 
 
 async def send_packed(gateway, body: bytes, encoding: str = "gzip", source: str = "packed"):

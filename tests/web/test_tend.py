@@ -32,7 +32,7 @@ async def test_what_is_kept_no_longer_goes_on_request_and_is_counted_first(gatew
     await gateway.service._prune.loop.stop()
     gateway.clock.advance(WEEK + 60)
     status, counted = await api("POST", "/api/v1/prune", dry_run="true")
-    expected = {"events": 1, "inbox": 0, "once": 0, "audit": 0, "next": None}
+    expected = {"events": 1, "inbox": 0, "once": 0, "audit": 0, "operations": 0, "next": None}
     assert (status, counted) == (200, expected)
     assert (await api("POST", "/api/v1/prune"))[1] == expected
     assert (await api("GET", "/api/v1/events"))[1]["items"] == []

@@ -99,7 +99,7 @@ async def _keep_plain(work: Work, arrivals: Sequence[Arrival], keys: Keys) -> li
     noted = [inbox_row(e, vault) for a in arrivals if a.routed.failures for e in failures_of(a)]
     found = await work.do(
         "append_plain",
-        *columns(events, 17),
+        *columns(events, 18),
         *columns(sent, 16),
         *columns(withheld, 5),
         *columns(noted, 9),

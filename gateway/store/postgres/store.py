@@ -7,7 +7,7 @@ write to it too.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,16 +25,17 @@ from gateway.core.model import (
     Receipt,
     received_at,
 )
+from gateway.core.nodes import Around, Beat
 from gateway.core.postgres_url import PostgresUrl
 from gateway.core.retention import Horizon, Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
-from gateway.ports import NO_LIMIT
+from gateway.ports import NO_LIMIT, NodeStore
 from gateway.store.bulk import Bulk
 from gateway.store.erase import erase
 from gateway.store.group_commit import GroupCommit, InTask
 from gateway.store.leasing import Claim
-from gateway.store.postgres import append, days, lease, record
+from gateway.store.postgres import append, days, lease, nodes, record
 from gateway.store.postgres.append import Append
 from gateway.store.postgres.database import OURS, Session, Work
 from gateway.store.postgres.days import Days
@@ -63,9 +64,6 @@ class Change:
 class PostgresStore(CommonVerbs):
     """One node's part in a database."""
 
-    exclusive = False
-    """Whether nobody else delivers from this database."""
-
     def __init__(self, url: PostgresUrl, keys: Keys, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._keys = keys
@@ -74,6 +72,7 @@ class PostgresStore(CommonVerbs):
         self._arrivals, self._outcomes, self._rest = (
             Session(url, f"{NAME} {what}") for what in ("events", "outcomes", "changes")
         )
+        self._nodes = Session(url, f"{NAME} nodes")
         self._days = Days(Session(url, f"{NAME} days"))
         self._making_days: asyncio.Task[None] | None = None
         self._appends: GroupCommit[Append | Change] = GroupCommit(InTask(self._append))
@@ -117,7 +116,8 @@ class PostgresStore(CommonVerbs):
             await stream.close()
         if self._making_days is not None:
             await self._making_days
-        for session in (self._arrivals, self._outcomes, self._rest, self._days.session):
+        sessions = (self._arrivals, self._outcomes, self._rest, self._nodes, self._days.session)
+        for session in sessions:
             await session.close()
         await self._own_reader.close()
         await self._bulk_reader.close()
@@ -265,6 +265,28 @@ class PostgresStore(CommonVerbs):
     async def probe(self) -> None:
         """See `CommitStore.probe`."""
         await asyncio.gather(*(stream.submit(Change(_touch)) for stream in self._streams))
+
+    # -- nodes -------------------------------------------------------------------------------------
+
+    @property
+    def nodes(self) -> NodeStore:
+        """What the nodes on this database tell each other."""
+        return self
+
+    async def beat(self, beat: Beat) -> Around:
+        """See `NodeStore.beat`."""
+        around, _ = await self._nodes.transact(lambda work: nodes.beat(work, beat))
+        states, marks = await asyncio.gather(self.endpoint_states(), self.lanes())
+        return replace(around, states=states, marks=marks)
+
+    async def leave(self, node: str) -> None:
+        """See `NodeStore.leave`."""
+        await self._nodes.transact(lambda work: nodes.leave(work, node))
+
+    async def take_probe(self, endpoint: str, now: Micros, until: Micros) -> bool:
+        """See `NodeStore.take_probe`."""
+        change = Change(lambda work: nodes.take_probe(work, endpoint, now, until))
+        return bool(await self._changes.submit(change))
 
     # -- tend --------------------------------------------------------------------------------------
 

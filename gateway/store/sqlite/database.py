@@ -1,12 +1,5 @@
-"""Opening the database file: its lock, its settings, its migrations.
+"""Opening the database file: its settings, its migrations. Its lock is in lock.py."""
 
-One process owns a database. It holds an exclusive lock on `<database>.lock` for as long as it runs
-and writes into that file how it can be reached, so that the other commands find it.
-"""
-
-import errno
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -23,12 +16,11 @@ from gateway.core.errors import (
     DiskFull,
     SchemaTooNew,
     StoreBroken,
-    StoreInUse,
     StoreUnavailable,
     StoreUnusable,
 )
-from gateway.core.model import Json
 from gateway.core.turns import Ready
+from gateway.store.disk import FREE_SOME, NO_ROOM, full
 from gateway.store.steps import (
     Do,
     Insert,
@@ -165,8 +157,8 @@ a write that was refused for instance: SQLite rolls it back, and knows what is o
 LOOK_AT_THE_DISK = "see the kernel's log, and check or replace the disk"
 
 CURES = {
-    "SQLITE_FULL": "the disk is full: free some space; the gateway goes on by itself",
-    "SQLITE_IOERR_SHMSIZE": "the disk is full: free some space; the gateway goes on by itself",
+    "SQLITE_FULL": FREE_SOME,
+    "SQLITE_IOERR_SHMSIZE": FREE_SOME,
     "SQLITE_IOERR": LOOK_AT_THE_DISK,
     "SQLITE_READONLY": "make the database and its folder writable",
     "SQLITE_CANTOPEN": "make sure that its folder exists and is writable, and that file descriptors"
@@ -204,8 +196,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def unusable(path: Path, error: OSError) -> StoreUnavailable:
     """What to say where the system does not let a database be made or written."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFull(f"there is no room for the database {path}", cure=CURES["SQLITE_FULL"])
+    if error.errno in NO_ROOM:
+        return full(path)
     return StoreUnusable(
         f"cannot use {path} for the database: {error.strerror}",
         cure="make the folder and the file writable, or name another with --database",
@@ -288,58 +280,6 @@ def remove_empty_log(path: Path) -> None:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
 
-class Lock:
-    """The exclusive right to a database, and the note beside it that says who has it."""
-
-    def __init__(self, database: Path) -> None:
-        self._path = lock_path(database)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._file)
-            holder = read_note(database) or {}
-            raise StoreInUse(
-                f"the database {database} is in use by process {holder.get('pid', '(unknown)')}",
-                cure="stop that one first, or name another file with --database",
-            ) from None
-
-    def note(self, **facts: Json) -> None:
-        """Write down how the holder can be reached."""
-        text = orjson.dumps({"pid": os.getpid(), **facts}, option=orjson.OPT_APPEND_NEWLINE)
-        os.fchmod(self._file, 0o600)  # it may hold a token
-        os.pwrite(self._file, text, 0)
-        os.ftruncate(self._file, len(text))
-
-    def release(self) -> None:
-        """Let go. The file stays: to unlink it would let two processes hold one name each."""
-        os.ftruncate(self._file, 0)
-        os.close(self._file)
-
-
-def lock_path(database: Path) -> Path:
-    """The lock file of a database."""
-    return database.with_name(database.name + ".lock")
-
-
 def log_path(database: Path) -> Path:
     """Where SQLite keeps what has not yet been copied into the database."""
     return database.with_name(database.name + "-wal")
-
-
-def read_note(database: Path) -> dict[str, Json] | None:
-    """What the process that serves *database* wrote beside it; None when none does."""
-    try:
-        file = os.open(lock_path(database), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        text = os.read(file, 4096)
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            note: dict[str, Json] = orjson.loads(text) if text else {}
-            return note
-        return None
-    finally:
-        os.close(file)

@@ -22,15 +22,16 @@ from gateway.core.model import (
 from gateway.core.retention import Horizon, Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
-from gateway.ports import NO_LIMIT
+from gateway.ports import NO_LIMIT, NodeStore
 from gateway.store.bulk import Bulk
 from gateway.store.group_commit import GroupCommit, InThread
 from gateway.store.leasing import Claim
+from gateway.store.lock import Lock
 from gateway.store.recording import Record
 from gateway.store.sqlite import erase, lease, prune
 from gateway.store.sqlite.append import Append
 from gateway.store.sqlite.backup import back_up_before_migration
-from gateway.store.sqlite.database import PAGE_BYTES, Lock, take, touch, unusable
+from gateway.store.sqlite.database import PAGE_BYTES, take, touch, unusable
 from gateway.store.sqlite.read import Reader
 from gateway.store.sqlite.writer import Change, Operation, Writer
 from gateway.store.vault import Vault
@@ -41,8 +42,8 @@ from gateway.telemetry import Telemetry
 class SqliteStore(CommonVerbs):
     """Owns the database file for as long as it is open."""
 
-    exclusive = True
-    """Whether nobody else delivers from this database."""
+    nodes: NodeStore | None = None
+    """What the nodes on this database tell each other; None: nobody else delivers from it."""
 
     def __init__(self, path: Path, lock: Lock, vault: Vault, telemetry: Telemetry) -> None:
         self.path = path

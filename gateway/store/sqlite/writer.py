@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from gateway.core.errors import StoreBroken, StoreUnavailable
 from gateway.core.turns import Ready
+from gateway.store.disk import full, has_room
 from gateway.store.leasing import Claim
 from gateway.store.recording import Record
 from gateway.store.sqlite.append import Append, append
@@ -95,6 +96,7 @@ class Writer:
 
     def __init__(self, path: Path, vault: Vault, on_ready: Callable[[Ready], None]) -> None:
         self._on_ready = on_ready
+        self._path = path
         self._connection = connect(path)
         self._vault = vault
         self._broken: StoreBroken | None = None
@@ -183,6 +185,9 @@ class Writer:
             self._broken = error
         else:
             self._roll_back()
+        # Where a quota is used up, SQLite says only that a write was refused.
+        if type(error) is StoreUnavailable and not has_room(self._path):
+            error = full(self._path)
         return self._broken or error
 
     def _roll_back(self) -> None:

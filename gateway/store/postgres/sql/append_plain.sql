@@ -5,11 +5,11 @@ WITH given AS MATERIALIZED (
     FROM unnest(
         ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::bigint[], ?::text[], ?::bytea[],
         ?::bytea[], ?::bytea[], ?::integer[], ?::integer[], ?::bytea[], ?::integer[], ?::integer[],
-        ?::integer[], ?::bigint[]
+        ?::integer[], ?::text[], ?::bigint[]
     ) AS given (
         id, source, key, type, subject, received_at, content_type, body,
         head, data, data_start, data_end, sha256, deliveries, matched,
-        data_key, since
+        data_key, routes, since
     )
 ),
 keyed AS (
@@ -28,9 +28,9 @@ fresh AS MATERIALIZED (
 ),
 kept AS (
     INSERT INTO events (id, source, key, type, subject, received_at, content_type, body, head, data,
-                        data_start, data_end, sha256, deliveries, matched, data_key)
+                        data_start, data_end, sha256, deliveries, matched, data_key, routes)
     SELECT id, source, key, type, subject, received_at, content_type, body, head, data,
-           data_start, data_end, sha256, deliveries, matched, data_key
+           data_start, data_end, sha256, deliveries, matched, data_key, routes
     FROM given
     WHERE (id IN (SELECT id FROM fresh)) IS TRUE
 ),

@@ -1,0 +1,123 @@
+"""Several gateways on one database: who is there, and how they share what endpoints allow.
+
+An endpoint's `concurrency` is shared among the nodes, so that they have it together: each may have so
+many attempts under way as its *share*. An endpoint with a `rate` is one node's whole, since only one
+pace is even. A node raises its share only by what the others have already given up: they tell with
+each beat what they still use. What a dead node held comes free when the last attempt that it could have
+begun has ended.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from zlib import crc32
+
+from gateway.core.model import SECOND, Json, LaneMark, Micros
+
+BEAT_EVERY = 2 * SECOND
+"""How often a node tells that it is there."""
+
+IN_TOUCH = 10 * SECOND
+"""A node begins nothing when it has told so for the last time longer ago than this."""
+
+FORGOTTEN = 3600 * SECOND
+"""A node that went without a word is shown so long."""
+
+MOST_SKEW = 2 * SECOND
+"""Clocks that differ by more spoil the order of keys and the times of leases."""
+
+
+class LaneNeed(NamedTuple):
+    """What a node tells of one endpoint."""
+
+    concurrency: int
+    whole: bool
+    """Whether it can only be one node's: it has a rate."""
+    running: int
+    """Attempts under way: so many places it cannot give up now."""
+    holds: Micros
+    """How long an attempt may last that begins now."""
+    begun_at: Micros
+    """When an attempt last began, where there is a rate."""
+
+
+class Held(NamedTuple):
+    """What a node holds of an endpoint."""
+
+    endpoint: str
+    node: str
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A gateway that is there, or was lately."""
+
+    id: str
+    name: str
+    """The host's."""
+    version: str
+    routes: str
+    """The fingerprint of its routes files."""
+    started_at: Micros
+    seen_at: Micros
+    """By the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a node tells."""
+
+    node: Node
+    """`seen_at` is the node's own clock here: who hears it tells by how much it is off."""
+    lanes: Mapping[str, LaneNeed]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a node hears back."""
+
+    now: Micros
+    """By the database's clock."""
+    nodes: Sequence[Node]
+    """Those that are there, itself included; the oldest first."""
+    shares: Mapping[str, int]
+    """Its own, by endpoint."""
+    states: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """As `LookUpStore.endpoint_states` has them."""
+    marks: Mapping[str, LaneMark] = field(default_factory=dict)
+    lost: Sequence[Node] = ()
+    """Those that went without a word, lately."""
+
+
+def share_of(endpoint: str, need: LaneNeed, node: str, nodes: Sequence[str]) -> int:
+    """How much of *endpoint* is *node*'s, once all *nodes*, of which it is one, have what is theirs.
+
+    What does not divide goes to other nodes at each endpoint.
+    """
+    place = (sorted(nodes).index(node) + crc32(endpoint.encode())) % len(nodes)
+    if need.whole:
+        return need.concurrency if place == 0 else 0
+    each, left = divmod(need.concurrency, len(nodes))
+    return each + (place < left)
+
+
+def shares(
+    node: str, lanes: Mapping[str, LaneNeed], nodes: Sequence[str], held: Sequence[Held]
+) -> dict[str, int]:
+    """How much of each endpoint *node* may have now, while so much is *held*.
+
+    What is under way it keeps in any case; what it may have beyond is its share, as far as the others
+    have left it.
+    """
+    others = Counter[str]()
+    for each in held:
+        if each.node != node:
+            others[each.endpoint] += each.places
+    granted = {}
+    for endpoint, need in lanes.items():
+        taken = others[endpoint]
+        free = 0 if need.whole and taken else need.concurrency - taken
+        granted[endpoint] = max(need.running, min(share_of(endpoint, need, node, nodes), free))
+    return granted

@@ -1,0 +1,183 @@
+"""Being one of several nodes: telling the others that it is there, and doing as they know.
+
+With every beat a node learns its share of each endpoint (core/nodes.py), which endpoints others have
+paused, disabled or blocked, and what their breakers have learned. A node that cannot tell that it is
+there begins nothing: the others count on that once they take over its shares.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from gateway.core.model import SECOND, Json, LaneMark, Micros, rfc3339
+from gateway.core.nodes import (
+    BEAT_EVERY,
+    IN_TOUCH,
+    MOST_SKEW,
+    Around,
+    Beat,
+    LaneNeed,
+    Node,
+)
+from gateway.flows.deliver import Deliver
+from gateway.flows.lanes import LEASE_MARGIN, Lane, Lanes
+from gateway.flows.loop import Loop
+from gateway.ports import Clock, NodeStore
+from gateway.telemetry import Telemetry
+
+OUT_OF_TOUCH = "out-of-touch"
+"""Why no lane begins an attempt in a node that has not heard of the others for too long."""
+
+
+class Nodes:
+    """This node's part in all of them."""
+
+    def __init__(
+        self,
+        *,
+        store: NodeStore,
+        lanes: Lanes,
+        deliver: Deliver,
+        node: Node,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._deliver = deliver
+        self._clock = clock
+        self._telemetry = telemetry
+        self.node = node
+        self.around: Sequence[Node] = [node]
+        """All nodes that are there, this one included."""
+        self.lost: Sequence[Node] = ()
+        self.skew: Micros = 0
+        """By how much this node's clock is ahead of the database's."""
+        self._told_of: tuple[object, ...] = ()
+        """What was last said of nodes that differ."""
+        self._states: Mapping[str, Mapping[str, Json]] = {}
+        self._marks: Mapping[str, LaneMark] = {}
+        self._limit: asyncio.TimerHandle | None = None
+        self.loop = Loop("nodes", self._step, clock, telemetry)
+        lanes.share()
+        lanes.hold(OUT_OF_TOUCH)
+
+    async def _step(self) -> Micros | None:
+        now = self._clock.now()
+        await self.beat()
+        return now + round(BEAT_EVERY * (1 + 0.2 * self._clock.chance()))
+
+    async def beat(self) -> None:
+        """Tell that it is there, and do as the others know."""
+        began, now = asyncio.get_running_loop().time(), self._clock.now()
+        lanes = {lane.endpoint.name: _need(lane) for lane in self._lanes if lane.state != "gone"}
+        around = await self._store.beat(Beat(self.node_at(now), lanes))
+        self._stay_in_touch(began)
+        self.around, self.lost, self.skew = around.nodes, around.lost, now - around.now
+        self._follow(around)
+        self._tell_differences()
+
+    def node_at(self, now: Micros) -> Node:
+        """This node, as it is then."""
+        node = self.node
+        return Node(node.id, node.name, node.version, node.routes, node.started_at, now)
+
+    def use(self, routes: str) -> None:
+        """Other routes files are in force from now on, with that fingerprint."""
+        node = self.node
+        self.node = Node(node.id, node.name, node.version, routes, node.started_at, 0)
+        self.loop.wake()
+
+    def shown(self) -> list[dict[str, Json]]:
+        """All nodes that are there, or went without a word lately, as the API shows them; the oldest first."""
+        return [
+            {
+                "id": node.id,
+                "name": node.name,
+                "this": node.id == self.node.id,
+                "lost": node in self.lost,
+                "version": node.version,
+                "routes": node.routes,
+                "started_at": rfc3339(node.started_at),
+                "seen_at": rfc3339(node.seen_at),
+            }
+            for node in (*self.around, *self.lost)
+        ]
+
+    @property
+    def differ(self) -> bool:
+        """Whether nodes go by different routes."""
+        return len({node.routes for node in self.around}) > 1
+
+    async def leave(self) -> None:
+        """Give up all shares, and be one no more."""
+        if self._limit is not None:
+            self._limit.cancel()
+        await self._store.leave(self.node.id)
+
+    def _stay_in_touch(self, since: float) -> None:
+        """Begin attempts until some time after the beat that began then, unless another follows."""
+        loop = asyncio.get_running_loop()
+        if self._limit is not None:
+            self._limit.cancel()
+        self._limit = loop.call_at(since + IN_TOUCH / SECOND, self._lose_touch)
+        if OUT_OF_TOUCH in self._lanes.held_by:
+            self._lanes.let_go(OUT_OF_TOUCH)
+
+    def _lose_touch(self) -> None:
+        self._lanes.hold(OUT_OF_TOUCH)
+        self._telemetry.emit("node.out_of_touch")
+
+    # -- what the others know ----------------------------------------------------------------------
+
+    def _follow(self, around: Around) -> None:
+        for lane in self._lanes:
+            name = lane.endpoint.name
+            lane.share_in(around.shares.get(name, 0))
+            mark = around.marks.get(name)
+            if mark is not None and mark != self._marks.get(name):
+                lane.follow(mark)
+            if around.states.get(name) != self._states.get(name):
+                self._follow_state(lane, around.states.get(name))
+        self._states, self._marks = around.states, around.marks
+        self._deliver.fit_lanes()
+        self._lanes.wake()
+
+    def _follow_state(self, lane: Lane, state: Mapping[str, Json] | None) -> None:
+        """Close or open a lane as someone has done elsewhere, or here."""
+        if lane.state == "gone":
+            return
+        if state is None:
+            if not lane.is_open:
+                lane.reopen()
+                self._telemetry.emit("endpoint.opened", endpoint=lane.endpoint.name)
+        elif lane.state != state["state"]:
+            self._deliver.close_lane(lane, state["state"], state["reason"])
+
+    def _tell_differences(self) -> None:
+        """Say loudly, once, that nodes go by different routes, or that a clock is off."""
+        here = self.node.routes
+        others = [node for node in self.around if node.routes != here]
+        is_off = abs(self.skew) > MOST_SKEW
+        differing = (tuple((node.name, node.routes) for node in others), is_off)
+        if differing == self._told_of:
+            return
+        self._told_of = differing
+        if others:
+            self._telemetry.emit(
+                "nodes.differ",
+                routes=here,
+                others=[f"{node.name}: {node.routes}" for node in others],
+            )
+        if is_off:
+            self._telemetry.emit("clock.off", microseconds=self.skew)
+
+
+def _need(lane: Lane) -> LaneNeed:
+    endpoint = lane.endpoint
+    return LaneNeed(
+        concurrency=endpoint.concurrency,
+        whole=endpoint.rate is not None,
+        running=lane.running,
+        holds=IN_TOUCH + endpoint.timeout + LEASE_MARGIN,
+        begun_at=lane.begun_at,
+    )

@@ -1,0 +1,1 @@
+SELECT endpoint, node, places FROM shares
