@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.core.model import SECOND
+from gateway.flows.claim import LOOK_EVERY
 from gateway.flows.lanes import FEWEST_PLACES, LEASE_MARGIN
 from gateway.flows.reclaim import EVERY
 
@@ -29,8 +30,8 @@ Seconds: TypeAlias = float
 
 MARGIN: Seconds = LEASE_MARGIN / SECOND
 RECLAIM_EVERY: Seconds = EVERY / SECOND
-ASK_EVERY: Seconds = 0.5
-"""Give or take a quarter: as flows/claim.py has it where there are other nodes."""
+ASK_EVERY: Seconds = LOOK_EVERY / SECOND
+"""Give or take a third: as flows/claim.py has it where there are other nodes."""
 NEVER = float("inf")
 
 
@@ -310,7 +311,7 @@ class Node:
 
     def ask(self) -> None:
         """What is due next, in each lane: now and then."""
-        wait = ASK_EVERY * (1 + self._world.chance.uniform(-1, 1) / 4)
+        wait = ASK_EVERY * (1 + self._world.chance.uniform(-1, 1) * 0.3)
         self._world.after(wait, self.ask)
         if self.works:
             self._refresh()
@@ -323,7 +324,8 @@ class Node:
     def _asked(self) -> None:
         self._asking = False
         for number, due_at in self._world.database.next_due():
-            self._note_due(number, due_at)
+            if due_at <= self._clock:  # what is due later, whoever put it there comes for
+                self._note_due(number, due_at)
 
     def _note_due(self, number: int, due_at: Seconds) -> None:
         lane = self._lanes[number]

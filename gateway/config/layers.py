@@ -62,6 +62,8 @@ def place_of_database(value: Any) -> Path | PostgresUrl:
     """
     if isinstance(value, PostgresUrl):
         return value
+    if not str(value).strip():
+        raise ValueError("it is empty: name a file, or a postgresql:// URL")
     if "://" not in str(value):
         return Path(str(value))
     try:

@@ -41,8 +41,16 @@ class Claim:
         """Whether a lane was left with nothing due, so that only the store knows when something is."""
 
     async def refresh(self) -> None:
-        """Learn from the store when each lane's next delivery is due."""
-        self._note_all((await self._store.next_due()).items())
+        """Learn from the store when each lane's next delivery is due.
+
+        Where there are other nodes, only what is due now is noted: what is due later one of them has put
+        on schedule, and knows of. All would come for it at the same moment, and all but one for nothing.
+        """
+        due: Iterable[tuple[str, Micros]] = (await self._store.next_due()).items()
+        if self._nodes is not None:
+            now = self._clock.now()
+            due = [(endpoint, due_at) for endpoint, due_at in due if due_at <= now]
+        self._note_all(due)
 
     def _note_all(self, due: Iterable[tuple[str, Micros]]) -> None:
         for endpoint, due_at in due:

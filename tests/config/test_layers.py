@@ -50,3 +50,8 @@ def test_a_folder_in_place_of_the_file_is_a_configuration_error():
     Path("gateway.toml").mkdir()
     with pytest.raises(ConfigError, match="Is a directory"):
         database_place(None)
+
+
+def test_a_database_without_a_name_is_none():
+    with pytest.raises(ConfigError, match="it is empty: name a file"):
+        database_place(" ")

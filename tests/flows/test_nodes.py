@@ -9,11 +9,12 @@ from gateway.core.breaker import BreakerPolicy
 from gateway.core.errors import StoreUnavailable
 from gateway.core.model import SECOND, LaneMark, Refused, Response
 from gateway.core.nodes import Around, Held, Node, shares
-from gateway.core.retry import RetryPolicy
+from gateway.core.retry import RetryAt, RetryPolicy
 from gateway.core.routing import EndpointConfig
 from gateway.flows.nodes import OUT_OF_TOUCH, Nodes
 from tests.flows.test_deliver import arrive
-from tests.kit.build import NOW, an_event, some_routes
+from tests.kit.build import NOW, a_lease, an_arrival, an_event, some_routes
+from tests.store.test_contract import an_attempt
 
 
 class Others:
@@ -202,3 +203,16 @@ async def test_a_node_that_leaves_gives_up_what_it_holds(join, others):
     await nodes.beat()
     await nodes.leave()
     assert others.left == ["here"]
+
+
+async def test_a_node_comes_for_what_another_has_put_on_schedule_once_it_is_due(join, clock):
+    flows, nodes = join()
+    await nodes.beat()
+    await flows.store.append([an_arrival()])
+    (delivery,) = await flows.store.claim("cms", [a_lease()], NOW)
+    later = NOW + 5 * SECOND
+    await flows.store.record(delivery, an_attempt(), RetryAt(later, "http-500"))
+    await flows.claim.refresh()
+    assert flows.lanes["cms"].due_at is None
+    clock.advance(6)
+    await flows.seen("attempt.recorded")
