@@ -28,7 +28,8 @@ class Lock:
             holder = read_note(database) or {}
             raise StoreInUse(
                 f"the database {database} is in use by process {holder.get('pid', '(unknown)')}",
-                cure="stop that one first, or name another file with --database",
+                cure="stop that one first, or name another file with --database; several at once need"
+                " PostgreSQL: --database postgresql://…",
             ) from None
 
     def note(self, **facts: Json) -> None:
