@@ -348,6 +348,14 @@ class NoteStore(Protocol):
     async def note_told(self, what: str, till: Micros) -> None:
         """Write down up to which moment something of that kind has been reported."""
 
+    async def take_confirmation(
+        self, event_id: EventId, route: str, now: Micros, until: Micros
+    ) -> bool:
+        """Whether a confirmation that is due is the caller's to look at: no other node has it until then.
+
+        If it is not ended by then, it is due again.
+        """
+
     async def end_confirmation(self, event_id: EventId, route: str) -> None:
         """A confirmation has been looked at: it is over."""
 

@@ -23,6 +23,8 @@ from gateway.telemetry import Telemetry
 
 EVERY = 10 * SECOND
 AT_A_TIME = 100
+TAKEN = 60 * SECOND
+"""So long it takes to look at one, whatever comes; after a crash it is looked at again."""
 
 CONFIRMED = frozenset({State.DELIVERED, State.SUPERSEDED})
 """What a newer delivery has superseded, that one confirms."""
@@ -58,7 +60,8 @@ class Confirm:
         now = self._clock.now()
         due = await self._look_up.due_confirmations(now, AT_A_TIME)
         for event_id, route, otherwise in due:
-            await self._look_at(event_id, route, otherwise, now)
+            if await self._store.take_confirmation(event_id, route, now, now + TAKEN):
+                await self._look_at(event_id, route, otherwise, now)
         if len(due) == AT_A_TIME:
             return now
         following = await self._look_up.next_confirmation()

@@ -19,7 +19,7 @@ class Late:
         self._store = store
         self._clock = clock
         self._telemetry = telemetry
-        self._told_till: Micros | None = None
+        self._told_till: Micros = 0
         self.loop = Loop("late", self._step, clock, telemetry)
 
     async def counts(self) -> dict[str, int]:
@@ -29,9 +29,9 @@ class Late:
 
     async def _step(self) -> Micros | None:
         now = self._clock.now()
-        if self._told_till is None:
-            self._told_till = await self._look_up.told_till(WHAT) or 0
-        late = await self._look_up.late_between(self._told_till, now)
+        # Another node may have told of more by now.
+        told_till = max(self._told_till, await self._look_up.told_till(WHAT) or 0)
+        late = await self._look_up.late_between(told_till, now)
         for endpoint, (count, oldest) in late.items():
             self._telemetry.emit(
                 "deliveries.late",

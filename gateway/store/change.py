@@ -108,6 +108,12 @@ def note_told(what: str, till: Micros) -> Steps[None]:
     yield Do("note_told", (what, till))
 
 
+def take_confirmation(event_id: EventId, route: str, now: Micros, until: Micros) -> Steps[bool]:
+    """Whether a confirmation that is due is the caller's to look at: it is nobody else's until then."""
+    facts = {"event_id": event_id, "route": route, "now": now, "until": until}
+    return bool((yield Do("take_confirmation", facts)))
+
+
 def end_confirmation(event_id: EventId, route: str) -> Steps[None]:
     """A confirmation is over."""
     yield Do("end_confirmation", (event_id, route))

@@ -181,6 +181,12 @@ class CommonVerbs:
         """See `NoteStore.note_told`."""
         await self._change(change.note_told, what, till)
 
+    async def take_confirmation(
+        self, event_id: EventId, route: str, now: Micros, until: Micros
+    ) -> bool:
+        """See `NoteStore.take_confirmation`."""
+        return bool(await self._change(change.take_confirmation, event_id, route, now, until))
+
     async def end_confirmation(self, event_id: EventId, route: str) -> None:
         """See `NoteStore.end_confirmation`."""
         await self._change(change.end_confirmation, event_id, route)

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from gateway.core.model import SECOND, After, Arrival, Priority, Routed, Turn
+from gateway.core.model import SECOND, After, Arrival, Confirmation, Priority, Routed, Turn
 from gateway.core.retry import Finish, GiveUp, RetryAt
-from tests.kit.build import NOW, a_delivery, a_lease, an_event
+from tests.kit.build import NOW, a_delivery, a_lease, an_arrival, an_event
 from tests.store.test_contract import an_attempt, keep, row
 
 LATER = NOW + 600 * SECOND
@@ -472,3 +472,15 @@ async def test_up_to_when_something_was_told_is_kept(store):
     await store.note_told("late", NOW)
     await store.note_told("late", LATER)
     assert await store.told_till("late") == LATER
+
+
+async def test_a_confirmation_that_is_due_is_looked_at_by_one_until_it_is_due_again(store):
+    promise = Confirmation("terms", NOW + 9, "terms.unconfirmed")
+    arrival = an_arrival(confirmations=[promise])
+    await store.append([arrival])
+    name = arrival.event.event_id
+    assert not await store.take_confirmation(name, "terms", NOW, NOW + 60)
+    assert await store.take_confirmation(name, "terms", NOW + 9, NOW + 60)
+    assert not await store.take_confirmation(name, "terms", NOW + 9, NOW + 60)
+    assert await store.next_confirmation() == NOW + 60
+    assert await store.take_confirmation(name, "terms", NOW + 60, NOW + 120)
