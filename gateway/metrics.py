@@ -34,7 +34,10 @@ class Metrics(Collector):
         lanes: Callable[[], list[dict[str, Any]]],
         file_in_force: Callable[[], bool],
         store: Callable[[], dict[str, Any]],
+        nodes: Callable[[], dict[str, float]] = dict,
     ) -> None:
+        """Of *nodes* are asked how many there are, how many are lost, and whether they differ; none: no others."""
+        self._nodes = nodes
         self._store = store
         self._corrupt: Counter[tuple[str]] = Counter()
         self._lanes = lanes
@@ -162,6 +165,7 @@ class Metrics(Collector):
         yield room
         yield self._histogram()
         yield from self._of_the_store()
+        yield from self._of_the_nodes()
         in_force = self._file_in_force()
         yield GaugeMetricFamily(
             "gateway_routes_file_in_force",
@@ -189,6 +193,16 @@ class Metrics(Collector):
         yield running
         yield is_open
         yield breaker
+
+    def _of_the_nodes(self) -> Iterator[Metric]:
+        texts = {
+            "gateway_nodes": "Gateways on this database that are there.",
+            "gateway_nodes_lost": "Gateways that went without a word in the last hour.",
+            "gateway_nodes_differ": "1 while nodes go by different routes files, 0 while by the same.",
+            "gateway_node_clock_ahead_seconds": "By how much this node's clock is ahead of the database's.",
+        }
+        for name, value in self._nodes().items():
+            yield GaugeMetricFamily(name, texts[name], value=value)
 
     def _of_the_store(self) -> Iterator[Metric]:
         yield _counter(

@@ -313,7 +313,10 @@ class Service:
             audit=Audit(store, clock, telemetry),
         )
         self._metrics = Metrics(
-            self._operate.endpoints, lambda: not self._rejected, self._intake.status
+            self._operate.endpoints,
+            lambda: not self._rejected,
+            self._intake.status,
+            dict if self._nodes is None else self._nodes.gauges,
         )
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)

@@ -103,10 +103,14 @@ class Nodes:
             for node in (*self.around, *self.lost)
         ]
 
-    @property
-    def differ(self) -> bool:
-        """Whether nodes go by different routes."""
-        return len({node.routes for node in self.around}) > 1
+    def gauges(self) -> dict[str, float]:
+        """The same in numbers, by the names of the metrics."""
+        return {
+            "gateway_nodes": len(self.around),
+            "gateway_nodes_lost": len(self.lost),
+            "gateway_nodes_differ": len({node.routes for node in self.around}) > 1,
+            "gateway_node_clock_ahead_seconds": self.skew / SECOND,
+        }
 
     async def leave(self) -> None:
         """Give up all shares, and be one no more."""

@@ -184,8 +184,10 @@ async def test_nodes_that_go_by_other_routes_are_told_of_once(join, others):
     assert [fields for name, fields in flows.reports if name == "nodes.differ"] == [
         {"routes": "r1", "others": ["there: r2"]}
     ]
+    assert nodes.gauges()["gateway_nodes_differ"] == 1
     nodes.use("r2")
     await nodes.beat()
+    assert nodes.gauges()["gateway_nodes_differ"] == 0
     assert others.beats[-1].node.routes == "r2"
     assert len([name for name, _ in flows.reports if name == "nodes.differ"]) == 1
 
