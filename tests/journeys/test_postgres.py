@@ -97,3 +97,41 @@ async def test_commands_find_the_gateway_by_where_it_listens(process, sender):
     told = await asyncio.to_thread(process.run, "events", "--json")
     assert told.returncode == 0, told.stderr
     assert "license.expiring" in told.stdout
+
+
+@pytest.mark.timeout(60)
+async def test_nodes_know_of_each_other_and_say_where_they_differ(process, tmp_path):
+    process.start()
+    apart = tmp_path / "other"
+    apart.mkdir()
+    text = (process.folder / "routes.yaml").read_text()
+    (apart / "routes.yaml").write_text(text + "# as one team has it\n")
+    other = GatewayProcess(apart, *process.flags, environment=process.environment)
+    await asyncio.to_thread(other.start)
+    here = f"http://{process.admin}"
+    async with aiohttp.ClientSession(here) as session:
+        try:
+            status = await _until(session, lambda state: len(state["nodes"]) == 2)
+            assert len({node["routes"] for node in status["nodes"]}) == 2
+            told = await asyncio.to_thread(process.run, "status", "--gateway", here)
+            assert told.returncode == 1
+            assert "goes by other routes" in told.stdout
+            async with session.get("/metrics") as answer:
+                assert "gateway_nodes_differ 1.0" in await answer.text()
+            paused = await asyncio.to_thread(
+                process.run, "pause", "cms", "--gateway", f"http://{other.admin}"
+            )
+            assert paused.returncode == 0
+            await _until(session, lambda state: state["endpoints"][0]["state"] == "paused")
+        finally:
+            other.terminate()
+        status = await _until(session, lambda state: len(state["nodes"]) == 1)
+        assert [node["this"] for node in status["nodes"]] == [True]
+
+
+async def _until(session: aiohttp.ClientSession, so) -> dict:
+    while True:
+        async with session.get("/api/v1/status") as answer:
+            state = await answer.json()
+        if so(state):
+            return state
