@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.config.encryption import read_keys
+from gateway.config.extras import postgres_extra
 from gateway.config.files import included
 from gateway.config.layers import DATABASE
 from gateway.config.private import write_private
@@ -686,20 +687,8 @@ async def _open_store(settings: Settings, telemetry: Telemetry) -> "SqliteStore 
 
 def _postgres() -> "type[PostgresStore]":
     """The engine whose library is an extra."""
-    try:
+    with postgres_extra("--database"):
         from gateway.store.postgres import PostgresStore  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        if error.name != "asyncpg":
-            raise
-        problem = Problem(
-            file="--database",
-            line=0,
-            column=0,
-            code="extra-missing",
-            what="what speaks with PostgreSQL is not installed",
-            cure="install it: pip install 'rights-gateway[postgres]'",
-        )
-        raise ConfigError([problem]) from None
     return PostgresStore
 
 

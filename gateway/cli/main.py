@@ -31,6 +31,7 @@ COMMANDS = {
     "endpoints": ("endpoints",),
     "tokens": ("tokens",),
     "maintain": ("backup", "prune", "erase"),
+    "migrate": ("migrate",),
 }  # fmt: skip
 """The modules beside this one, in the order of `gateway --help`, with the commands of each."""
 

@@ -29,6 +29,7 @@ GatewayError
 ├── Overloaded               try again in a moment: there is no room now
 │   └── StoreBehind          the disk takes commits more slowly than they come
 ├── BackupFailed             free some space, or name another file: there is no copy
+├── MoveRefused              name another database: this one cannot take what is to be moved
 ├── SchemaTooNew             run the newer gateway that wrote the database
 ├── BodyCorrupt              restore a backup: stored bytes have changed
 ├── LeaseLost                throw the result away: someone else owns the delivery
@@ -336,6 +337,12 @@ class BackupFailed(GatewayError):
     """The database could not be copied; nothing else has changed."""
 
     code = "backup-failed"
+
+
+class MoveRefused(GatewayError):
+    """What a database holds cannot be moved into that other one, or not all of it."""
+
+    code = "move-refused"
 
 
 class CertificateUnavailable(GatewayError):

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from gateway.core.errors import SchemaTooNew
+from gateway.core.errors import SchemaTooNew, StoreUnusable
 from gateway.core.postgres_url import PostgresUrl
 from gateway.store.postgres.database import CONNECT_SECONDS, SETTINGS, Work, translated
 from gateway.store.postgres.vault import Keys
@@ -23,10 +23,12 @@ LOCK = 0x6761746577617901
 KNOWN = "CREATE TABLE IF NOT EXISTS gateway_schema (number integer NOT NULL PRIMARY KEY, at timestamptz NOT NULL)"
 
 
-async def migrate(url: PostgresUrl, keys: Keys) -> None:
+async def migrate(url: PostgresUrl, keys: Keys | None) -> None:
     """Bring the schema up to date, and the data keys into the vault, with a fresh one to seal with.
 
-    Raises StoreUnavailable, SchemaTooNew, or ConfigError where the keys do not open.
+    Without a vault, what the database holds is left alone: that is for who moves it here. Raises
+    StoreUnavailable, SchemaTooNew, StoreUnusable where not all has been moved here that is to be, or
+    ConfigError where the keys do not open.
     """
     with translated(f"cannot reach {url}"):
         connection = await asyncpg.connect(
@@ -37,8 +39,10 @@ async def migrate(url: PostgresUrl, keys: Keys) -> None:
             await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
             await connection.execute(KNOWN)
             await _take_steps(connection, _migrations())
-            async with connection.transaction():
-                await keys.open(Work(connection))
+            if keys is not None:
+                await _check_moved(connection)
+                async with connection.transaction():
+                    await keys.open(Work(connection))
     finally:
         connection.terminate()
 
@@ -55,6 +59,15 @@ async def _take_steps(connection: Any, steps: Sequence[Traversable]) -> None:
             async with connection.transaction():
                 await connection.execute(step.read_text(encoding="utf-8"))
                 await connection.execute("INSERT INTO gateway_schema VALUES ($1, now())", number)
+
+
+async def _check_moved(connection: Any) -> None:
+    source = await connection.fetchval("SELECT source FROM moves WHERE finished_at IS NULL")
+    if source is not None:
+        raise StoreUnusable(
+            f"not all of {source} has been moved into the database yet",
+            cure="go on with `gateway migrate`, or name another database",
+        )
 
 
 def _migrations() -> list[Traversable]:

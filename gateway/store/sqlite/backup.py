@@ -16,12 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.core.errors import BackupFailed, StoreUnavailable
-from gateway.store.sqlite.database import (
-    known_schema,
-    log_path,
-    remove_empty_log,
-    translated,
-)
+from gateway.store.sqlite.database import known_schema, reading_only, translated
 
 Progress = Callable[[int, int], None]
 """Told how many bytes are written, of how many."""
@@ -52,7 +47,7 @@ def back_up(
     """
     if to.exists() and not replace:
         raise BackupFailed(f"{to} is there already", cure="name a file that is not")
-    with _reading(database) as source, _part(to) as (part, file):
+    with reading_only(database) as source, _part(to) as (part, file):
         size, schema = _facts(source)
         _check_room(to.parent, size)
         source.set_progress_handler(_teller(part, size, progress), LOOK_EVERY)
@@ -71,7 +66,7 @@ def back_up_before_migration(database: Path) -> Copied | None:
     """
     if not database.exists() or database.stat().st_size == 0:
         return None
-    with _reading(database) as source:
+    with reading_only(database) as source:
         _, schema = _facts(source)
     if not 0 < schema < known_schema():
         return None
@@ -99,22 +94,6 @@ def _before_migrations(database: Path) -> list[Path]:
         if (number := file.name.rpartition("-")[2]).isdigit()
     }
     return [found[number] for number in sorted(found)]
-
-
-@contextmanager
-def _reading(database: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that only reads, and leaves the folder as it was."""
-    had_log = log_path(database).exists()
-    with translated(f"cannot open the database {database}"):
-        connection = sqlite3.connect(
-            f"{database.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
-        )
-    try:
-        yield connection
-    finally:
-        connection.close()
-        if not had_log:
-            remove_empty_log(database)
 
 
 def _facts(source: sqlite3.Connection) -> tuple[int, int]:

@@ -271,6 +271,22 @@ def check_schema(present: int) -> None:
         )
 
 
+@contextmanager
+def reading_only(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads, and leaves the folder as it was."""
+    had_log = log_path(path).exists()
+    with translated(f"cannot open the database {path}"):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+        )
+    try:
+        yield connection
+    finally:
+        connection.close()
+        if not had_log:
+            remove_empty_log(path)
+
+
 def remove_empty_log(path: Path) -> None:
     """Have SQLite remove the log that a reader made where nobody had the database open.
 

@@ -1,0 +1,1 @@
+"""Moving all that a SQLite file holds into PostgreSQL."""
