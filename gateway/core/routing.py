@@ -16,6 +16,7 @@ from gateway.core.egress import Network
 from gateway.core.errors import EventTooWide, ExpressionFailed
 from gateway.core.handshake import Handshake
 from gateway.core.index import Index, Progress
+from gateway.core.keys import bounded
 from gateway.core.model import (
     ALL_ROUTES,
     SECOND,
@@ -410,7 +411,7 @@ class _Planning:
 
     def _once(self, compute: Compute) -> str | None:
         try:
-            return text_of(compute(self._scope))
+            return bounded(text_of(compute(self._scope)))
         except ExpressionFailed as error:
             self._failed(f"once: {error}", error)
             return None
@@ -475,7 +476,7 @@ class _Planning:
         turn = Turn()
         compute = timing.key or endpoint.key
         if compute is not None:
-            turn.key = _computed("key", lambda: key_of(compute(scope)))
+            turn.key = bounded(_computed("key", lambda: key_of(compute(scope))))
         if timing.coalesce is not None:
             turn.settle, turn.longest = timing.coalesce.settle, timing.coalesce.longest
             turn.slot = f"{self._route.name}/{target.name or ''}/{endpoint.name}/{turn.key}"

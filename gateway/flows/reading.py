@@ -19,6 +19,7 @@ import msgspec
 import orjson
 
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
+from gateway.core.keys import bounded
 from gateway.core.model import Event, EventId, Json, Micros, default_origin, kind_of, rfc3339
 from gateway.core.routing import MOST_EVENTS, Compute, EventCase, Scope, Source, holds, list_of
 from gateway.core.schemes.encodings import form_fields
@@ -313,17 +314,17 @@ class _Reader:
         )
 
     def _key(self, key: str | None, body: bytes, scope: Scope | None) -> str | None:
-        """The idempotency key: what the source says it is, else the sender's own id.
+        """The idempotency key as it is kept: what the source says it is, else the sender's own id.
 
         *body* is the event's own: of a batch, its element. *scope* are the variables of a mapping.
         """
         if self.source.signed_content_key:
             return sha256(body).hexdigest()
         if self.source.dedupe_key is None:
-            return key
+            return None if key is None else bounded(key)
         if scope is None:
             scope = Scope(body=self._decoded_or_null(body), headers=_header_texts(self.request))
-        return _text(self.source.dedupe_key(scope), "dedupe.key")
+        return bounded(_text(self.source.dedupe_key(scope), "dedupe.key"))
 
 
 def _form_fields(body: bytes) -> list[tuple[str, str]]:

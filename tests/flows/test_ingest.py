@@ -184,3 +184,13 @@ async def test_a_failed_template_is_noted_and_the_event_is_kept(make_flows):
     (entry,) = await flows.store.inbox({"code": "expression-failed"})
     assert "there is no x" in entry["detail"]
     assert len(await flows.store.events({})) == 1
+
+
+async def test_the_longest_id_of_a_sender_makes_a_key_that_an_index_can_hold(make_flows):
+    flows = make_flows(routes_with())
+    body = {**EVENT, "id": "\U0001f5dd" * 1000}
+    first = await receive(flows, request(body, content_type="application/cloudevents+json"))
+    again = await receive(flows, request(body, content_type="application/cloudevents+json"))
+    (event,) = await flows.store.events({})
+    assert event["key"].startswith("sha256:")
+    assert (first.receipts[0].duplicate, again.receipts[0].duplicate) == (False, True)
