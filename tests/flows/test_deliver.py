@@ -699,7 +699,7 @@ class Broken:
     """A store whose commits fail until it is mended."""
 
     def __init__(self, store) -> None:
-        self._group = store._commits
+        self._group = store._commits._committer
         self._commit = self._group._commit
         self._group._commit = lambda operations: (
             [StoreUnavailable("the disk is full")] * len(operations)

@@ -166,8 +166,8 @@ async def test_new_routes_count_from_the_next_request_on(make_flows):
 async def test_many_requests_at_once_share_commits(make_flows):
     flows = make_flows(routes_with())
     batches = []
-    commit = flows.store._commits._commit
-    flows.store._commits._commit = lambda ops: (batches.append(len(ops)), commit(ops))[1]
+    commit = flows.store._commits._committer._commit
+    flows.store._commits._committer._commit = lambda ops: (batches.append(len(ops)), commit(ops))[1]
     await asyncio.gather(*(receive(flows, {**EVENT, "id": f"e-{i}"}) for i in range(100)))
     assert len(batches) < 20
     await flows.seen("attempt.recorded", 100)
@@ -189,8 +189,8 @@ async def test_a_failed_template_is_noted_and_the_event_is_kept(make_flows):
 async def test_the_longest_id_of_a_sender_makes_a_key_that_an_index_can_hold(make_flows):
     flows = make_flows(routes_with())
     body = {**EVENT, "id": "\U0001f5dd" * 1000}
-    first = await receive(flows, request(body, content_type="application/cloudevents+json"))
-    again = await receive(flows, request(body, content_type="application/cloudevents+json"))
+    first = await receive(flows, body, content_type="application/cloudevents+json")
+    again = await receive(flows, body, content_type="application/cloudevents+json")
     (event,) = await flows.store.events({})
     assert event["key"].startswith("sha256:")
     assert (first.receipts[0].duplicate, again.receipts[0].duplicate) == (False, True)

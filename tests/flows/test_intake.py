@@ -74,8 +74,11 @@ async def test_a_failure_that_lasts_is_reported_once_and_tried_once_a_second(mak
     with pytest.raises(StoreUnavailable):
         await arrive(flows)
     tried = []
-    fails = flows.store._commits._commit
-    flows.store._commits._commit = lambda operations: (tried.append(1), fails(operations))[1]
+    fails = flows.store._commits._committer._commit
+    flows.store._commits._committer._commit = lambda operations: (
+        tried.append(1),
+        fails(operations),
+    )[1]
     for _ in range(3):
         count = len(tried)
         clock.advance(1)
@@ -220,7 +223,7 @@ async def test_a_commit_that_finds_no_room_throws_the_ballast_off(make_flows, cl
     disk = FakeDisk()
     flows = make_flows(to_cms(), disk=disk)
     await flows.intake.look()
-    group = flows.store._commits
+    group = flows.store._commits._committer
     commit = group._commit
     group._commit = lambda operations: [DiskFull("no room")] * len(operations)
     with pytest.raises(DiskFull):
