@@ -62,7 +62,8 @@ leased AS (
     UPDATE deliveries AS d
     SET state = 'leased', lease = (:tokens::bigint[])[number], lease_until = (:untils::bigint[])[number]
     FROM chosen
-    WHERE d.event_id = chosen.event_id AND d.n = chosen.n AND chosen.key IS NULL AND chosen.expires_at IS NULL
+    WHERE d.event_id = ANY (ARRAY[chosen.event_id]) AND d.n = chosen.n    -- see record_outcomes
+      AND chosen.key IS NULL AND chosen.expires_at IS NULL
     RETURNING d.*
 )
 SELECT c.priority, c.event_id, c.n, c.due_at, c.key, c.place, c.slot, c.expires_at,

@@ -1,3 +1,3 @@
 SELECT named
 FROM unnest(?::text[]) AS named
-WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = named AND state = 'leased')
+WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = ANY (ARRAY[named]) AND lease IS NOT NULL)

@@ -1,7 +1,7 @@
 -- Work that is not finished is never pruned, whatever has happened since the event was examined.
 WITH gone AS (
     DELETE FROM events
-    WHERE id = ANY(?::text[]) AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = events.id)
+    WHERE id = ANY(?::text[]) AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = ANY (ARRAY[events.id]))
     RETURNING id, source, key
 ),
 keys AS (

@@ -8,6 +8,6 @@ SELECT d.n, d.route, d.endpoint, d.form, d.body, d.sha256, d.target, d.attempts,
        e.body, e.head, e.data, e.data_start, e.data_end, e.sha256,
        d.data_key, e.data_key
 FROM unnest(?::text[], ?::integer[]) WITH ORDINALITY AS leased (event_id, n, number)
-JOIN deliveries AS d ON d.event_id = leased.event_id AND d.n = leased.n
+JOIN deliveries AS d ON d.event_id = ANY (ARRAY[leased.event_id]) AND d.n = leased.n    -- see record_outcomes
 CROSS JOIN LATERAL (SELECT * FROM events WHERE id = d.event_id LIMIT 1) AS e    -- always by its key
 ORDER BY leased.number
