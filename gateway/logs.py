@@ -236,7 +236,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     ),
     "clock.off": (
         logging.ERROR,
-        "this node's clock and the database's differ: keep both by NTP, order and leases need it",
+        "this node's clock and the database's differ: it begins nothing until they agree; see to NTP",
     ),
     "routes.reloaded": (logging.INFO, "new routes are in force"),
     "routes.rejected": (logging.ERROR, "the routes file is faulty: the former one stays in force"),

@@ -236,6 +236,7 @@ class Service:
             recorder=self._recorder,
             clock=clock,
             telemetry=telemetry,
+            shared=self._nodes is not None,
         )
         self._refusals = Refusals(
             store=store, clock=clock, telemetry=telemetry, first_serial=secrets.randbits(48)
@@ -411,12 +412,11 @@ class Service:
         """Learn from the store what an earlier run left."""
         await self._operate.restore_lanes()
         await self._intake.look()
-        # Of others that serve the database, leases end by themselves.
-        ended = FOREVER if self._nodes is None else self._clock.now()
-        try:
-            await self._store.reclaim(ended)
-        except DiskFull:  # then they end by themselves, once there is room
-            self.telemetry.emit("release.failed", error="the disk is full")
+        if self._nodes is None:  # else there are leases of others; they end by themselves
+            try:
+                await self._store.reclaim(FOREVER)
+            except DiskFull:  # then they end by themselves, once there is room
+                self.telemetry.emit("release.failed", error="the disk is full")
         self._keep.go_on_after(await self._store.latest_event())
         await self._claim.refresh()
 

@@ -90,6 +90,8 @@ def _of_the_gateway(state: dict[str, Json]) -> Iterator[str]:
         yield "the gateway is not ready: its log says why"
     if "out-of-touch" in state["held_by"]:
         yield "this node cannot tell the others that it is there, and delivers nothing"
+    if "clock-off" in state["held_by"]:
+        yield "this node's clock and the database's differ, and it delivers nothing: see to NTP"
     if "paused" in state["held_by"]:
         yield "it was started paused, and delivers nothing: `gateway resume --all`"
     yield from _differences(state["nodes"])

@@ -478,6 +478,8 @@ class LaneMark:
     probes: int = 0
     """How many have failed since."""
     reason: str = ""
+    learned: bool = True
+    """Whether the breaker has just moved. If not, what the store knows of it stays: another node may know better."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from gateway.core.model import (
     CallRecord,
     Delivery,
     Hopeless,
+    LaneMark,
     Micros,
     Outcome,
     Postponed,
@@ -258,25 +259,26 @@ class Deliver:
             decision = in_time(decision, delivery.turn.expires_at)
         if isinstance(decision, Park) and lane.is_open:
             self.close_lane(lane, decision.state, decision.reason)
-        moved = self._teach(lane, begun.number, outcome)
+        mark = self._teach(lane, begun.number, outcome)
         attempt = described(outcome)
         attempt.number = delivery.attempts
         attempt.started_at = started_at
         attempt.duration = self._clock.monotonic() - begun.began
         attempt.calls = calls
-        if moved or lane.pace is not None:
-            attempt.lane = lane.mark()
+        if mark is None and lane.pace is not None:
+            mark = lane.mark(learned=False)
+        attempt.lane = mark
         sent = endpoint.sent_secrets()
         if endpoint.oauth2 is not None:
             sent += self._tokens.sent_to(endpoint)
         self._redaction.clean(attempt, sent)
         self._recorder.record(delivery, attempt, decision)
 
-    def _teach(self, lane: Lane, number: int, outcome: Outcome) -> bool:
-        """Have the lane learn from an outcome; whether that is to be known after a restart."""
+    def _teach(self, lane: Lane, number: int, outcome: Outcome) -> LaneMark | None:
+        """Have the lane learn from an outcome; what is to be known after a restart, if anything is."""
         failure = failure_of(outcome)
         if failure is None:
-            return False
+            return None
         now = self._clock.now()
         was_closed = lane.breaker.is_closed
         jitter = self._clock.chance() if failure else 0.0
@@ -285,13 +287,13 @@ class Deliver:
             self._tell_breaker(lane)
         asked = _asked_for(outcome, now) if failure else 0
         if not moved and not asked:
-            return False
+            return None
         lane.hold(asked, now)
         if lane.wait(now) > AHEAD or not lane.breaker.is_closed:
             self._empty(lane)
         self.watch(lane)
         self._lanes.wake()
-        return True
+        return lane.mark(learned=moved)
 
     def _tell_breaker(self, lane: Lane) -> None:
         breaker, name = lane.breaker, lane.endpoint.name

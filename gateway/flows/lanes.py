@@ -37,6 +37,12 @@ PAUSED = "paused"
 """Why no lane begins an attempt in a gateway that was started so, until someone resumes them all."""
 
 
+OUT_OF_TOUCH = "out-of-touch"
+"""… in a node that has not heard of the others for too long."""
+CLOCK_OFF = "clock-off"
+"""… in a node whose clock is not the others'."""
+
+
 class Lane:
     """One endpoint's way out."""
 
@@ -186,8 +192,8 @@ class Lane:
 
     # -- what outlives the process -----------------------------------------------------------------
 
-    def mark(self) -> LaneMark:
-        """What has to be known of it after a restart."""
+    def mark(self, *, learned: bool) -> LaneMark:
+        """What has to be known of it after a restart, and by others; whether the breaker has just *learned*."""
         breaker = self.breaker
         return LaneMark(
             begun_at=self.begun_at,
@@ -196,6 +202,7 @@ class Lane:
             probe_at=breaker.probe_at,
             probes=breaker.probes,
             reason=breaker.reason,
+            learned=learned,
         )
 
     def restore(self, mark: LaneMark) -> None:

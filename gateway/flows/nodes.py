@@ -19,13 +19,10 @@ from gateway.core.nodes import (
     Node,
 )
 from gateway.flows.deliver import Deliver
-from gateway.flows.lanes import LEASE_MARGIN, Lane, Lanes
+from gateway.flows.lanes import CLOCK_OFF, LEASE_MARGIN, OUT_OF_TOUCH, Lane, Lanes
 from gateway.flows.loop import Loop
 from gateway.ports import Clock, NodeStore
 from gateway.telemetry import Telemetry
-
-OUT_OF_TOUCH = "out-of-touch"
-"""Why no lane begins an attempt in a node that has not heard of the others for too long."""
 
 
 class Nodes:
@@ -73,6 +70,7 @@ class Nodes:
         around = await self._store.beat(Beat(self.node_at(now), lanes))
         self._stay_in_touch(began)
         self.around, self.lost, self.skew = around.nodes, around.lost, now - around.now
+        self._heed_clock()
         self._follow(around)
         self._tell_differences()
 
@@ -131,6 +129,13 @@ class Nodes:
         self._lanes.hold(OUT_OF_TOUCH)
         self._telemetry.emit("node.out_of_touch")
 
+    def _heed_clock(self) -> None:
+        """Begin nothing while the clock is off: leases and retries of all nodes are moments."""
+        if abs(self.skew) > MOST_SKEW:
+            self._lanes.hold(CLOCK_OFF)
+        elif CLOCK_OFF in self._lanes.held_by:
+            self._lanes.let_go(CLOCK_OFF)
+
     # -- what the others know ----------------------------------------------------------------------
 
     def _follow(self, around: Around) -> None:
@@ -161,7 +166,7 @@ class Nodes:
         """Say loudly, once, that nodes go by different routes, or that a clock is off."""
         here = self.node.routes
         others = [node for node in self.around if node.routes != here]
-        is_off = abs(self.skew) > MOST_SKEW
+        is_off = CLOCK_OFF in self._lanes.held_by
         differing = (tuple((node.name, node.routes) for node in others), is_off)
         if differing == self._told_of:
             return

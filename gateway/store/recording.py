@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from operator import itemgetter
 
 from gateway.core.model import Attempt, Delivery, LaneMark
@@ -33,9 +33,15 @@ def close_parked(records: Sequence[Record]) -> Steps[None]:
 
 def note_lanes(records: Sequence[Record]) -> Steps[None]:
     """Write down what attempts have changed for their lanes."""
-    marks = {r.delivery.endpoint: r.attempt.lane for r in records if r.attempt.lane is not None}
+    marks: dict[str, LaneMark] = {}
+    for each in records:
+        name, mark = each.delivery.endpoint, each.attempt.lane
+        if mark is not None:
+            before = marks.get(name)
+            learned = mark.learned or (before is not None and before.learned)
+            marks[name] = replace(mark, learned=learned)
     for name, mark in sorted(marks.items(), key=itemgetter(0)):
-        yield Do("note_lane", _lane_row(name, mark))
+        yield Do("note_lane", {"name": name, **asdict(mark)})
 
 
 def let_those_go(records: Sequence[Record]) -> Steps[None]:
@@ -56,19 +62,6 @@ def let_those_go(records: Sequence[Record]) -> Steps[None]:
         ):
             yield from supersede_if_older(moved.event_id, moved.n, turn.slot, ended_at)
     yield from let_others_go(all_moved, latest)
-
-
-def _lane_row(name: str, mark: LaneMark) -> Row:
-    """A lane's columns, in the order of note_lane.sql."""
-    return (
-        name,
-        mark.begun_at,
-        mark.held_until,
-        mark.since,
-        mark.probe_at,
-        mark.probes,
-        mark.reason,
-    )
 
 
 def move_row(each: Record) -> Row:

@@ -11,7 +11,8 @@ from gateway.core.model import SECOND, LaneMark, Refused, Response
 from gateway.core.nodes import Around, Held, Node, shares
 from gateway.core.retry import RetryAt, RetryPolicy
 from gateway.core.routing import EndpointConfig
-from gateway.flows.nodes import OUT_OF_TOUCH, Nodes
+from gateway.flows.lanes import CLOCK_OFF, OUT_OF_TOUCH
+from gateway.flows.nodes import Nodes
 from tests.flows.test_deliver import arrive
 from tests.kit.build import NOW, a_lease, an_arrival, an_event, some_routes
 from tests.store.test_contract import an_attempt
@@ -192,12 +193,16 @@ async def test_nodes_that_go_by_other_routes_are_told_of_once(join, others):
     assert len([name for name, _ in flows.reports if name == "nodes.differ"]) == 1
 
 
-async def test_a_clock_that_is_off_is_told_of(join, others):
+async def test_a_node_whose_clock_is_off_says_so_and_begins_nothing(join, others):
     flows, nodes = join()
     others.skew = 3 * SECOND
     await nodes.beat()
     assert nodes.skew == 3 * SECOND
     assert ("clock.off", {"microseconds": 3 * SECOND}) in flows.reports
+    assert flows.lanes.held_by == {CLOCK_OFF}
+    others.skew = 0
+    await nodes.beat()
+    assert not flows.lanes.held_by
 
 
 async def test_a_node_that_leaves_gives_up_what_it_holds(join, others):

@@ -7,6 +7,7 @@ A day is dropped when little of it has to stay: that is moved to the default par
 transaction, and by then nobody can touch it.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import Collection, Iterator
@@ -21,8 +22,10 @@ from gateway.core.retention import DAY, Horizon
 from gateway.store.postgres.database import MOVED, Session, Text, Work
 
 TABLES = ("events", "ended_deliveries", "attempts", "withheld")
-AHEAD = 2
-"""Today and tomorrow."""
+AHEAD = 3
+"""Today, and two days in which to find a moment when nobody reads the history for long."""
+AGAIN_SECONDS = 60
+"""After it could not be done. To ask for the lock again at once would stop those who write again and again."""
 
 EXAMINED = 2000
 """So many events of a day are looked at together."""
@@ -41,7 +44,8 @@ LIST = Text(
     (),
 )
 NOW = Text("SELECT (extract(epoch FROM now()) * 1000000)::bigint", ())
-WAIT_FOR_LOCK = Text("SET LOCAL lock_timeout = '2s'", ())
+WAIT_FOR_LOCK = Text("SET LOCAL lock_timeout = '100ms'", ())
+"""Who waits for it keeps all others waiting: for no longer than they do not notice."""
 
 
 def day_of(moment: Micros) -> Micros:
@@ -60,10 +64,14 @@ class Days:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._made: set[Micros] = set()
+        self._loop = asyncio.get_running_loop()
+        self._again_at = 0.0
 
     def lacks(self, moment: Micros) -> bool:
-        """Whether partitions of the day of *moment* are to be made, or of the one after it."""
-        return any(day not in self._made for day in _ahead(moment))
+        """Whether partitions of the day of *moment* are to be made now, or of those after it."""
+        return self._loop.time() >= self._again_at and any(
+            day not in self._made for day in _ahead(moment)
+        )
 
     async def make_today(self) -> None:
         """Make those of the day that it is by the database's clock."""
@@ -88,6 +96,7 @@ class Days:
             await self.session.transact(create)
         except StoreUnavailable as error:
             self._made.discard(day)
+            self._again_at = self._loop.time() + AGAIN_SECONDS
             logging.getLogger(__name__).debug("no partition yet for %s: %s", day, error)
         except asyncpg.IntegrityConstraintViolationError as error:
             logging.getLogger(__name__).debug("no partition for %s: %s", day, error)

@@ -151,11 +151,11 @@ class PostgresStore(CommonVerbs):
         else:
             receipts, ready = await self._arrivals.transact(work)
             self._tell(ready)
-        self._look_at_days(appends[-1].arrivals[-1])
+        self._look_at_days(received_at(appends[-1].arrivals[-1].event.event_id))
         return receipts
 
-    def _look_at_days(self, arrival: Arrival) -> None:
-        moment = received_at(arrival.event.event_id)
+    def _look_at_days(self, moment: Micros) -> None:
+        """Have the days made that are to come, before anything of them does."""
         idle = self._making_days is None or self._making_days.done()
         if idle and self._days.lacks(moment):
             self._making_days = asyncio.create_task(self._days.make(moment))
@@ -276,6 +276,7 @@ class PostgresStore(CommonVerbs):
     async def beat(self, beat: Beat) -> Around:
         """See `NodeStore.beat`."""
         around, _ = await self._nodes.transact(lambda work: nodes.beat(work, beat))
+        self._look_at_days(around.now)  # days may pass without an event
         states, marks = await asyncio.gather(self.endpoint_states(), self.lanes())
         return replace(around, states=states, marks=marks)
 
