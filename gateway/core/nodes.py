@@ -108,8 +108,8 @@ def shares(
 ) -> dict[str, int]:
     """How much of each endpoint *node* may have now, while so much is *held*.
 
-    What is under way it keeps in any case; what it may have beyond is its share, as far as the others
-    have left it.
+    It is its share, as far as the others have left it. What it has under way beyond that ends, and nothing
+    follows it: so a busy node, too, makes room for one that comes.
     """
     others = Counter[str]()
     for each in held:
@@ -119,5 +119,5 @@ def shares(
     for endpoint, need in lanes.items():
         taken = others[endpoint]
         free = 0 if need.whole and taken else need.concurrency - taken
-        granted[endpoint] = max(need.running, min(share_of(endpoint, need, node, nodes), free))
+        granted[endpoint] = min(share_of(endpoint, need, node, nodes), free)
     return granted

@@ -34,7 +34,8 @@ async def _note(work: Work, told: Beat, granted: dict[str, int]) -> None:
     facts = {
         "node": node,
         "endpoints": list(lanes),
-        "places": [granted[endpoint] for endpoint in lanes],
+        # What is under way is held until it has ended.
+        "places": [max(need.running, granted[endpoint]) for endpoint, need in lanes.items()],
         "holds": [need.holds for need in lanes.values()],
     }
     await work.rows(NOTE_SHARES, facts)
