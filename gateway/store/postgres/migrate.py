@@ -9,11 +9,10 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-import asyncpg
-
 from gateway.core.errors import SchemaTooNew
 from gateway.core.postgres_url import PostgresUrl
-from gateway.store.postgres.database import CONNECT_SECONDS, SETTINGS, Work, translated
+from gateway.store.postgres.database import SETTINGS, Work, translated
+from gateway.store.postgres.reach import connect
 from gateway.store.postgres.vault import Keys
 
 PATIENT = {**SETTINGS, "application_name": "gateway migration", "statement_timeout": "0"}
@@ -29,9 +28,7 @@ async def migrate(url: PostgresUrl, keys: Keys) -> None:
     Raises StoreUnavailable, SchemaTooNew, or ConfigError where the keys do not open.
     """
     with translated(f"cannot reach {url}"):
-        connection = await asyncpg.connect(
-            url.text, timeout=CONNECT_SECONDS, server_settings=PATIENT
-        )
+        connection = await connect(url, server_settings=PATIENT)
     try:
         with translated("cannot migrate the database"):
             await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
