@@ -7,8 +7,8 @@ each beat what they still use. What a dead node held comes free when the last at
 begun has ended.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from zlib import crc32
@@ -34,8 +34,8 @@ class LaneNeed(NamedTuple):
     concurrency: int
     whole: bool
     """Whether it can only be one node's: it has a rate."""
-    running: int
-    """Attempts under way: so many places it cannot give up now."""
+    using: int
+    """So many places it may use until it hears the answer: its share so far, or what is under way."""
     holds: Micros
     """How long an attempt may last that begins now."""
     begun_at: Micros
@@ -91,7 +91,7 @@ class Around:
     """Those that went without a word, lately."""
 
 
-def share_of(endpoint: str, need: LaneNeed, node: str, nodes: Sequence[str]) -> int:
+def share_of(endpoint: str, need: LaneNeed, node: str, nodes: Collection[str]) -> int:
     """How much of *endpoint* is *node*'s, once all *nodes*, of which it is one, have what is theirs.
 
     What does not divide goes to other nodes at each endpoint.
@@ -104,20 +104,22 @@ def share_of(endpoint: str, need: LaneNeed, node: str, nodes: Sequence[str]) -> 
 
 
 def shares(
-    node: str, lanes: Mapping[str, LaneNeed], nodes: Sequence[str], held: Sequence[Held]
+    node: str, lanes: Mapping[str, LaneNeed], nodes: Collection[str], held: Sequence[Held]
 ) -> dict[str, int]:
     """How much of each endpoint *node* may have now, while so much is *held*.
 
-    What is under way it keeps in any case; what it may have beyond is its share, as far as the others
-    have left it.
+    It is its share among those that have the endpoint, as far as the others have left it. What it has under way beyond that ends, and nothing
+    follows it: so a busy node, too, makes room for one that comes.
     """
-    others = Counter[str]()
+    taken, among = Counter[str](), defaultdict[str, set[str]](lambda: {node})
     for each in held:
         if each.node != node:
-            others[each.endpoint] += each.places
+            taken[each.endpoint] += each.places
+            if each.node in nodes:
+                among[each.endpoint].add(each.node)
     granted = {}
     for endpoint, need in lanes.items():
-        taken = others[endpoint]
-        free = 0 if need.whole and taken else need.concurrency - taken
-        granted[endpoint] = max(need.running, min(share_of(endpoint, need, node, nodes), free))
+        others = taken[endpoint]
+        free = 0 if need.whole and others else max(0, need.concurrency - others)
+        granted[endpoint] = min(share_of(endpoint, need, node, among[endpoint]), free)
     return granted

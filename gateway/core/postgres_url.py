@@ -16,10 +16,18 @@ class PostgresUrl:
         self.text = text
         """All of it: for the driver alone."""
         parts = urlsplit(text)
-        named = parts.port != 0 and not parts.fragment and parts.path.count("/") <= 1
+        user, at, place = parts.netloc.rpartition("@")
+        self.hosts = [
+            urlunsplit(parts._replace(netloc=f"{user}{at}{each}")) if place else text
+            for each in place.split(",")
+        ]
+        """The same with each of its hosts: for the driver alone, too."""
+        self.chooses = "target_session_attrs=" in parts.query
+        """Whether it says which of them is wanted."""
+        ports = [urlsplit(each).port for each in self.hosts]
+        named = 0 not in ports and not parts.fragment and parts.path.count("/") <= 1
         if not text.startswith(SCHEMES) or not named:
             raise ValueError("that is no URL of a database")
-        user, at, place = parts.netloc.rpartition("@")
         query = re.sub(r"((?:^|&)(?:password|passfile)=)[^&]*", r"\1…", parts.query)
         netloc = f"{user.partition(':')[0]}{at}{place}"
         self._shown = urlunsplit(parts._replace(netloc=netloc, query=query))

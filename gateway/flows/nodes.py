@@ -66,13 +66,22 @@ class Nodes:
     async def beat(self) -> None:
         """Tell that it is there, and do as the others know."""
         began, now = asyncio.get_running_loop().time(), self._clock.now()
-        lanes = {lane.endpoint.name: _need(lane) for lane in self._lanes if lane.state != "gone"}
-        around = await self._store.beat(Beat(self.node_at(now), lanes))
+        around = await self._store.beat(Beat(self.node_at(now), self._needs()))
         self._stay_in_touch(began)
         self.around, self.lost, self.skew = around.nodes, around.lost, now - around.now
         self._heed_clock()
         self._follow(around)
         self._tell_differences()
+
+    def _needs(self) -> dict[str, LaneNeed]:
+        """What it tells of its lanes: of those that begin nothing only what is still under way."""
+        held_by = self._lanes.held_by
+        idle, in_touch = bool(held_by - {OUT_OF_TOUCH}), OUT_OF_TOUCH not in held_by
+        return {
+            lane.endpoint.name: _need(lane, in_touch=in_touch)
+            for lane in self._lanes
+            if lane.running or not (idle or lane.state == "gone")
+        }
 
     def node_at(self, now: Micros) -> Node:
         """This node, as it is then."""
@@ -181,12 +190,12 @@ class Nodes:
             self._telemetry.emit("clock.off", microseconds=self.skew)
 
 
-def _need(lane: Lane) -> LaneNeed:
+def _need(lane: Lane, *, in_touch: bool) -> LaneNeed:
     endpoint = lane.endpoint
     return LaneNeed(
         concurrency=endpoint.concurrency,
         whole=endpoint.rate is not None,
-        running=lane.running,
+        using=max(lane.running, lane.width) if in_touch else lane.running,
         holds=IN_TOUCH + endpoint.timeout + LEASE_MARGIN,
         begun_at=lane.begun_at,
     )

@@ -17,11 +17,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 
 from gateway.core.model import SECOND, Micros
 from gateway.core.retry import JITTER
-from tests.faults.kept import Delivery, Event, Kept, read_kept
+from tests.faults.kept import Database, Delivery, Event, Kept, read_kept
 from tests.kit.sink import Ack, Arrival
 
 Span = tuple[Micros, Micros]
@@ -40,7 +39,7 @@ SHOWN = 5
 class Evidence:
     """What is known of a run in its end, when nothing is due any more."""
 
-    database: Path
+    database: Database
     posted: dict[str, str]
     """The digest of each body, by its event's id."""
     acks: list[Ack]

@@ -11,6 +11,9 @@ import pytest_asyncio
 
 from tests.faults.chance import ROUNDS, SEED
 from tests.faults.run import SECRET, Run
+from tests.faults.several import Several
+from tests.kit.postgres import Postgres
+from tests.kit.process import free_ports
 from tests.kit.sink import Sinks
 
 
@@ -49,4 +52,27 @@ async def run(tmp_path: Path, apart: Path, dice: random.Random) -> AsyncIterator
         made = Run(tmp_path, log, sinks, dice)
         yield made
         made.process.stop()
+    await sinks.stop()
+
+
+@pytest.fixture
+def server() -> Iterator[Postgres]:
+    """A PostgreSQL of its own, which can be killed; on loopback, so that its network can be cut."""
+    (port,) = free_ports(1)
+    made = Postgres(listen_addresses="127.0.0.1", port=str(port))
+    yield made
+    made.remove()
+
+
+@pytest_asyncio.fixture
+async def several(
+    tmp_path: Path, apart: Path, dice: random.Random, server: Postgres
+) -> AsyncIterator[Several]:
+    """Gateways on that database, with two endpoints; none yet."""
+    await server.execute("CREATE DATABASE gateway")
+    sinks = await Sinks(cms=SECRET, pager=SECRET).start()
+    with (apart / "acks").open("w") as log:
+        made = Several(tmp_path, log, sinks, dice, server.url("gateway"))
+        yield made
+        made.stop()
     await sinks.stop()

@@ -1,16 +1,21 @@
-"""What a database holds of a run, read past the gateway by a connection that cannot write."""
+"""What a database holds of a run, read past the gateway by connections that cannot write."""
 
+import asyncio
 import sqlite3
 from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+import asyncpg
 import orjson
 
 from gateway.core.model import FOREVER, EventId, Micros, delivery_id
+from gateway.core.postgres_url import PostgresUrl
 
 
 class Attempt(NamedTuple):
@@ -57,54 +62,81 @@ class Kept:
     """Until when endpoints get nothing, as every operator sees."""
 
 
-def read_kept(database: Path) -> Kept:
+Database: TypeAlias = Path | PostgresUrl
+Rows: TypeAlias = list[tuple[Any, ...]]
+
+# What nobody gets for the time being: paused, disabled or blocked, or because it asked to be left alone.
+WAITING = f"SELECT name, held_until FROM lanes UNION ALL SELECT name, {FOREVER} FROM endpoints"
+EVENTS = "SELECT id, body, deliveries FROM events"
+DELIVERIES = "SELECT event_id, n, endpoint, state, due_at FROM deliveries"
+ATTEMPTS = "SELECT event_id, n, number, started_at, started_at + duration, outcome FROM attempts ORDER BY number"
+LEASED = "SELECT count(*) FROM deliveries WHERE state = 'leased'"
+DUE = "SELECT endpoint, min(due_at) FROM deliveries WHERE state = 'scheduled' GROUP BY endpoint"
+
+SOUNDNESS = "PRAGMA integrity_check(1)"
+SOUNDNESS_OF_POSTGRES = """
+SELECT coalesce(min(event_id || '_' || n || ' is both to be done and ended'), 'ok')
+FROM deliveries JOIN ended_deliveries USING (event_id, n)
+"""
+
+
+def read_kept(database: Database) -> Kept:
     """Read it all."""
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as source:
-        (soundness,) = source.execute("PRAGMA integrity_check(1)").fetchone()
-        kept = Kept(soundness, defaultdict(list), {}, [], _waiting(source))
-        _read_deliveries(source, kept, _read_events(source, kept))
-        _read_attempts(source, kept)
+    if isinstance(database, Path):
+        statements = SOUNDNESS, DELIVERIES
+    else:
+        statements = SOUNDNESS_OF_POSTGRES, DELIVERIES.replace("deliveries", "all_deliveries")
+    soundness, deliveries, waiting, events, attempts = _read(
+        database, *statements, WAITING, EVENTS, ATTEMPTS
+    )
+    kept = Kept(soundness[0][0], defaultdict(list), {}, [], dict(waiting))
+    _take_deliveries(deliveries, kept, _take_events(events, kept))
+    _take_attempts(attempts, kept)
     return kept
 
 
-def is_due(database: Path, until: Micros) -> bool:
+def is_due(database: Database, until: Micros) -> bool:
     """Whether an attempt is under way, or due by then at an endpoint that gets any."""
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as source:
-        waiting = [name for name, over_at in _waiting(source).items() if over_at > until]
-        marks = ", ".join("?" * len(waiting))
-        found = source.execute(
-            f"""
-            SELECT 1 FROM deliveries WHERE state = 'leased'
-                OR state = 'scheduled' AND due_at < ? AND endpoint NOT IN ({marks}) LIMIT 1
-            """,
-            (until, *waiting),
-        )
-        return found.fetchone() is not None
-
-
-def _waiting(source: sqlite3.Connection) -> dict[str, Micros]:
-    """Those that are paused, disabled or blocked, and those that asked to be left alone."""
-    found = source.execute(
-        "SELECT name, held_until FROM lanes UNION ALL SELECT name, ? FROM endpoints", (FOREVER,)
+    ((leased,),), due, waiting = _read(database, LEASED, DUE, WAITING)
+    over_at = dict(waiting)
+    return leased > 0 or any(
+        due_at < until and over_at.get(endpoint, 0) <= until for endpoint, due_at in due
     )
-    return dict(found.fetchall())
 
 
-def _read_events(source: sqlite3.Connection, kept: Kept) -> dict[EventId, tuple[str, Event]]:
+def _read(database: Database, *statements: str) -> list[Rows]:
+    """What each of these finds."""
+    if isinstance(database, Path):
+        with closing(
+            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+        ) as source:
+            return [source.execute(statement).fetchall() for statement in statements]
+    with ThreadPoolExecutor(1) as apart:  # whoever asks may have an event loop
+        return apart.submit(asyncio.run, _read_postgres(database, statements)).result()
+
+
+async def _read_postgres(url: PostgresUrl, statements: Sequence[str]) -> list[Rows]:
+    connection = await asyncpg.connect(
+        url.text, server_settings={"default_transaction_read_only": "on"}
+    )
+    try:
+        return [[tuple(row) for row in await connection.fetch(each)] for each in statements]
+    finally:
+        await connection.close()
+
+
+def _take_events(rows: Rows, kept: Kept) -> dict[EventId, tuple[str, Event]]:
     """The events by our name for them, with the sender's."""
     found = {}
-    for name, body, counted in source.execute("SELECT id, body, deliveries FROM events"):
+    for name, body, counted in rows:
         event, given = Event(sha256(body).hexdigest(), counted), orjson.loads(body)["id"]
         kept.events[given].append(event)
         found[name] = (given, event)
     return found
 
 
-def _read_deliveries(
-    source: sqlite3.Connection, kept: Kept, events: dict[EventId, tuple[str, Event]]
-) -> None:
-    columns = "event_id, n, endpoint, state, due_at"
-    for event_id, n, endpoint, *row in source.execute(f"SELECT {columns} FROM deliveries"):
+def _take_deliveries(rows: Rows, kept: Kept, events: dict[EventId, tuple[str, Event]]) -> None:
+    for event_id, n, endpoint, *row in rows:
         name = delivery_id(event_id, n)
         if event_id not in events:
             kept.orphans.append(name)
@@ -113,9 +145,8 @@ def _read_deliveries(
         event.deliveries[endpoint] = kept.deliveries[name] = Delivery(name, given, endpoint, *row)
 
 
-def _read_attempts(source: sqlite3.Connection, kept: Kept) -> None:
-    columns = "event_id, n, number, started_at, started_at + duration, outcome"
-    for event_id, n, *row in source.execute(f"SELECT {columns} FROM attempts ORDER BY number"):
+def _take_attempts(rows: Rows, kept: Kept) -> None:
+    for event_id, n, *row in rows:
         name = delivery_id(event_id, n)
         if name in kept.deliveries:
             kept.deliveries[name].attempts.append(Attempt(*row))

@@ -85,7 +85,7 @@ async def test_a_node_begins_nothing_before_it_has_heard_what_it_may(join):
 
 async def test_a_node_has_no_more_under_way_than_its_share(join, others):
     flows, nodes = join()
-    others.nodes = [a_node("there")]
+    others.nodes, others.held = [a_node("there")], [Held("cms", "there", 2)]
     await nodes.beat()
     flows.sender.may_answer.clear()
     await arrive(flows, *(an_event() for _ in range(6)))

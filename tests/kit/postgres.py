@@ -8,6 +8,7 @@ start it as nobody.
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -55,10 +56,18 @@ class Postgres:
     running: "Postgres | None" = None
     """That of this run: hypothesis gives its machines no fixtures."""
 
-    def __init__(self, *, binaries: Path | None = None, **settings: str) -> None:
+    def __init__(
+        self,
+        *,
+        binaries: Path | None = None,
+        copied: PostgresUrl | None = None,
+        data: Path | None = None,
+        **settings: str,
+    ) -> None:
+        """Made anew, or *copied* from another one, whose standby it then is."""
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self.binaries = _reachable(binaries or _installed(), self._folder)
-        self.data = self._folder / "data"
+        self.data = data or self._folder / "data"
         self._settings = {**SETTINGS, **settings}
         self._count = itertools.count(1)
         self._free: list[str] = []
@@ -68,8 +77,12 @@ class Postgres:
         )
         if self._as:
             os.chown(self._folder, NOBODY, NOBODY)
-        self._run("initdb", "-U", "gateway", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
-                  "-D", str(self.data))  # fmt: skip
+        if copied is None:
+            self._run("initdb", "-U", "gateway", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
+                      "-D", str(self.data))  # fmt: skip
+        else:
+            self._run("pg_basebackup", "-d", copied.text, "-D", str(self.data), "--no-sync", "-R",
+                      "-c", "fast")  # fmt: skip
         self.start()
 
     def start(self) -> None:
@@ -83,14 +96,46 @@ class Postgres:
         """Stop it at once; nothing is written any more."""
         self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", str(self.data))
 
+    def kill(self) -> None:
+        """kill -9: the server and all of its processes."""
+        server = int((self.data / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGSTOP)  # it would start others
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        killed = [*map(int, children), server]
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        while any(map(_lives, killed)):  # they hold the memory that they share
+            os.sched_yield()
+        # Where nobody asks how it ended, its number is taken for that of a server that runs.
+        for note in (self.data / "postmaster.pid", *self._folder.glob(".s.PGSQL.*")):
+            note.unlink()
+
+    def promote(self) -> None:
+        """Have a standby take over."""
+        self._run("pg_ctl", "promote", "-w", "-D", str(self.data))
+
     def remove(self) -> None:
         """Stop it, and leave nothing behind."""
         if (self.data / "postmaster.pid").exists():
             self.stop()
         shutil.rmtree(self._folder)
 
-    def url(self, database: str) -> PostgresUrl:
-        """How a database of it is reached."""
+    @property
+    def port(self) -> int | None:
+        """Where it listens on loopback, if it was told to."""
+        return int(self._settings["port"]) if "port" in self._settings else None
+
+    def url(
+        self, database: str, *, port: int | None = None, also: "Postgres | None" = None
+    ) -> PostgresUrl:
+        """How a database of it is reached: by TCP where it has a port, or by another one that leads there.
+
+        With one that may *also* have it, both are named.
+        """
+        if port := port or self.port:
+            ports = [port] if also is None else [port, also.port]
+            hosts = ",".join(f"127.0.0.1:{each}" for each in ports)
+            return PostgresUrl(f"postgresql://gateway:s3cret@{hosts}/{database}")
         return PostgresUrl(f"postgresql://gateway:s3cret@/{database}?host={self._folder}")
 
     @asynccontextmanager
@@ -141,6 +186,14 @@ class Postgres:
             told.seek(0)
             done.stdout, done.stderr = told.read(), ""
         return done
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs, and not only its name is left."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def _installed() -> Path:

@@ -32,6 +32,8 @@ class Arrival(NamedTuple):
     verified: bool
     status: int
     at: Micros
+    node: str = ""
+    """Who sent it, where the URL that it was sent to says so."""
 
 
 class Ack(NamedTuple):
@@ -86,7 +88,10 @@ class Sink:
         delivery, event = request.headers["webhook-id"], orjson.loads(body)["id"]
         self.bodies[delivery].add(body)
         status, digest = self.answer(request), sha256(body).hexdigest()
-        self.arrivals.append(Arrival(delivery, self.name, event, digest, verified, status, now()))
+        node = request.query.get("node", "")
+        self.arrivals.append(
+            Arrival(delivery, self.name, event, digest, verified, status, now(), node)
+        )
         if 200 <= status < 300:
             self.taken[event] += 1
             self.changed.notify()
@@ -145,12 +150,17 @@ class SignedSender:
         self.acked: set[str] = set()
         self.changed = Signal()
         self.refused: Counter[int] = Counter()
+        self.slowest: Micros = 0
+        """For how long a sender has waited, at most, to hear that its event is not taken."""
 
-    async def post(self, session: aiohttp.ClientSession, url: str, event_id: str) -> bool:
+    async def post(
+        self, session: aiohttp.ClientSession, url: str, event_id: str, **attributes: str
+    ) -> bool:
         """One try; whether it was acknowledged."""
         event = {
             "specversion": "1.0", "id": event_id, "source": "/load", "type": "license.expiring",
             "datacontenttype": "application/json", "data": {"days_left": 7, "pad": "x" * 500},
+            **attributes,
         }  # fmt: skip
         body = orjson.dumps(event)
         sent_at, name = now(), f"msg_{secrets.token_hex(8)}"
@@ -168,9 +178,9 @@ class SignedSender:
                 if answer.status == 202:
                     self._acknowledged(Ack(event_id, self.posted[event_id], sent_at, now()))
                     return True
-                self._refused(answer.status)
+                self._refused(answer.status, sent_at)
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
-            self._refused(0)
+            self._refused(0, sent_at)
         return False
 
     def _acknowledged(self, ack: Ack) -> None:
@@ -184,8 +194,9 @@ class SignedSender:
         self.acked.add(ack.event)
         self.changed.notify()
 
-    def _refused(self, status: int) -> None:
+    def _refused(self, status: int, sent_at: Micros) -> None:
         self.refused[status] += 1
+        self.slowest = max(self.slowest, now() - sent_at)
         self.changed.notify()
 
     async def acked_at_least(self, count: int) -> None:

@@ -1,6 +1,7 @@
 """What every engine promises: the verbs of `ports.Store`, one by one."""
 
 import asyncio
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -576,7 +577,16 @@ async def test_what_an_attempt_changed_for_its_lane_is_kept_with_it(store):
     assert await store.lanes() == {"cms": MARK}
     earlier = LaneMark(begun_at=NOW - 1)
     await store.record(second, an_attempt(lane=earlier), Finish())
-    assert await store.lanes() == {"cms": LaneMark(begun_at=NOW)}
+    assert await store.lanes() == {"cms": LaneMark(begun_at=NOW, held_until=SOON)}
+
+
+async def test_what_was_not_learned_just_now_leaves_the_breaker_as_it_is(store):
+    await keep(store, an_arrival(to=("cms", "cms")))
+    first, second = await store.claim("cms", [a_lease(), a_lease()], NOW)
+    await store.record(first, an_attempt(lane=MARK), RetryAt(SOON, "http-500"))
+    closed = LaneMark(begun_at=NOW + 1, held_until=SOON + 1, learned=False)
+    await store.record(second, an_attempt(lane=closed), Finish())
+    assert await store.lanes() == {"cms": replace(MARK, begun_at=NOW + 1, held_until=SOON + 1)}
 
 
 async def test_what_an_attempt_changed_for_its_lane_is_kept_though_its_lease_was_lost(store):

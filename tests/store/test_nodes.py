@@ -27,9 +27,9 @@ async def stores(request):
             await each.close()
 
 
-def a_beat(node: str, *, concurrency: int = 8, whole: bool = False, running: int = 0,
+def a_beat(node: str, *, concurrency: int = 8, whole: bool = False, using: int = 0,
            begun_at: int = 0, routes: str = "r1") -> Beat:  # fmt: skip
-    need = LaneNeed(concurrency, whole, running, HOLDS, begun_at)
+    need = LaneNeed(concurrency, whole, using, HOLDS, begun_at)
     told = Node(id=node, name=f"host-{node}", version="1", routes=routes, started_at=NOW, seen_at=0)
     return Beat(told, {"cms": need})
 
@@ -49,9 +49,9 @@ async def test_nodes_share_once_the_first_has_given_up_what_is_the_others(stores
     one, two = stores
     await one.beat(a_beat("a"))
     assert (await two.beat(a_beat("b"))).shares == {"cms": 0}
-    assert (await one.beat(a_beat("a", running=6))).shares == {"cms": 6}
+    assert (await one.beat(a_beat("a", using=6))).shares == {"cms": 4}  # once two more have ended
     assert (await two.beat(a_beat("b"))).shares == {"cms": 2}
-    assert (await one.beat(a_beat("a", running=1))).shares == {"cms": 4}
+    assert (await one.beat(a_beat("a", using=1))).shares == {"cms": 4}
     assert (await two.beat(a_beat("b"))).shares == {"cms": 4}
 
 
@@ -104,7 +104,7 @@ async def test_an_endpoint_that_is_gone_from_the_routes_is_held_no_more(stores):
     await one.beat(a_beat("a"))
     told = a_beat("a")
     await one.beat(Beat(told.node, {}))
-    assert (await two.beat(a_beat("b"))).shares == {"cms": 4}
+    assert (await two.beat(a_beat("b"))).shares == {"cms": 8}
 
 
 async def test_nodes_hear_which_endpoints_are_closed_and_what_breakers_learned(stores):

@@ -24,7 +24,12 @@ from gateway.core.retention import DAY, Retention, horizon
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from gateway.store.postgres import PostgresStore, days
 from gateway.store.postgres.database import as_it_was, placed, statement, storable, translated
+from gateway.store.postgres.reach import CONNECT_SECONDS
 from tests.kit.build import ENCRYPTION_KEY, NOW, a_delivery, a_lease, an_arrival, an_event
+from tests.kit.postgres import Postgres
+from tests.kit.process import free_ports
+from tests.kit.raw import raw_server
+from tests.kit.steps import hang, moment
 from tests.kit.stores import raw
 from tests.store.test_contract import an_attempt
 from tests.store.test_turns import a_turn, kept
@@ -209,6 +214,41 @@ async def test_a_connection_that_was_lost_is_made_anew(postgres, store):
         await store.append([an_arrival()])
     await store.append([an_arrival()])
     assert store.failure is None
+
+
+async def test_of_several_hosts_the_one_that_can_be_written_to_is_found_past_one_that_is_silent():
+    server = Postgres(listen_addresses="127.0.0.1", port=str(free_ports(1)[0]))
+    try:
+        async with raw_server(hang) as silent:
+            url = server.url("postgres", also=silent)
+            store = await PostgresStore.open(url)
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await store.append([an_arrival()])
+                    assert await store.latest_event() is not None
+            finally:
+                await store.close()
+    finally:
+        server.remove()
+
+
+async def test_an_answer_comes_in_time_though_the_database_is_cut_off_in_the_middle(
+    postgres, store, monkeypatch
+):
+    """Who came while others waited in vain does not wait as long again."""
+    monkeypatch.setattr(store._arrivals, "_within", 0.5)
+    holding = await asyncpg.connect(store._arrivals._url.text)
+    async with holding.transaction():
+        await holding.execute("LOCK TABLE events")
+        first = asyncio.ensure_future(store.append([an_arrival()]))
+        await asyncio.wait([first], timeout=0.2)
+        second = asyncio.ensure_future(store.append([an_arrival()]))
+        async with asyncio.timeout(0.9):
+            told = await asyncio.gather(first, second, return_exceptions=True)
+    await holding.close()
+    assert [type(each) for each in told] == [StoreUnavailable] * 2
+    await moment(0.2)  # until it is tried again
+    await store.append([an_arrival()])
 
 
 async def test_while_the_database_is_away_all_say_so_and_then_go_on(postgres, store):

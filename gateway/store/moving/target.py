@@ -16,7 +16,6 @@ from gateway.core.model import Micros
 from gateway.core.postgres_url import PostgresUrl
 from gateway.store.moving.tables import TABLES, Table
 from gateway.store.postgres.database import (
-    CONNECT_SECONDS,
     MARK,
     Session,
     as_it_was,
@@ -25,6 +24,7 @@ from gateway.store.postgres.database import (
 )
 from gateway.store.postgres.days import Days
 from gateway.store.postgres.migrate import LOCK, PATIENT, migrate
+from gateway.store.postgres.reach import connect
 from gateway.store.steps import Row
 
 NAME = "gateway move"
@@ -166,9 +166,7 @@ async def reached(url: PostgresUrl) -> AsyncIterator[Target]:
     """
     await migrate(url, None)
     with _failing(f"cannot reach {url}"):
-        connection = await asyncpg.connect(
-            url.text, timeout=CONNECT_SECONDS, server_settings=SETTINGS
-        )
+        connection = await connect(url, server_settings=SETTINGS)
     days = Days(Session(url, NAME))
     try:
         await _take(connection)

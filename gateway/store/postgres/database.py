@@ -19,14 +19,17 @@ import asyncpg
 from gateway.core.errors import DiskFull, StoreUnavailable, StoreUnusable
 from gateway.core.postgres_url import PostgresUrl
 from gateway.core.turns import Ready
+from gateway.store.postgres.reach import connect
 from gateway.store.steps import Do, Insert, Lock, Result, Row, Steps, is_shared, shared_statement
 
-CONNECT_SECONDS = 3
 COMMAND_SECONDS = 5
+ANSWER_SECONDS = 4
+"""What somebody waits for has come to an end by then, whatever it takes: connecting, too."""
 
 SETTINGS = {
     "statement_timeout": f"{COMMAND_SECONDS}s",
-    "idle_in_transaction_session_timeout": "10s",
+    # A node that stops in the middle of one may hold what all others wait for: they wait longer than this.
+    "idle_in_transaction_session_timeout": "2s",
     "synchronous_commit": "on",  # or what was acknowledged is lost with the machine
     # A node that is gone, or cannot be reached, is not waited for longer than this.
     "tcp_keepalives_idle": "10",
@@ -257,12 +260,24 @@ def _number_of(name: str) -> int:
 
 
 class Session:
-    """One connection, made anew when it was lost; used by one at a time."""
+    """One connection, made anew when it was lost; who comes while it is used waits for it."""
 
-    def __init__(self, url: PostgresUrl, name: str, **settings: str) -> None:
+    def __init__(
+        self,
+        url: PostgresUrl,
+        name: str,
+        *,
+        within: float | None = None,
+        after: str = "",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Whatever is done with it ends *within* so many seconds; *after* is run on each connection first."""
         self._url = url
-        self._settings = {**SETTINGS, "application_name": name, **settings}
+        self._within = within
+        self._after = after
+        self._settings = {**SETTINGS, "application_name": name, **(settings or {})}
         self._connection: Any = None
+        self._turn = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._failed: StoreUnavailable | None = None
         self._tries = 0
@@ -293,17 +308,26 @@ class Session:
             self._drop()
 
     async def _use(self, work: Callable[[Any], Awaitable[Answer]], what: str) -> Answer:
+        try:
+            with translated(what):
+                async with asyncio.timeout(self._within), self._turn:
+                    return await self._tried(work)
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, TimeoutError) and error is not self._failed:
+                self._note_failure(error)
+            raise
+
+    async def _tried(self, work: Callable[[Any], Awaitable[Answer]]) -> Answer:
         tries = 0
         while True:
             tries += 1
             connection = await self._connected()
             try:
-                with translated(what):
-                    return await work(connection)
+                return await work(connection)
             except OURS:
                 raise
             except BaseException as error:
-                if isinstance(error.__cause__, AGAIN) and tries < MOST_TRIES:
+                if isinstance(error, AGAIN) and tries < MOST_TRIES:
                     continue
                 # Nobody knows what the connection is worth now, nor whether a commit has succeeded.
                 self._drop()
@@ -316,21 +340,26 @@ class Session:
             raise self._failed.with_traceback(None)
         try:
             with translated(f"cannot reach {self._url}"):
-                self._connection = await asyncpg.connect(
-                    self._url.text,
-                    timeout=CONNECT_SECONDS,
+                self._connection = await connect(
+                    self._url,
                     command_timeout=COMMAND_SECONDS,
                     statement_cache_size=1024,
                     max_cached_statement_lifetime=PLANNED_ANEW_SECONDS,
                     server_settings=self._settings,
                 )
+                if self._after:
+                    await self._connection.execute(self._after)
         except StoreUnavailable as error:
-            self._failed = error
-            self._try_at = self._loop.time() + min(2.0, 0.05 * 2**self._tries)
-            self._tries = min(self._tries + 1, 10)
+            self._note_failure(error)
             raise
         self._failed, self._tries = None, 0
         return self._connection
+
+    def _note_failure(self, error: StoreUnavailable) -> None:
+        """Who waited meanwhile hears it at once, and does not wait as long again."""
+        self._failed = error
+        self._try_at = self._loop.time() + min(2.0, 0.05 * 2**self._tries)
+        self._tries = min(self._tries + 1, 10)
 
     def _drop(self) -> None:
         if self._connection is not None:

@@ -4,6 +4,7 @@ Old nodes may still be at work meanwhile. So a file only ever adds; what is not 
 later version, once no node is left that needs it.
 """
 
+import logging
 from collections.abc import Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,12 +14,16 @@ import asyncpg
 
 from gateway.core.errors import SchemaTooNew, StoreUnusable
 from gateway.core.postgres_url import PostgresUrl
-from gateway.store.postgres.database import CONNECT_SECONDS, SETTINGS, Work, translated
+from gateway.store.postgres.database import SETTINGS, Work, translated
+from gateway.store.postgres.reach import connect
 from gateway.store.postgres.vault import Keys
 
 PATIENT = {**SETTINGS, "application_name": "gateway migration", "statement_timeout": "0"}
 LOCK = 0x6761746577617901
 """Advisory: of whoever migrates."""
+
+MOST_TRIES = 100
+"""About five minutes."""
 
 KNOWN = "CREATE TABLE IF NOT EXISTS gateway_schema (number integer NOT NULL PRIMARY KEY, at timestamptz NOT NULL)"
 
@@ -31,9 +36,7 @@ async def migrate(url: PostgresUrl, keys: Keys | None) -> None:
     ConfigError where the keys do not open.
     """
     with translated(f"cannot reach {url}"):
-        connection = await asyncpg.connect(
-            url.text, timeout=CONNECT_SECONDS, server_settings=PATIENT
-        )
+        connection = await connect(url, server_settings=PATIENT)
     try:
         with translated("cannot migrate the database"):
             await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
@@ -56,9 +59,25 @@ async def _take_steps(connection: Any, steps: Sequence[Traversable]) -> None:
         )
     for number, step in enumerate(steps, start=1):
         if number > present:
+            await _take_step(connection, number, step.read_text(encoding="utf-8"))
+
+
+async def _take_step(connection: Any, number: int, text: str) -> None:
+    """Take it in a moment when nobody reads for long: who waits for a table keeps all others waiting."""
+    for tried in range(1, MOST_TRIES + 1):
+        try:
             async with connection.transaction():
-                await connection.execute(step.read_text(encoding="utf-8"))
+                await connection.execute("SET LOCAL lock_timeout = '1s'")
+                await connection.execute(text)
                 await connection.execute("INSERT INTO gateway_schema VALUES ($1, now())", number)
+                return
+        except asyncpg.LockNotAvailableError:
+            if tried == MOST_TRIES:
+                raise
+            logging.getLogger(__name__).warning(
+                "the schema cannot be changed while somebody reads for long: tried again"
+            )
+            await connection.fetchval("SELECT pg_sleep(2)")
 
 
 async def _check_moved(connection: Any) -> None:

@@ -34,7 +34,8 @@ async def _note(work: Work, told: Beat, granted: dict[str, int]) -> None:
     facts = {
         "node": node,
         "endpoints": list(lanes),
-        "places": [granted[endpoint] for endpoint in lanes],
+        # What it may use meanwhile, or has under way, it holds until it tells of less.
+        "places": [max(need.using, granted[endpoint]) for endpoint, need in lanes.items()],
         "holds": [need.holds for need in lanes.values()],
     }
     await work.rows(NOTE_SHARES, facts)

@@ -37,7 +37,7 @@ from gateway.store.group_commit import GroupCommit, InTask
 from gateway.store.leasing import Claim
 from gateway.store.postgres import append, days, lease, nodes, record
 from gateway.store.postgres.append import Append
-from gateway.store.postgres.database import OURS, Session, Work
+from gateway.store.postgres.database import ANSWER_SECONDS, OURS, Session, Work
 from gateway.store.postgres.days import Days
 from gateway.store.postgres.migrate import migrate
 from gateway.store.postgres.read import Reader
@@ -69,8 +69,9 @@ class PostgresStore(CommonVerbs):
         self._keys = keys
         self.on_ready: Callable[[Ready], None] = _nobody
         """See `LeaseStore.on_ready`."""
-        self._arrivals, self._outcomes, self._rest = (
-            Session(url, f"{NAME} {what}") for what in ("events", "outcomes", "changes")
+        self._arrivals = Session(url, f"{NAME} events", within=ANSWER_SECONDS)
+        self._outcomes, self._rest = (
+            Session(url, f"{NAME} {what}") for what in ("outcomes", "changes")
         )
         self._nodes = Session(url, f"{NAME} nodes")
         self._days = Days(Session(url, f"{NAME} days"))
