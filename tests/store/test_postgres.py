@@ -444,13 +444,13 @@ PLANS = {
 """Each statement of the delivery engine, and an index that it looks at."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(postgres):
-    """The name of a database with a hundred thousand deliveries, for all plans."""
+    """The name of a database with a hundred thousand deliveries, for all plans of a run."""
     return asyncio.run(_made(postgres, "filled", FILL))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def emptied(postgres):
     """The name of one as a quiet hour leaves it: all is done, and vacuum has seen that nothing is left."""
     return asyncio.run(

@@ -254,9 +254,16 @@ class Work:
             return result
 
 
+MOST_LOCKS = 4096
+"""Of keys, slots and events: each that is held takes room in a table that the whole server shares."""
+ALONE = ("shares", "day")
+"""What is locked often, or for long: it shares its number with no key."""
+
+
 def _number_of(name: str) -> int:
     """What a name is to PostgreSQL's advisory locks. Two that share one wait for each other, no more."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True)
+    number = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True)
+    return number if name.startswith(ALONE) else number % MOST_LOCKS
 
 
 class Session:

@@ -43,6 +43,7 @@ LIST = Text(
     "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'events'::regclass ORDER BY 1",
     (),
 )
+IS_THERE = Text("SELECT to_regclass($1) IS NOT NULL", ())
 NOW = Text("SELECT (extract(epoch FROM now()) * 1000000)::bigint", ())
 WAIT_FOR_LOCK = Text("SET LOCAL lock_timeout = '100ms'", ())
 """Who waits for it keeps all others waiting: for no longer than they do not notice."""
@@ -128,6 +129,10 @@ async def drop(session: Session, dropped: Dropped, staying: Collection[str]) -> 
 
     async def within(work: Work) -> None:
         await work.rows(WAIT_FOR_LOCK, ())
+        await work.lock([f"day {dropped.day}"])
+        ((there,),) = await work.rows(IS_THERE, (partition("events", dropped.day),))
+        if not there:  # another node has dropped it meanwhile
+            return
         for table in TABLES:
             part = partition(table, dropped.day)
             await work.rows(Text(f"ALTER TABLE {table} DETACH PARTITION {part}", ()), ())
