@@ -209,6 +209,11 @@ def _reachable(binaries: Path, folder: Path) -> Path:
     """The binaries, where somebody else than root can reach them; else a copy."""
     if os.geteuid() != 0 or all(each.stat().st_mode & 0o001 for each in binaries.resolve().parents):
         return binaries
-    copy = folder / "postgres"
+    # What pip installed finds its libraries beside its package.
+    package = binaries.parents[1]
+    copy = folder / "copied" / package.name / binaries.parent.name
     shutil.copytree(binaries.parent, copy)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / "copied" / libraries.name)
     return copy / "bin"
