@@ -14,6 +14,7 @@ from bench.processes import free_port
 from tests.kit.process import GatewayProcess
 
 
+@pytest.mark.timeout(60)
 def test_init_serve_send_and_see_it_arrive(tmp_path):
     home = GatewayProcess(tmp_path)
     assert home.run("init", "mine").returncode == 0

@@ -252,7 +252,7 @@ async def test_what_cannot_be_told_now_is_to_be_sent_again(started, ask):
     status, headers, answer = await ask("POST", "/in/sns", message(**stamp))
     assert (status, json.loads(answer)["code"]) == (503, "certificate-unavailable")
     assert headers["retry-after"]
-    assert CERTIFICATE_URL in told[-1]["detail"]
+    assert any(CERTIFICATE_URL in fields.get("detail", "") for fields in told)
     assert CERTIFICATE_URL.encode() not in answer
     evil = message(**stamp, SigningCertURL="https://127.0.0.1/a.pem")
     assert (await ask("POST", "/in/sns", evil))[0] == 401
