@@ -11,7 +11,7 @@ from rich.table import Table
 from bench import compare, results
 from bench.measure import QUICK, Result, Run
 from bench.processes import CORES
-from bench.scenarios import SCENARIOS
+from bench.scenarios import BY_NAME_ONLY, SCENARIOS
 
 BUSY = 0.85
 """With a larger share of its core, the load or the receiver may be what limits a figure."""
@@ -24,12 +24,14 @@ def main() -> None:
     options = _options()
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     found = []
-    for name in options.scenario or SCENARIOS:
+    for name in options.scenario or (each for each in SCENARIOS if each not in BY_NAME_ONLY):
         progress.print(f"{name}: {_summary(name)}")
         run = Run(
             1 if options.quick else options.rounds,
             QUICK if options.quick else 1,
             lambda text: progress.print(f"  {text}", style="dim"),
+            minutes=options.minutes,
+            per_second=options.per_second,
         )
         result = SCENARIOS[name](run)
         found.append(result)
@@ -49,8 +51,19 @@ def _options() -> argparse.Namespace:
         epilog="\n".join(["scenarios:", *(f"  {n:<16}{_summary(n)}" for n in SCENARIOS)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("scenario", nargs="*", help="all of them by default")
+    parser.add_argument(
+        "scenario", nargs="*", help=f"all of them by default, but {', '.join(BY_NAME_ONLY)}"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="measure so often (3 by default)")
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="soak for so long (10 by default)"
+    )
+    parser.add_argument(
+        "--per-second",
+        type=float,
+        default=100,
+        help="soak with so many events a second (100 by default)",
+    )
     parser.add_argument("--quick", action="store_true", help="only see whether it works")
     parser.add_argument(
         "--name", help="keep the results as bench/results/NAME.json, for git to see"

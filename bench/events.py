@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import time
+from collections.abc import Sequence
 
 BODY_BYTES = 1500
 CONTENT_TYPE = "application/cloudevents+json"
@@ -22,22 +23,34 @@ def number_of(message: bytes) -> int:
     return int(message[start : start + _DIGITS])
 
 
-def signed_requests(count: int, first: int, port: int, key: bytes, path: str) -> list[bytes]:
-    """Signed requests, made beforehand: signing is not what is measured."""
-    timestamp = str(int(time.time()))
-    requests = []
-    for number in range(first, first + count):
+class Signed(Sequence[bytes]):
+    """Signed requests, each made when it is asked for: a signature holds for minutes only."""
+
+    def __init__(self, count: int, first: int, key: bytes, path: str) -> None:
+        self._numbers = range(first, first + count)
+        self._key = key
+        self._path = path
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index):
+        number, timestamp = self._numbers[index], str(int(time.time()))
         body, name = event(number), f"msg_{number}"
         content = f"{name}.{timestamp}.".encode() + body
-        signature = base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+        signature = base64.b64encode(hmac.digest(self._key, content, "sha256")).decode()
         head = (
-            f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
+            f"POST {self._path} HTTP/1.1\r\nhost: 127.0.0.1\r\n"
             f"content-type: {CONTENT_TYPE}\r\nuser-agent: bench\r\n"
             f"webhook-id: {name}\r\nwebhook-timestamp: {timestamp}\r\n"
             f"webhook-signature: v1,{signature}\r\ncontent-length: {len(body)}\r\n\r\n"
         )
-        requests.append(head.encode() + body)
-    return requests
+        return head.encode() + body
+
+
+def signed_requests(count: int, first: int, key: bytes, path: str) -> list[bytes]:
+    """Signed requests, made beforehand: signing is not what is measured."""
+    return list(Signed(count, first, key, path))
 
 
 def _template(number: str) -> bytes:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import GATEWAY_CORE, cpu_seconds, free_port, process, wait_until_serving
+from gateway.core.postgres_url import PostgresUrl
 
 KEY = base64.b64encode(b"a key of the benchmark: 32 bytes").decode()
 ENDPOINTS = ("cms", "workflow", "alerting")
 CONCURRENCY = 64
+"""Attempts at once at each endpoint, for each gateway: nodes share what the endpoint allows."""
 
 
 @dataclass
@@ -52,7 +54,9 @@ def at(receiver_port: int) -> dict[str, str]:
     return {name: f"http://127.0.0.1:{receiver_port}/{name}" for name in ENDPOINTS}
 
 
-def routes(urls: Mapping[str, str], more: Sequence[str] = ()) -> str:
+def routes(
+    urls: Mapping[str, str], more: Sequence[str] = (), concurrency: int = CONCURRENCY
+) -> str:
     """A route for each endpoint; all of them match. *more* is said of every endpoint."""
     lines = ["version: 1", "sources:", "  bench:"]
     lines.append("    verify: {preset: standard-webhooks, secrets: [{env: BENCH_SECRET}]}")
@@ -62,7 +66,7 @@ def routes(urls: Mapping[str, str], more: Sequence[str] = ()) -> str:
             f"  {name}:",
             f"    url: {url}",
             "    sign: {secrets: [{env: BENCH_SECRET}]}",
-            f"    concurrency: {CONCURRENCY}",
+            f"    concurrency: {concurrency}",
             *(f"    {line}" for line in more),
         ]
     lines.append("routes:")
@@ -79,26 +83,44 @@ def database(home: Path) -> Path:
 
 @contextmanager
 def gateway(
-    urls: Mapping[str, str], *, home: Path | None = None, more: Sequence[str] = ()
+    urls: Mapping[str, str],
+    *,
+    home: Path | None = None,
+    more: Sequence[str] = (),
+    concurrency: int = CONCURRENCY,
+    store: PostgresUrl | None = None,
+    core: int = GATEWAY_CORE,
+    command: Sequence[str] = ("-m", "gateway"),
 ) -> Iterator[Gateway]:
-    """A gateway that runs, on the database in *home*, else on an empty one; for *more*, see `routes`."""
+    """A gateway that runs, on *store*, or on the database in *home*, else on an empty one.
+
+    For *more* and *concurrency*, see `routes`. *command* is what Python is to run.
+    """
     if home is None:
         with (
             tempfile.TemporaryDirectory() as name,
-            gateway(urls, home=Path(name), more=more) as running,
+            gateway(
+                urls,
+                home=Path(name),
+                more=more,
+                concurrency=concurrency,
+                store=store,
+                core=core,
+                command=command,
+            ) as running,
         ):
             yield running
         return
-    (home / "routes.yaml").write_text(routes(urls, more))
+    (home / "routes.yaml").write_text(routes(urls, more, concurrency))
     port, admin = free_port(), f"127.0.0.1:{free_port()}"
-    command = (
-        sys.executable, "-m", "gateway", "serve",
+    whole = (
+        sys.executable, *command, "serve",
         "--listen", f"127.0.0.1:{port}", "--admin", admin, "--log-level", "warning",
     )  # fmt: skip
     environment = {**os.environ, "BENCH_SECRET": f"whsec_{KEY}"}
+    if store is not None:
+        environment["GATEWAY_DATABASE"] = store.text
     began = time.perf_counter()
-    with process(
-        *command, core=GATEWAY_CORE, cwd=home, env=environment, stderr=subprocess.DEVNULL
-    ) as child:
+    with process(*whole, core=core, cwd=home, env=environment, stderr=subprocess.DEVNULL) as child:
         wait_until_serving(f"http://{admin}/readyz", child)
         yield Gateway(child.pid, port, f"http://{admin}", time.perf_counter() - began)

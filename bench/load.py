@@ -23,14 +23,20 @@ class Load:
         self.statuses: Counter[str] = Counter()
         self.latencies: list[float] = []
         """Seconds from when a request was sent, or should have been, to its answer."""
+        self.refused = False
+        """Whether any was."""
         self._all_answered = asyncio.Event()
 
-    async def run(self, port: int, connections: int) -> None:
-        """Send every request once, and wait for every answer."""
+    async def run(self, ports: Sequence[int], connections: int) -> None:
+        """Send every request once, by so many connections to each port, and wait for every answer.
+
+        The first refusal ends it: what has not been taken never comes out again.
+        """
         loop = asyncio.get_running_loop()
         made = [
             await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port)
             for _ in range(connections)
+            for port in ports
         ]
         self.begin([connection for _, connection in made])
         await self._all_answered.wait()
@@ -47,7 +53,8 @@ class Load:
     def answered(self, status: bytes, seconds: float) -> None:
         self.statuses[status.decode()] += 1
         self.latencies.append(seconds)
-        if len(self.latencies) == len(self._requests):
+        self.refused |= not status.startswith(b"2")
+        if self.refused or len(self.latencies) == len(self._requests):
             self._all_answered.set()
 
 

@@ -8,8 +8,8 @@ reports is the median of its rounds. Figures are compared within a run, or as ra
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from bench.gateway import Gateway
 from bench.traffic import Traffic
 
 QUICK = 0.02
@@ -25,6 +25,10 @@ class Run:
     """1, or less for a smoke run."""
     say: Callable[[str], None]
     """Tells how far it has come."""
+    minutes: float = 10
+    """For so long a soak goes on."""
+    per_second: float = 100
+    """So many events come, meanwhile."""
 
     def scaled(self, count: int) -> int:
         """So many, in this run."""
@@ -34,13 +38,18 @@ class Run:
         self, baseline: Callable[[], dict], gateway: Callable[[], dict], *, each_round: int = 1
     ) -> Iterator[tuple[dict, dict]]:
         """What both measured, right after each other; so many pairs in each round."""
+        yield from self.turns(baseline, gateway, each_round=each_round)  # type: ignore[misc]
+
+    def turns(
+        self, *measures: Callable[[], dict], each_round: int = 1
+    ) -> Iterator[tuple[dict, ...]]:
+        """What each measured, in their order, though every other time the last one went first."""
         for number in range(self.rounds * each_round):
             self.say(f"{number + 1} of {self.rounds * each_round}")
             if number % 2:
-                got = gateway()
-                yield baseline(), got
+                yield tuple(measure() for measure in reversed(measures))[::-1]
             else:
-                yield baseline(), gateway()
+                yield tuple(measure() for measure in measures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +91,22 @@ class Result:
 
 
 def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """Of every figure, the median of the rounds."""
-    return {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+    """Of every figure, the median of the rounds that have it."""
+    names = dict.fromkeys(name for each in rounds for name in each)
+    return {
+        name: statistics.median(each[name] for each in rounds if name in each) for name in names
+    }
 
 
-def posted(gateway: Gateway, traffic: Traffic, count: int, fan_out: int = 0, **how) -> dict:
-    """What `Traffic.post` measures, and what it cost the gateway."""
+class Works(Protocol):
+    """What does the work: a gateway, or several."""
+
+    def cpu_seconds(self) -> float:
+        """What it has used so far."""
+
+
+def posted(gateway: Works, traffic: Traffic, count: int, fan_out: int = 0, **how) -> dict:
+    """What `Traffic.post` measures, and what it cost what does the work."""
     used = gateway.cpu_seconds()
     got = traffic.post(count, fan_out, **how)
     used = gateway.cpu_seconds() - used

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import uvloop
 
-from bench.events import number_of, signed_requests
+from bench.events import Signed, number_of, signed_requests
 from bench.http import BROKEN, OK, Receiver
 from bench.load import ClosedLoop, Load, OpenLoop, percentile
 
@@ -31,11 +31,25 @@ async def main(core: int) -> None:
         print(json.dumps(await peer.obey(json.loads(line))), flush=True)
 
 
+class _Outage:
+    """An endpoint that fails for some seconds, again and again, from now on."""
+
+    def __init__(self, path: str, every: float, lasts: float) -> None:
+        self.path = path.encode()
+        self._every = every
+        self._lasts = lasts
+        self._began = time.perf_counter()
+
+    def is_on(self) -> bool:
+        return (time.perf_counter() - self._began) % self._every < self._lasts
+
+
 class _Peer:
     """Sends, receives, and reads the clock."""
 
     def __init__(self) -> None:
         self._answers: Mapping[bytes, bytes | None] = {}
+        self._outage: _Outage | None = None
         self._load: Load | None = None
         self._first = 0
         self._fan_out = 0
@@ -47,6 +61,8 @@ class _Peer:
 
     def answer(self, path: bytes) -> bytes | None:
         """What the endpoint at *path* answers."""
+        if self._outage is not None and path == self._outage.path and self._outage.is_on():
+            return BROKEN
         return self._answers.get(path, OK)
 
     def received(self, message: bytes) -> None:
@@ -68,9 +84,10 @@ class _Peer:
         self._answers = {
             path.encode(): ANSWERS[name] for path, name in order.get("answers", {}).items()
         }
+        self._outage = _Outage(**order["outage"]) if "outage" in order else None
         self._got, self._ages = 0, []
         self._all_received.clear()
-        return await (self._send(order) if "port" in order else self._receive(order["count"]))
+        return await (self._send(order) if "ports" in order else self._receive(order["count"]))
 
     async def _receive(self, count: int) -> dict:
         """Wait until so many deliveries have arrived."""
@@ -85,7 +102,8 @@ class _Peer:
         count, key = order["count"], base64.b64decode(order["key"])
         self._first, self._fan_out = order["first"], order["fan_out"]
         self._wanted = count * self._fan_out
-        requests = signed_requests(count, self._first, order["port"], key, order["path"])
+        sign = Signed if order.get("sign_late") else signed_requests
+        requests = sign(count, self._first, key, order["path"])
         load: ClosedLoop | OpenLoop
         if "per_second" in order:
             load = OpenLoop(requests, order["per_second"])
@@ -93,9 +111,9 @@ class _Peer:
             load = ClosedLoop(requests, order["window"])
         self._load = load if self._fan_out else None
         began, used = time.perf_counter(), time.process_time()
-        await load.run(order["port"], order["connections"])
+        await load.run(order["ports"], order["connections"])
         answered = time.perf_counter() - began
-        if self._wanted:
+        if self._wanted and not load.refused:
             await self._all_received.wait()
         seconds = time.perf_counter() - began
         self._load = None

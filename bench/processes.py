@@ -8,12 +8,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CORES = sorted(os.sched_getaffinity(0))
 """Those that this process was given: `taskset -c 2,3 python -m bench` uses these two."""
 GATEWAY_CORE, OTHER_CORE = CORES[0], CORES[1 % len(CORES)]
+NODE_CORES = [core for core in CORES if core != OTHER_CORE] or CORES
+"""Those that several gateways take in turn: the load and the receiver keep theirs."""
 TICKS = os.sysconf("SC_CLK_TCK")
 START_SECONDS = 60
 LOOK_EVERY_SECONDS = 0.02
@@ -30,6 +32,17 @@ def cpu_seconds(pid: int) -> float:
     """What a process has used of its core so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """What a process and its children have used so far, those that have ended among them."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    used = sum(map(int, fields[11:15])) / TICKS
+    for child in children:
+        with suppress(OSError):  # it has just ended
+            used += cpu_seconds(int(child))
+    return used
 
 
 def memory_mib(pid: int, name: str = "VmHWM") -> float:

@@ -10,8 +10,9 @@ from bench.gateway import KEY
 from bench.processes import OTHER_CORE, process
 
 CONNECTIONS = 64
+"""To each gateway."""
 UNFINISHED_AT_MOST = 300
-"""So many events wait for their deliveries at most: the gateway is full, not flooded."""
+"""So many events wait for their deliveries at most, for each gateway: it is full, not flooded."""
 WITHOUT_LIMIT = 10**9
 
 
@@ -23,11 +24,6 @@ class Peer:
         self.busiest = 0.0
         """The largest share of its core that it used while it measured."""
         self.port = int(self.answer()["port"])
-
-    def ask(self, **order) -> dict:
-        """Have it work, and what it measured."""
-        self.tell(**order)
-        return self.answer()
 
     def tell(self, **order) -> None:
         """Have it begin to work."""
@@ -53,12 +49,12 @@ def peer() -> Iterator[Peer]:
 
 
 class Traffic:
-    """Events for one port, none of them twice."""
+    """Events for one gateway, or by turns for several, none of them twice."""
 
-    def __init__(self, peer: Peer, port: int) -> None:
+    def __init__(self, peer: Peer, *ports: int) -> None:
         self._peer = peer
-        self._port = port
-        self._first = 0
+        self._ports = ports
+        self._first = self._posted = 0
 
     def post(
         self,
@@ -74,19 +70,36 @@ class Traffic:
         than with 200; those do not count as delivered.
         """
         pace = {} if per_second is None else {"per_second": per_second}
-        answer = self._peer.ask(
+        self._begin(count, fan_out, answers=answers or {}, **pace)
+        return self.end()
+
+    def begin(self, count: int, fan_out: int, *, per_second: float, outage: Mapping) -> None:
+        """Begin to post so many, for long: each is signed when it is its turn.
+
+        An outage is of one `path`, which answers 500 for the seconds that it `lasts`, `every` so many.
+        """
+        self._begin(count, fan_out, per_second=per_second, outage=outage, sign_late=True)
+
+    def end(self) -> dict:
+        """What was measured, once all are answered and delivered."""
+        answer = self._peer.answer()
+        if answer["statuses"] != {"202": self._posted}:
+            raise SystemExit(
+                f"not all {self._posted} requests were answered 202: {answer['statuses']}"
+            )
+        return answer
+
+    def _begin(self, count: int, fan_out: int, **how) -> None:
+        self._peer.tell(
             count=count,
             first=self._first,
-            port=self._port,
+            ports=self._ports,
             key=KEY,
             path="/in/bench",
             fan_out=fan_out,
-            window=UNFINISHED_AT_MOST if fan_out else WITHOUT_LIMIT,
+            window=UNFINISHED_AT_MOST * len(self._ports) if fan_out else WITHOUT_LIMIT,
             connections=CONNECTIONS,
-            answers=answers or {},
-            **pace,
+            **how,
         )
         self._first += count
-        if answer["statuses"] != {"202": count}:
-            raise SystemExit(f"not all {count} requests were answered 202: {answer['statuses']}")
-        return answer
+        self._posted = count

@@ -5,18 +5,20 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import compare, results
 from bench.compare import Change, changes
-from bench.events import event, number_of, signed_requests
+from bench.events import BODY_BYTES, Signed, event, number_of, signed_requests
 from bench.fill import fill
-from bench.http import OK, Messages, Receiver
+from bench.http import BROKEN, OK, Messages, Receiver
 from bench.load import ClosedLoop, OpenLoop, Schedule, percentile
-from bench.measure import Figure, Result, Run
+from bench.measure import Figure, Result, Run, medians
 from bench.scenarios import SCENARIOS
+from bench.scenarios.soak import WINDOWS, Look, growths
 from gateway.clock import SystemClock
 from gateway.core.model import Lease
 from gateway.core.retry import HOUR
@@ -152,7 +154,7 @@ def test_events_are_told_apart_and_equally_long():
 
 async def test_a_closed_loop_keeps_to_its_window():
     finished = 0
-    load = ClosedLoop(signed_requests(20, 0, 80, b"key", "/"), window=2)
+    load = ClosedLoop(signed_requests(20, 0, b"key", "/"), window=2)
 
     def finish(_message: bytes) -> None:
         nonlocal finished
@@ -161,7 +163,7 @@ async def test_a_closed_loop_keeps_to_its_window():
         load.finish(1)
 
     async with serving(lambda: Receiver(lambda _path: OK, finish)) as port:
-        await load.run(port, connections=8)
+        await load.run([port], connections=8)
     assert load.statuses == {"200": 20}
     assert finished == 20
 
@@ -180,9 +182,9 @@ class Slow(Messages):
 
 
 async def test_the_time_of_what_an_open_loop_could_not_send_runs_on():
-    load = OpenLoop(signed_requests(4, 0, 80, b"key", "/"), per_second=1_000)
+    load = OpenLoop(signed_requests(4, 0, b"key", "/"), per_second=1_000)
     async with serving(Slow) as port:
-        await load.run(port, connections=1)
+        await load.run([port], connections=1)
     assert load.statuses == {"200": 4}
     assert min(load.latencies) > 0.09  # each of them, though but one was sent in that time
     assert load.lateness[0] < 0.09 < min(load.lateness[1:])
@@ -217,6 +219,57 @@ def test_a_scenario_runs():
     assert told[-1] == "1 of 1"
     assert {figure.name for figure in result.figures} <= result.measured.keys()
     assert result.measured["peer_share"] > 0
+
+
+@pytest.mark.timeout(120)
+def test_nodes_on_postgresql_are_measured_beside_sqlite():
+    result = SCENARIOS["nodes"](Run(1, 0.02, lambda _: None))
+    assert {figure.name for figure in result.figures} <= result.measured.keys()
+    for count in ("one", "two", "four"):
+        # An event, its key, and three times a delivery, its end and its attempt; few are claimed again.
+        assert result.measured[f"{count}_rows_inserted_per_event"] == pytest.approx(11, abs=0.5)
+        assert result.measured[f"{count}_rows_deleted_per_event"] == pytest.approx(3, abs=0.5)
+        assert result.measured[f"{count}_wal_bytes_per_event"] > BODY_BYTES
+        assert result.measured[f"{count}_database_cpu_ms_per_event"] > 0
+
+
+@pytest.mark.timeout(60)
+def test_a_soak_tells_of_its_windows_and_whether_they_are_alike():
+    result = SCENARIOS["soak"](Run(1, 0.02, lambda _: None, minutes=10))
+    assert {figure.name for figure in result.figures} <= result.measured.keys()
+    assert len(result.rounds) == WINDOWS
+    assert result.measured["dead_rows"] > 0
+    assert any(each.get("claim_p99_ms", 0) > 0 for each in result.rounds)
+
+
+def test_a_third_that_takes_longer_than_the_first_is_not_flat():
+    look = Look(dead=10, vacuums=0, table_bytes=100, index_bytes=50, wal_bytes=0)
+    later = replace(look, dead=30, table_bytes=160)
+    found = growths([[look]] * 10 + [[later]] * 5, [[1.0, 2.0]] * 10 + [[1.0, 4.0]] * 5)
+    assert found == {
+        "claim_p50_growth": 1,
+        "claim_p99_growth": 2,
+        "dead_growth": 3,
+        "size_growth": 1.4,
+    }
+
+
+async def test_a_refusal_ends_a_load_that_would_wait_for_it_for_ever():
+    load = ClosedLoop(signed_requests(20, 0, b"key", "/"), window=1)
+    async with serving(lambda: Receiver(lambda _path: BROKEN, lambda _message: None)) as port:
+        await load.run([port], connections=1)
+    assert load.refused
+    assert load.statuses == {"500": 1}
+
+
+def test_what_is_signed_late_is_signed_with_the_time_of_then():
+    requests = Signed(3, 7, b"key", "/")
+    assert [b"webhook-id: msg_%d\r\n" % n in request for n, request in zip((7, 8, 9), requests, strict=True)] == [True] * 3  # fmt: skip
+    assert len(requests) == 3
+
+
+def test_what_is_not_in_every_round_counts_where_it_is():
+    assert medians([{"a": 1}, {"a": 3, "b": 5}]) == {"a": 2, "b": 5}
 
 
 def test_every_scenario_is_documented():

@@ -7,13 +7,14 @@ import aiohttp
 import asyncpg
 import pytest
 
+from bench.postgres import NOBODY
 from gateway.core.model import SECOND
 from tests.faults.chance import SECONDS
 from tests.faults.machine import fill, small_disk
 from tests.faults.relay import Relay
 from tests.faults.run import MIB
 from tests.faults.several import REFUSED_WITHIN, Several
-from tests.kit.postgres import NOBODY, Postgres
+from tests.kit.postgres import Postgres
 from tests.kit.process import free_ports
 from tests.kit.sink import now
 from tests.kit.steps import moment
