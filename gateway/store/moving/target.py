@@ -28,7 +28,7 @@ from gateway.store.postgres.reach import connect
 from gateway.store.steps import Row
 
 NAME = "gateway move"
-SETTINGS = {**PATIENT, "application_name": NAME, "enable_seqscan": "on", "lock_timeout": "5s"}
+SETTINGS = {**PATIENT, "enable_seqscan": "on", "lock_timeout": "5s"}
 MOVING = LOCK + 1
 """Advisory: of whoever moves."""
 
@@ -166,7 +166,7 @@ async def reached(url: PostgresUrl) -> AsyncIterator[Target]:
     """
     await migrate(url, None)
     with _failing(f"cannot reach {url}"):
-        connection = await connect(url, server_settings=SETTINGS)
+        connection = await connect(url, NAME, SETTINGS)
     days = Days(Session(url, NAME))
     try:
         await _take(connection)

@@ -275,14 +275,13 @@ class Session:
         name: str,
         *,
         within: float | None = None,
-        after: str = "",
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Whatever is done with it ends *within* so many seconds; *after* is run on each connection first."""
+        """Whatever is done with it ends *within* so many seconds; *settings* are on top of `SETTINGS`."""
         self._url = url
         self._within = within
-        self._after = after
-        self._settings = {**SETTINGS, "application_name": name, **(settings or {})}
+        self._name = name
+        self._settings = {**SETTINGS, **(settings or {})}
         self._connection: Any = None
         self._turn = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -349,13 +348,12 @@ class Session:
             with translated(f"cannot reach {self._url}"):
                 self._connection = await connect(
                     self._url,
+                    self._name,
+                    self._settings,
                     command_timeout=COMMAND_SECONDS,
                     statement_cache_size=1024,
                     max_cached_statement_lifetime=PLANNED_ANEW_SECONDS,
-                    server_settings=self._settings,
                 )
-                if self._after:
-                    await self._connection.execute(self._after)
         except StoreUnavailable as error:
             self._note_failure(error)
             raise

@@ -18,7 +18,7 @@ from gateway.store.postgres.database import SETTINGS, Work, translated
 from gateway.store.postgres.reach import connect
 from gateway.store.postgres.vault import Keys
 
-PATIENT = {**SETTINGS, "application_name": "gateway migration", "statement_timeout": "0"}
+PATIENT = {**SETTINGS, "statement_timeout": "0"}
 LOCK = 0x6761746577617901
 """Advisory: of whoever migrates."""
 
@@ -36,7 +36,7 @@ async def migrate(url: PostgresUrl, keys: Keys | None) -> None:
     ConfigError where the keys do not open.
     """
     with translated(f"cannot reach {url}"):
-        connection = await connect(url, server_settings=PATIENT)
+        connection = await connect(url, "gateway migration", PATIENT)
     try:
         with translated("cannot migrate the database"):
             await connection.execute("SELECT pg_advisory_lock($1)", LOCK)

@@ -17,13 +17,11 @@ from gateway.store.vault import Vault
 placed_once = lru_cache(maxsize=512)(placed)
 
 OF_READERS = {
+    "default_transaction_read_only": "on",
     "enable_hashjoin": "on",  # what people ask for may be anything
     "enable_mergejoin": "on",
     "plan_cache_mode": "auto",
 }
-
-
-READ_ONLY = "SET default_transaction_read_only = on"
 
 
 class Reader(LookUp):
@@ -43,8 +41,7 @@ class Reader(LookUp):
         super().__init__(vault)
         self._failed = failed
         """Hears that the database cannot be reached: nobody else may notice, where no event comes."""
-        # Said as a setting, it would make the driver take each host of several for a standby.
-        sessions = [Session(url, name, after=READ_ONLY, settings=OF_READERS) for _ in range(most)]
+        sessions = [Session(url, name, settings=OF_READERS) for _ in range(most)]
         self._all = sessions
         self._free: asyncio.LifoQueue[Session] = asyncio.LifoQueue()
         for session in sessions:
