@@ -115,7 +115,10 @@ def _with_query(path: str, query: Mapping[str, Any] | None) -> str:
 
 def _no_answer(url: str, error: Exception) -> Unreachable:
     reason = getattr(error, "reason", error)
-    return Unreachable(f"the gateway at {url} does not answer: {reason}", cure="is it running?")
+    return Unreachable(
+        f"the gateway at {url} does not answer: {reason}",
+        cure="see whether it runs, or name where with --gateway",
+    )
 
 
 def _of_answer(error: urllib.error.HTTPError) -> GatewayError:
