@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import pytest
@@ -22,7 +22,7 @@ from gateway.core.model import SECOND, After, Arrival, Routed
 from gateway.core.postgres_url import PostgresUrl
 from gateway.core.retention import DAY, Retention, horizon
 from gateway.core.retry import Finish, GiveUp, RetryAt
-from gateway.store.postgres import PostgresStore, days
+from gateway.store.postgres import PostgresStore, append, days
 from gateway.store.postgres.database import as_it_was, placed, statement, storable, translated
 from gateway.store.postgres.reach import CONNECT_SECONDS
 from tests.kit.build import ENCRYPTION_KEY, NOW, a_delivery, a_lease, an_arrival, an_event
@@ -58,6 +58,25 @@ def store(nodes):
     return nodes[0]
 
 
+@contextlib.asynccontextmanager
+async def held(store) -> AsyncIterator[asyncpg.Connection]:
+    """Somebody else's transaction."""
+    connection = await asyncpg.connect(store._rest._url.text)
+    try:
+        async with connection.transaction():
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def waiting(connection: asyncpg.Connection) -> None:
+    """Until somebody waits for a lock that *connection* holds."""
+    mine = await connection.fetchval("SELECT pg_backend_pid()")
+    ask = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))"
+    while not await connection.fetchval(ask, mine):
+        await moment(0.01)
+
+
 # -- several nodes -----------------------------------------------------------------------------------
 
 
@@ -90,6 +109,39 @@ async def test_a_key_is_a_duplicate_whichever_node_it_reaches(nodes):
     receipts = [receipt for (receipt,) in await asyncio.gather(*appends)]
     assert sorted(r.duplicate for r in receipts) == [False] * 20 + [True] * 20
     assert len(await nodes[0].events({})) == 20
+
+
+async def test_an_event_is_kept_whose_key_is_let_go_of_while_it_is_looked_up(nodes, monkeypatch):
+    one, other = nodes
+    old = an_arrival(an_event(key="k"), leased=True)
+    await one.append([old])
+    await one.record(old.deliveries[0], an_attempt(), Finish())
+    known = append._known
+
+    async def pruned_before(work, arrivals, fresh, keys):
+        await other.prune([old.event.event_id])
+        return await known(work, arrivals, fresh, keys)
+
+    monkeypatch.setattr(append, "_known", pruned_before)
+    both = an_arrival(an_event(key="k")), an_arrival()
+    appended = await asyncio.gather(*(one.append([arrival]) for arrival in both))
+    assert [receipt.duplicate for (receipt,) in appended] == [False, False]
+    assert {event["id"] for event in await one.events({})} == {a.event.event_id for a in both}
+
+
+async def test_a_key_that_is_locked_by_its_duplicate_is_not_let_go_of(nodes):
+    """What is written in a transaction finds it again."""
+    one, other = nodes
+    old = an_arrival(an_event(key="k"), leased=True)
+    await one.append([old])
+    await one.record(old.deliveries[0], an_attempt(), Finish())
+    facts = ["evt_1"], ["getty"], ["k"], [NOW], [0]
+    async with held(other) as holding:
+        assert await holding.fetch(statement("take_keys").sql, *facts) == []
+        pruning = asyncio.ensure_future(one.prune([old.event.event_id]))
+        await waiting(holding)
+        assert await holding.fetchval("SELECT count(*) FROM event_keys") == 1
+    assert await pruning == 1
 
 
 async def test_a_route_fires_once_whichever_node_its_event_reaches(nodes):

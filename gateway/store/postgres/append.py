@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.core.errors import StoreUnavailable
 from gateway.core.model import Arrival, EventId, InboxEntry, Receipt
 from gateway.store.keeping import (
     NONE,
@@ -25,6 +26,10 @@ from gateway.store.keeping import (
 from gateway.store.postgres.database import Work
 from gateway.store.postgres.vault import Keys
 from gateway.store.steps import Row
+from gateway.store.vault import Vault
+
+MOST_TRIES = 5
+"""So often an event is written anew whose key was there, and was gone when it was looked up."""
 
 
 @dataclass(slots=True)
@@ -83,7 +88,27 @@ def _without_twins(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
 
 
 async def _keep_plain(work: Work, arrivals: Sequence[Arrival], keys: Keys) -> list[Receipt]:
-    vault = keys.vault
+    fresh: set[str] = set()
+    known: dict[tuple[str, str | None], Known] = {}
+    left = arrivals
+    for _ in range(MOST_TRIES):
+        fresh |= await _write_plain(work, left, keys.vault)
+        known |= await _known(work, left, fresh, keys)
+        # Between the two statements a key may have been let go of; in a transaction it is locked.
+        left = [a for a in left if a.event.event_id not in fresh and _key_of(a) not in known]
+        if not left:
+            break
+    else:
+        raise StoreUnavailable(
+            "cannot commit: keys of events come and go", cure="it goes on by itself"
+        )
+    entries = _differing(arrivals, fresh, known)
+    await work.insert("keep_in_inbox", [inbox_row(entry, keys.vault) for entry in entries])
+    return [_receipt(arrival, fresh, known) for arrival in arrivals]
+
+
+async def _write_plain(work: Work, arrivals: Sequence[Arrival], vault: Vault) -> set[str]:
+    """Write those that are no duplicates; which they were."""
     events = [(*event_row(a, NONE, vault), a.since) for a in arrivals]
     sent = [
         delivery_row(d, a.event.received_at, a.event.received_at, d.lease, vault)
@@ -104,11 +129,7 @@ async def _keep_plain(work: Work, arrivals: Sequence[Arrival], keys: Keys) -> li
         *columns(withheld, 5),
         *columns(noted, 9),
     )
-    fresh = {name for (name,) in found}
-    known = await _known(work, arrivals, fresh, keys)
-    entries = _differing(arrivals, fresh, known)
-    await work.insert("keep_in_inbox", [inbox_row(entry, vault) for entry in entries])
-    return [_receipt(arrival, fresh, known) for arrival in arrivals]
+    return {name for (name,) in found}
 
 
 async def _keep_in_turn(work: Work, arrivals: Sequence[Arrival], keys: Keys) -> list[Receipt]:
@@ -139,7 +160,7 @@ async def _known(
     work: Work, arrivals: Sequence[Arrival], fresh: set[str], keys: Keys
 ) -> dict[tuple[str, str | None], Known]:
     """The events whose keys others have brought again."""
-    sought = [(a.event.source, a.event.key) for a in arrivals if a.event.event_id not in fresh]
+    sought = [_key_of(a) for a in arrivals if a.event.event_id not in fresh]
     if not sought:
         return {}
     found: dict[tuple[str, str | None], Known] = {}
@@ -154,6 +175,10 @@ async def _known(
     return found
 
 
+def _key_of(arrival: Arrival) -> tuple[str, str | None]:
+    return arrival.event.source, arrival.event.key
+
+
 def _differing(
     arrivals: Sequence[Arrival], fresh: set[str], known: dict[tuple[str, str | None], Known]
 ) -> list[InboxEntry]:
@@ -161,7 +186,7 @@ def _differing(
     for arrival in arrivals:
         event = arrival.event
         if event.event_id not in fresh:
-            first, body = known[event.source, event.key]
+            first, body = known[_key_of(arrival)]
             if body not in (event.body, None):
                 entries.append(differs(event, first))
     return entries
@@ -175,7 +200,7 @@ def _receipt(
 ) -> Receipt:
     event = arrival.event
     if event.event_id not in fresh:
-        return Receipt(known[event.source, event.key][0], duplicate=True)
+        return Receipt(known[_key_of(arrival)][0], duplicate=True)
     fired = (fired_before or {}).get(event.event_id, NONE)
     return Receipt(event.event_id, duplicate=False, fired_before=fired)
 
