@@ -301,10 +301,11 @@ class TendStore(Protocol):
     async def examine(self, after: str, before: Horizon, most: int) -> list[Examined]:
         """The next *most* events behind *after*, oldest first; none where all that may go was seen."""
 
-    async def drop_days(self, before: Horizon) -> int:
-        """Delete the oldest day whole, where all of it is so old and little of it has to stay; how many events.
+    async def drop_days(self, before: Horizon) -> int | None:
+        """Delete the next day whole, where all of it is so old and little of it has to stay; how many events.
 
-        0: there is none, or it goes event by event.
+        0: too much of it has to stay, but there may be others. None: no day can be deleted now; what is left
+        goes event by event.
         """
 
     async def prune(self, events: Sequence[EventId]) -> int:

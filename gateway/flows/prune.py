@@ -166,9 +166,11 @@ class Prune:
 
     async def _prune_page(self, walk: Walk, before: Horizon, most: int | None) -> bool:
         """Delete what is to go of the next page of events, at most so many; whether there was one."""
-        if not walk.after and most is None and (dropped := await self._store.drop_days(before)):
-            walk.gone["events"] += dropped
-            return True
+        if not walk.after and most is None:
+            dropped = await self._store.drop_days(before)
+            if dropped is not None:
+                walk.gone["events"] += dropped
+                return True
         page = await self._store.examine(walk.after, before, walk.pace.page)
         going = [event for event in page if before.lets_go(event)][:most]
         for batch in batches(going, walk.pace.rows):

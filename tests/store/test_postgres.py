@@ -397,6 +397,14 @@ async def old_days(store, *, spoil: bool = False):
     return done, dead, waiting, young
 
 
+async def all_dropped(store, before) -> list[int]:
+    """How many events of each day went that was looked at."""
+    dropped = []
+    while (count := await store.drop_days(before)) is not None:
+        dropped.append(count)
+    return dropped
+
+
 async def test_a_day_and_the_one_after_it_get_partitions_when_an_event_comes(store):
     await store._days.make(NOW - DAY)
     await store.append([an_arrival()])
@@ -432,7 +440,7 @@ async def test_a_day_is_dropped_but_for_what_has_to_stay(store):
 async def test_a_day_of_which_something_is_too_young_stays(store):
     await old_days(store)
     before = horizon(Retention(), {}, NOW + 6 * DAY, too_large=False)
-    assert await store.drop_days(before) == 0
+    assert await store.drop_days(before) is None
     assert "events_20261118" in await days_made(store)
 
 
@@ -440,8 +448,41 @@ async def test_a_day_of_which_much_has_to_stay_is_left_to_go_row_by_row(store, m
     await old_days(store)
     monkeypatch.setattr(days, "MOST_MOVED", 1)
     before = horizon(Retention(), {}, NOW + 30 * DAY, too_large=False)
-    assert await store.drop_days(before) == 0
+    assert set(await all_dropped(store, before)) == {0}
+    assert "events_20261118" in await days_made(store)
     assert len(await store.events({})) == 4
+
+
+async def test_a_day_that_has_to_stay_keeps_no_younger_one_and_is_not_read_again_at_once(
+    store, monkeypatch
+):
+    await old_days(store)
+    next_day = an_arrival(an_event(received_at=NOW + DAY), leased=True)
+    await store.append([next_day])
+    await store.record(next_day.deliveries[0], an_attempt(), Finish())
+    monkeypatch.setattr(days, "MOST_MOVED", 1)
+    before = horizon(Retention(), {}, NOW + 15 * DAY, too_large=False)
+    assert await all_dropped(store, before) == [0, 1, 0, 0]  # two were empty
+    made = await days_made(store)
+    assert "events_20261118" in made
+    assert {"events_20261119", "events_20261120"}.isdisjoint(made)
+    assert len(await store.events({})) == 4
+    monkeypatch.setattr(days, "MOST_MOVED", 2)
+    assert await store.drop_days(before) is None
+    store._days._put_off.clear()  # as it is an hour later
+    assert await store.drop_days(before) == 1
+
+
+async def test_while_somebody_reads_for_long_days_go_row_by_row_and_later_whole(store):
+    await old_days(store)
+    before = horizon(Retention(), {}, NOW + 15 * DAY, too_large=False)
+    async with held(store) as reading:
+        await reading.fetch("SELECT 1 FROM events LIMIT 1")
+        assert await store.drop_days(before) is None
+    assert "events_20261118" in await days_made(store)
+    assert len(await store.events({})) == 4
+    store._days._put_off.clear()
+    assert await store.drop_days(before) == 1
 
 
 # -- plans -------------------------------------------------------------------------------------------

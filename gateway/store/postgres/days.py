@@ -4,7 +4,8 @@ Whoever writes an event of a day makes that day's partitions and the next day's.
 nothing fails: rows without a day of their own go into the default partition, and stay there.
 
 A day is dropped when little of it has to stay: that is moved to the default partition in the same
-transaction, and by then nobody can touch it.
+transaction, and by then nobody can touch it. One that cannot be dropped is left alone for a while, and the
+next one is looked at.
 """
 
 import asyncio
@@ -31,6 +32,8 @@ EXAMINED = 2000
 """So many events of a day are looked at together."""
 MOST_MOVED = 1000
 """Where more events of a day have to stay, it goes row by row."""
+LOOK_AGAIN_SECONDS = 3600
+"""After a day could not be dropped: to know what has to stay, up to all of it is read."""
 
 COLUMNS = {
     "events": "*",
@@ -59,12 +62,22 @@ def partition(table: str, day: Micros) -> str:
     return f"{table}_{datetime.fromtimestamp(day // SECOND, tz=UTC):%Y%m%d}"
 
 
+class Dropped(NamedTuple):
+    """A day on its way out."""
+
+    day: Micros
+    low: str
+    high: str
+
+
 class Days:
     """Knows which days have been made."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self._made: set[Micros] = set()
+        self._put_off: dict[Micros, float] = {}
+        """Until when days are left alone that could not be dropped."""
         self._loop = asyncio.get_running_loop()
         self._again_at = 0.0
 
@@ -102,29 +115,35 @@ class Days:
         except asyncpg.IntegrityConstraintViolationError as error:
             logging.getLogger(__name__).debug("no partition for %s: %s", day, error)
 
-
-class Dropped(NamedTuple):
-    """A day on its way out."""
-
-    day: Micros
-    low: str
-    high: str
-
-
-async def oldest_day(session: Session, before: Horizon) -> Dropped | None:
-    """The oldest day with partitions of its own, all of which lies before that horizon."""
-    for (name,) in await session.run(lambda work: work.rows(LIST, ())):
-        found = re.search(r"events_(\d{8})$", name)
-        if found is not None:
-            start = datetime.strptime(found[1], "%Y%m%d").replace(tzinfo=UTC)
-            day = round(start.timestamp()) * SECOND
+    async def next_to_drop(self, before: Horizon) -> Dropped | None:
+        """The oldest day with partitions of its own, all of which lies before that horizon."""
+        for (name,) in await self.session.run(lambda work: work.rows(LIST, ())):
+            day = _day_named(name)
+            if day is None or self._put_off.get(day, 0) > self._loop.time():
+                continue
             if day + DAY > min(before.finished, before.oldest_window):
                 return None
             return Dropped(day, first_id("evt", day), first_id("evt", day + DAY))
-    return None
+        return None
+
+    def put_off(self, dropped: Dropped) -> None:
+        """Leave a day alone for a while."""
+        self._put_off[dropped.day] = self._loop.time() + LOOK_AGAIN_SECONDS
+
+    async def drop(self, dropped: Dropped, staying: Collection[str]) -> bool:
+        """Drop a day but for what is *staying*; False: somebody reads the history for long."""
+        try:
+            await _drop(self.session, dropped, staying)
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+                raise
+            logging.getLogger(__name__).debug("%s is not dropped yet: %s", dropped.day, error)
+            return False
+        self._put_off.pop(dropped.day, None)
+        return True
 
 
-async def drop(session: Session, dropped: Dropped, staying: Collection[str]) -> None:
+async def _drop(session: Session, dropped: Dropped, staying: Collection[str]) -> None:
     """Drop a day's partitions, but for the events that are *staying*, and those with work to do by now."""
 
     async def within(work: Work) -> None:
@@ -148,6 +167,15 @@ async def drop(session: Session, dropped: Dropped, staying: Collection[str]) -> 
             await work.rows(Text(f"DROP TABLE {part}", ()), ())
 
     await session.transact(within)
+
+
+def _day_named(partition_name: str) -> Micros | None:
+    """The day of a partition of events; None: it is the one for all others."""
+    found = re.search(r"events_(\d{8})$", partition_name)
+    if found is None:
+        return None
+    start = datetime.strptime(found[1], "%Y%m%d").replace(tzinfo=UTC)
+    return round(start.timestamp()) * SECOND
 
 
 def _ahead(moment: Micros) -> Iterator[Micros]:

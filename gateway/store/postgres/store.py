@@ -38,7 +38,7 @@ from gateway.store.leasing import Claim
 from gateway.store.postgres import append, days, lease, nodes, record
 from gateway.store.postgres.append import Append
 from gateway.store.postgres.database import ANSWER_SECONDS, OURS, Session, Work
-from gateway.store.postgres.days import Days
+from gateway.store.postgres.days import Days, Dropped
 from gateway.store.postgres.migrate import migrate
 from gateway.store.postgres.read import Reader
 from gateway.store.postgres.vault import Keys
@@ -296,26 +296,34 @@ class PostgresStore(CommonVerbs):
         """See `TendStore.room`."""
         return await self._own_reader.room()
 
-    async def drop_days(self, before: Horizon) -> int:
+    async def drop_days(self, before: Horizon) -> int | None:
         """See `TendStore.drop_days`."""
-        session = self._days.session
-        dropped = await days.oldest_day(session, before)
+        dropped = await self._days.next_to_drop(before)
         if dropped is None:
+            return None
+        gone, staying = await self._let_go_of(dropped, before)
+        if len(staying) > days.MOST_MOVED:
+            self._days.put_off(dropped)
             return 0
+        if not await self._days.drop(dropped, staying):
+            self._days.put_off(dropped)
+            return None  # no other day could be dropped either
+        return gone
+
+    async def _let_go_of(self, dropped: Dropped, before: Horizon) -> tuple[int, list[str]]:
+        """Forget the keys of a day's events; how many may go, and which have to stay, if they are few."""
         staying: list[str] = []
         after, gone = dropped.low, 0
-        while page := await self.examine(after, before, days.EXAMINED):
+        while len(staying) <= days.MOST_MOVED:
+            page = await self.examine(after, before, days.EXAMINED)
             page = [event for event in page if event.id < dropped.high]
+            if not page:
+                break
             going = [event.id for event in page if before.lets_go(event)]
             staying += [event.id for event in page if not before.lets_go(event)]
-            if not page or len(staying) > days.MOST_MOVED:
-                break
             await self._changes.submit(Change(partial(_forget, going)))
             gone, after = gone + len(going), page[-1].id
-        if len(staying) > days.MOST_MOVED:
-            return 0
-        await days.drop(session, dropped, staying)
-        return gone
+        return gone, staying
 
     async def erase(
         self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None

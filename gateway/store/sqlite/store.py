@@ -196,9 +196,9 @@ class SqliteStore(CommonVerbs):
         """See `TendStore.room`."""
         return await self._own_reader.room()
 
-    async def drop_days(self, before: Horizon) -> int:  # noqa: ARG002
+    async def drop_days(self, before: Horizon) -> int | None:  # noqa: ARG002
         """See `TendStore.drop_days`; in one file days do not lie apart."""
-        return 0
+        return None
 
     async def erase(
         self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None
