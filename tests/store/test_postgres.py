@@ -421,6 +421,36 @@ async def test_an_event_of_a_day_without_partitions_is_kept_all_the_same(store):
     assert (await store.event(arrival.event.event_id)).body == arrival.event.body
 
 
+async def test_after_days_without_any_node_the_first_event_finds_its_day(url):
+    last = await PostgresStore.open(url)
+    ((now,),) = await raw(last, "SELECT (extract(epoch FROM now()) * 1000000)::bigint")
+    for name in await days_made(last):
+        for table in days.TABLES if not name.endswith("_default") else ():
+            await raw(last, f"DROP TABLE {name.replace('events', table)}")
+    last._days._made.clear()
+    await last._days.make(now - 5 * DAY)
+    await last.close()
+    store = await PostgresStore.open(url)
+    await store.append([an_arrival(an_event(received_at=now))])
+    assert await raw(store, "SELECT count(*) FROM events_default") == [(0,)]
+    assert await raw(store, "SELECT count(*) FROM deliveries") == [(1,)]
+    await store.close()
+
+
+async def test_what_came_without_a_day_of_its_own_goes_row_by_row(store):
+    arrival = an_arrival(leased=True)
+    await store.append([arrival])  # before anybody could make one
+    await store.record(arrival.deliveries[0], an_attempt(), Finish())
+    assert await raw(store, "SELECT count(*) FROM events_default") == [(1,)]
+    before = horizon(Retention(), {}, NOW + 30 * DAY, too_large=False)
+    await all_dropped(store, before)
+    (gone,) = await store.examine("", before, 10)
+    assert before.lets_go(gone)
+    await store.prune([gone.id])
+    for table in days.TABLES:
+        assert await raw(store, f"SELECT count(*) FROM {table}_default") == [(0,)]
+
+
 async def test_a_day_is_dropped_but_for_what_has_to_stay(store):
     done, dead, waiting, young = await old_days(store)
     before = horizon(Retention(), {}, NOW + 30 * DAY, too_large=False)
