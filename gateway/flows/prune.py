@@ -46,6 +46,9 @@ BEHIND = 3600 * SECOND
 MOST_GIVEN_BACK = 128 * 4096
 """Bytes by which the file is made smaller in one commit: some 3 ms."""
 
+MEASURED_EVERY = 10 * SECOND
+"""A store is measured so often while it is walked; at each step while it is too large."""
+
 SLICE = SECOND
 """For so long a slice works that someone waits for."""
 
@@ -93,6 +96,8 @@ class Prune:
         self._telemetry = telemetry
         self._walk = Walk()
         self._start_over_at: Micros = 0
+        self._too_large = False
+        self._measure_at: Micros = 0
         self.loop = Loop("prune", self._step, clock, telemetry)
 
     async def on_request(self, after: str, by: Caller = LOCAL) -> Slice:
@@ -154,23 +159,34 @@ class Prune:
         """Take the next step; False: there was nothing left to do."""
         if walk.surplus is None:
             walk.surplus = await self._surplus()
-        room = await self._store.room()
-        too_large = room.used > self._retention.size_bytes
+        too_large = await self._is_too_large()
         before = self._horizon(too_large=too_large or walk.surplus > 0)
         most = walk.surplus if walk.surplus and not too_large else None
+        may_drop = too_large or not (walk.after or most)
         return (
-            await self._prune_page(walk, before, most)
+            (may_drop and await self._drop_day(walk, before))
+            or await self._prune_page(walk, before, most)
             or await self._prune_others(walk, before)
             or await self._give_back()
         )
 
+    async def _is_too_large(self) -> bool:
+        """Whether more is stored than there was to be."""
+        now = self._clock.monotonic()
+        if self._too_large or now >= self._measure_at:
+            room = await self._store.room()
+            self._too_large = room.used > self._retention.size_bytes
+            self._measure_at = now + MEASURED_EVERY
+        return self._too_large
+
+    async def _drop_day(self, walk: Walk, before: Horizon) -> bool:
+        """Delete the next day whole; whether there was one to look at."""
+        dropped = await self._store.drop_days(before)
+        walk.gone["events"] += dropped or 0
+        return dropped is not None
+
     async def _prune_page(self, walk: Walk, before: Horizon, most: int | None) -> bool:
         """Delete what is to go of the next page of events, at most so many; whether there was one."""
-        if not walk.after and most is None:
-            dropped = await self._store.drop_days(before)
-            if dropped is not None:
-                walk.gone["events"] += dropped
-                return True
         page = await self._store.examine(walk.after, before, walk.pace.page)
         going = [event for event in page if before.lets_go(event)][:most]
         for batch in batches(going, walk.pace.rows):

@@ -22,9 +22,11 @@ from gateway.core.model import SECOND, After, Arrival, Routed
 from gateway.core.postgres_url import PostgresUrl
 from gateway.core.retention import DAY, Retention, horizon
 from gateway.core.retry import Finish, GiveUp, RetryAt
+from gateway.flows.prune import GENTLE, Prune
 from gateway.store.postgres import PostgresStore, append, days
 from gateway.store.postgres.database import as_it_was, placed, statement, storable, translated
 from gateway.store.postgres.reach import CONNECT_SECONDS
+from gateway.telemetry import Telemetry
 from tests.kit.build import ENCRYPTION_KEY, NOW, a_delivery, a_lease, an_arrival, an_event
 from tests.kit.postgres import Postgres
 from tests.kit.process import free_ports
@@ -513,6 +515,41 @@ async def test_while_somebody_reads_for_long_days_go_row_by_row_and_later_whole(
     assert len(await store.events({})) == 4
     store._days._put_off.clear()
     assert await store.drop_days(before) == 1
+
+
+@pytest.mark.parametrize("analyzed", [True, False])
+async def test_above_its_size_no_more_goes_than_has_to_though_files_do_not_shrink(
+    store, clock, analyzed
+):
+    await store._days.make(NOW)
+    bodies = [random.Random(i).randbytes(4000).hex() for i in range(600)]
+    for body in bodies:
+        arrival = an_arrival(an_event(data={"pad": body}), leased=True)
+        await store.append([arrival])
+        await store.record(arrival.deliveries[0], an_attempt(), Finish())
+    if analyzed:
+        await raw(store, "ANALYZE")
+    clock.advance(60)
+    half = (await store.room()).used // 2
+    prune = Prune(
+        store=store, audit=store, retention=Retention(size_bytes=half), windows=dict,
+        clock=clock, telemetry=Telemetry(),
+    )  # fmt: skip
+    assert 200 < (await all_pruned(prune)) < 450
+    assert (await store.room()).used <= half
+    await raw(store, "VACUUM ANALYZE events")
+    clock.advance(60)
+    assert await all_pruned(prune) <= GENTLE.page  # it is known better now
+
+
+async def all_pruned(prune: Prune) -> int:
+    """How many events went."""
+    done = await prune.on_request("")
+    gone = done.gone["events"]
+    while done.after is not None:
+        done = await prune.on_request(done.after)
+        gone += done.gone["events"]
+    return gone
 
 
 # -- plans -------------------------------------------------------------------------------------------

@@ -76,6 +76,6 @@ class Reader(LookUp):
         return await self.rows(text_of(name), parameters)
 
     async def room(self) -> Room:
-        """How large the database is; what is free in its files it uses by itself."""
-        ((size,),) = await self.rows("SELECT pg_database_size(current_database())")
+        """How much is stored; what is free in its files the database uses by itself."""
+        ((size,),) = await self.run("measure")
         return Room(int(size), 0)
