@@ -26,6 +26,7 @@ from gateway.flows.prune import GENTLE, Prune
 from gateway.store.postgres import PostgresStore, append, days
 from gateway.store.postgres.database import as_it_was, placed, statement, storable, translated
 from gateway.store.postgres.reach import CONNECT_SECONDS
+from gateway.store.postgres.store import Change, _touch
 from gateway.telemetry import Telemetry
 from tests.kit.build import ENCRYPTION_KEY, NOW, a_delivery, a_lease, an_arrival, an_event
 from tests.kit.postgres import Postgres
@@ -303,6 +304,20 @@ async def test_an_answer_comes_in_time_though_the_database_is_cut_off_in_the_mid
     assert [type(each) for each in told] == [StoreUnavailable] * 2
     await moment(0.2)  # until it is tried again
     await store.append([an_arrival()])
+
+
+async def test_what_was_committed_is_told_so_though_a_probe_beside_it_failed(store, monkeypatch):
+    await store.append([an_arrival()])
+    await store.probe()
+    monkeypatch.setattr(store._arrivals, "_within", 1)
+    async with held(store) as holding:
+        await holding.execute("LOCK TABLE told")
+        probe = asyncio.ensure_future(store._appends.submit(Change(_touch)))
+        (receipt,) = await store.append([an_arrival()])
+        assert not receipt.duplicate
+        with pytest.raises(StoreUnavailable):
+            await probe
+    assert len(await store.events({})) == 2
 
 
 async def test_while_the_database_is_away_all_say_so_and_then_go_on(postgres, store):

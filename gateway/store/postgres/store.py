@@ -351,15 +351,25 @@ async def _by_kind(
     do_all: Callable[[Sequence[Operation]], Awaitable[list[Any]]],
     do_one: Callable[[Change], Awaitable[Any]],
 ) -> list[Any]:
-    """Do those of one kind together, and the others one by one; one result each."""
+    """Do those of one kind together, and the others one by one; one result each.
+
+    None is at fault for what another could not do: what is committed has been, whatever follows.
+    """
     results: dict[int, Any] = {}
     chosen = [i for i, operation in enumerate(operations) if isinstance(operation, kind)]
     if chosen:
-        outcomes = await _all_or_each([operations[i] for i in chosen], do_all)
+        outcomes: list[Any]
+        try:
+            outcomes = await _all_or_each([operations[i] for i in chosen], do_all)
+        except StoreUnavailable as error:
+            outcomes = [error] * len(chosen)
         results.update(zip(chosen, outcomes, strict=True))
     for i, operation in enumerate(operations):
         if i not in results:
-            results[i] = await do_one(operation)
+            try:
+                results[i] = await do_one(operation)
+            except (StoreUnavailable, *OUR_FAULTS) as error:
+                results[i] = error
     return [results[i] for i in range(len(operations))]
 
 
