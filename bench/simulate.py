@@ -24,12 +24,11 @@ from rich.table import Table
 from gateway.core.model import SECOND
 from gateway.flows.claim import LOOK_EVERY
 from gateway.flows.lanes import FEWEST_PLACES, LEASE_MARGIN
-from gateway.flows.reclaim import EVERY
+from gateway.flows.reclaim import wait_among
 
 Seconds: TypeAlias = float
 
 MARGIN: Seconds = LEASE_MARGIN / SECOND
-RECLAIM_EVERY: Seconds = EVERY / SECOND
 ASK_EVERY: Seconds = LOOK_EVERY / SECOND
 """Give or take a third: as flows/claim.py has it where there are other nodes."""
 NEVER = float("inf")
@@ -213,7 +212,7 @@ class Simulation:
             self._make()
         for node in self.nodes:
             self.after(self.chance.uniform(0, ASK_EVERY), node.ask)
-            self.after(self.chance.uniform(0, RECLAIM_EVERY), node.reclaim)
+            self.after(self.chance.uniform(0, self.reclaim_wait()), node.reclaim)
         if plan.rate:
             self._come()
         middle = plan.seconds / 3
@@ -221,6 +220,10 @@ class Simulation:
             self.after(self.chance.uniform(middle, 2 * middle), node.die)
         for node in self.nodes[plan.die : plan.die + plan.pause]:
             self.after(self.chance.uniform(middle, 2 * middle), node.pause)
+
+    def reclaim_wait(self) -> Seconds:
+        """Between two looks of one node, for as many as are there."""
+        return wait_among(sum(node.alive for node in self.nodes)) / SECOND
 
     def _make(self) -> Delivery:
         self.report.made += 1
@@ -380,7 +383,8 @@ class Node:
 
     def reclaim(self) -> None:
         """What has expired, whoever held it, is scheduled again."""
-        self._world.after(RECLAIM_EVERY, self.reclaim)
+        jitter = 1 + self._world.chance.uniform(-1, 1) * 0.3
+        self._world.after(self._world.reclaim_wait() * jitter, self.reclaim)
         if not self.works:
             return
 

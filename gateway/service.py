@@ -228,7 +228,7 @@ class Service:
             telemetry=telemetry,
             nodes=store.nodes,
         )
-        self._nodes = None if store.nodes is None else self._as_one_of(store.nodes)
+        self._nodes = nodes = None if store.nodes is None else self._as_one_of(store.nodes)
         self._reclaim = Reclaim(
             store=store,
             lanes=lanes,
@@ -236,7 +236,7 @@ class Service:
             recorder=self._recorder,
             clock=clock,
             telemetry=telemetry,
-            shared=self._nodes is not None,
+            nodes=None if nodes is None else lambda: len(nodes.around),
         )
         self._refusals = Refusals(
             store=store, clock=clock, telemetry=telemetry, first_serial=secrets.randbits(48)

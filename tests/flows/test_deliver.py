@@ -21,6 +21,7 @@ from gateway.core.secret import Key, Secret
 from gateway.core.sendable import url_fault
 from gateway.flows.deliver import header_text
 from gateway.flows.lanes import FEWEST_PLACES, MOST_BYTES
+from gateway.flows.reclaim import SETTLES, Reclaim
 from gateway.sender.aiohttp import AiohttpSender
 from tests.flows.conftest import ScriptedSender
 from tests.kit.build import NOW, a_delivery, an_arrival, an_event, some_routes
@@ -746,6 +747,20 @@ async def test_what_does_not_finish_in_time_goes_back_on_schedule(make_flows):
     await flows.deliver.drain(0)
     (row,) = await flows.store.deliveries({})
     assert (row["state"], row["attempts"]) == ("scheduled", 0)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "seconds"), [(None, 10), (1, 1), (3, 3), (20, 20), (100, 25), (1000, 25)]
+)
+async def test_nodes_look_by_turns_for_leases_that_have_ended(make_flows, clock, nodes, seconds):
+    flows = make_flows()
+    reclaim = Reclaim(
+        store=flows.store, lanes=flows.lanes, claim=flows.claim, recorder=flows.recorder,
+        clock=clock, telemetry=flows.telemetry, nodes=nodes and (lambda: nodes),
+    )  # fmt: skip
+    clock.advance(SETTLES / SECOND)
+    wait = (await reclaim._step() - clock.now()) / SECOND
+    assert 0.7 * seconds <= wait <= 1.3 * seconds
 
 
 async def test_a_reclaimed_delivery_is_claimed_again(make_flows, clock):
