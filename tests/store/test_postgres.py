@@ -24,7 +24,15 @@ from gateway.core.retention import DAY, Retention, horizon
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from gateway.flows.prune import GENTLE, Prune
 from gateway.store.postgres import PostgresStore, append, days
-from gateway.store.postgres.database import as_it_was, placed, statement, storable, translated
+from gateway.store.postgres.database import (
+    MOST_LOCKS,
+    as_it_was,
+    placed,
+    statement,
+    storable,
+    translated,
+)
+from gateway.store.postgres.migrate import _migrations
 from gateway.store.postgres.reach import CONNECT_SECONDS
 from gateway.store.postgres.store import Change, _touch
 from gateway.telemetry import Telemetry
@@ -565,6 +573,27 @@ async def all_pruned(prune: Prune) -> int:
         done = await prune.on_request(done.after)
         gone += done.gone["events"]
     return gone
+
+
+# -- locks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", ["event_keys", "inbox", "firings", "confirmations"])
+async def test_tables_from_which_much_is_deleted_are_vacuumed_early(store, table):
+    ((settings,),) = await raw(store, f"SELECT reloptions FROM pg_class WHERE relname = '{table}'")
+    given = dict(each.split("=") for each in settings)
+    assert float(given["autovacuum_vacuum_scale_factor"]) <= 0.05
+
+
+async def test_vacuum_settings_are_made_while_others_write(store):
+    text = next(step for step in _migrations() if step.name.startswith("0004")).read_text()
+    migrating = await asyncpg.connect(store._rest._url.text)
+    async with held(store) as writing:
+        await writing.execute("INSERT INTO firings VALUES ('r', 'v', 'evt_1', 1)")
+        async with migrating.transaction():
+            await migrating.execute("SET LOCAL lock_timeout = '1s'")
+            await migrating.execute(text)
+    await migrating.close()
 
 
 # -- plans -------------------------------------------------------------------------------------------
