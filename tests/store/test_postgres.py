@@ -5,6 +5,7 @@ import contextlib
 import json
 import random
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 import asyncpg
 import pytest
@@ -32,7 +33,7 @@ from gateway.store.postgres.database import (
     storable,
     translated,
 )
-from gateway.store.postgres.migrate import _migrations
+from gateway.store.postgres.migrate import _migrations, _take_step
 from gateway.store.postgres.reach import CONNECT_SECONDS
 from gateway.store.postgres.store import Change, _touch
 from gateway.telemetry import Telemetry
@@ -575,7 +576,37 @@ async def all_pruned(prune: Prune) -> int:
     return gone
 
 
+async def test_a_day_that_cannot_be_made_while_somebody_reads_is_made_later(store):
+    async with held(store) as reading:
+        await reading.fetch("SELECT 1 FROM events LIMIT 1")
+        await store._days.make(NOW)
+        await store.append([an_arrival()])  # nobody waits behind it
+        assert not store._days.lacks(NOW)  # for a minute
+    assert "events_20261119" not in await days_made(store)
+    store._days._again_at = 0
+    assert store._days.lacks(NOW)
+    await store._days.make(NOW)
+    assert "events_20261119" in await days_made(store)
+
+
 # -- locks -------------------------------------------------------------------------------------------
+
+
+async def test_a_migration_waits_for_its_table_a_moment_at_a_time(store, caplog):
+    migrating = await asyncpg.connect(store._rest._url.text)
+    step = "ALTER TABLE inbox ADD COLUMN more integer"
+    async with held(store) as reading:
+        await reading.fetch("SELECT 1 FROM inbox")
+        taking = asyncio.ensure_future(_take_step(migrating, 999, step))
+        await waiting(reading)
+        async with asyncio.timeout(1.5):  # who comes behind it goes on when it gives up
+            await store.inbox({})
+        while "tried again" not in caplog.text:
+            await moment(0.01)
+    await taking
+    await migrating.close()
+    assert await raw(store, "SELECT count(more) FROM inbox") == [(0,)]
+    assert await raw(store, "SELECT max(number) FROM gateway_schema") == [(999,)]
 
 
 @pytest.mark.parametrize("table", ["event_keys", "inbox", "firings", "confirmations"])
@@ -594,6 +625,48 @@ async def test_vacuum_settings_are_made_while_others_write(store):
             await migrating.execute("SET LOCAL lock_timeout = '1s'")
             await migrating.execute(text)
     await migrating.close()
+
+
+async def test_who_stops_in_the_middle_of_a_transaction_holds_nobody_up_for_long(nodes):
+    one, other = nodes
+
+    async def stop(work) -> None:
+        await work.lock(["shares"])
+        await moment(3)
+        await work.rows(placed("SELECT 1"), ())
+
+    stopping = asyncio.ensure_future(one._rest.transact(stop))
+    await moment(0.5)
+    async with asyncio.timeout(2.4):
+        await other._rest.transact(lambda work: work.lock(["shares"]))
+    with pytest.raises(StoreUnavailable):
+        await stopping
+
+
+async def test_however_many_names_are_locked_the_locks_are_few(store):
+    async def lock(work) -> int:
+        await work.lock([f"cms key-{i}" for i in range(20_000)])
+        ((count,),) = await work.rows(
+            placed("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ()
+        )
+        return count
+
+    count, _ = await store._rest.transact(lock)
+    assert 3000 < count <= MOST_LOCKS
+
+
+async def test_two_users_of_one_connection_take_turns(store):
+    order = []
+
+    async def use(work, name: str) -> None:
+        for _ in range(3):
+            await work.rows(placed("SELECT 1"), ())
+            order.append(name)
+
+    await asyncio.gather(
+        *(store._rest.transact(partial(use, name=name)) for name in ("one", "other"))
+    )
+    assert order == ["one"] * 3 + ["other"] * 3
 
 
 # -- plans -------------------------------------------------------------------------------------------
