@@ -518,7 +518,9 @@ async def test_a_day_that_has_to_stay_keeps_no_younger_one_and_is_not_read_again
     await store.record(next_day.deliveries[0], an_attempt(), Finish())
     monkeypatch.setattr(days, "MOST_MOVED", 1)
     before = horizon(Retention(), {}, NOW + 15 * DAY, too_large=False)
-    assert await all_dropped(store, before) == [0, 1, 0, 0]  # two were empty
+    await days_made(store)
+    stays, goes, *empty = await all_dropped(store, before)
+    assert (stays, goes, set(empty)) == (0, 1, {0})
     made = await days_made(store)
     assert "events_20261118" in made
     assert {"events_20261119", "events_20261120"}.isdisjoint(made)
