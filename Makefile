@@ -16,6 +16,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 p
 MANIFESTS = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*/*.yaml))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Tests start some hundred processes, and pytest rewrites each file of tests: compiled once, not in each of them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run demo test check faults bench clean
 
 help: ## list the targets
