@@ -23,6 +23,14 @@ os.environ.setdefault("GATEWAY_BALLAST", "0")
 settings.register_profile("suite", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("suite")
 
+MOST_WORKERS = 16
+"""Each reads all files of tests first, and may start a PostgreSQL of its own."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each processor: half of the time a test waits, for a disk, a socket or another process."""
+    return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
+
 
 @pytest.fixture(autouse=True)
 def _settings_of_this_process():

@@ -773,6 +773,6 @@ def test_of_many_alike_the_first_are_told_and_the_rest_counted(warnings):
 def test_many_routes_that_all_match_alike_take_no_time(load, match):
     routes = "".join(f"  - {{name: r{i}, match: {match}, to: [cms]}}\n" for i in range(5_000))
     loaded = load(HEAD + routes)
-    began = time.monotonic()
+    began = time.process_time()
     assert lint(loaded)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

@@ -260,9 +260,9 @@ def test_negations_in_negations_that_multiply_beyond_measure_are_refused():
 
 def test_terabytes_of_rules_are_refused_at_once():
     pattern = {"$and": [{"$or": branches(1000, f"f{i}")} for i in range(50)]}
-    began = time.perf_counter()
+    began = time.process_time()  # others use the machine, too
     faults_of(pattern)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def nested(depth, wrap, value=1):

@@ -55,6 +55,7 @@ def agrees(patterns, events, full):
     events=st.lists(some.EVENTS, min_size=1, max_size=4),
     full=st.sampled_from([0, 1, 2, FULL]),
 )
+@pytest.mark.timeout(60)
 @settings(max_examples=60)
 def test_an_index_finds_what_each_pattern_matches(patterns, events, full):
     agrees(patterns, events, full)

@@ -18,6 +18,13 @@ def _secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def pytest_collection_modifyitems(items):
+    """A journey starts several processes: on a busy machine it takes its time."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(90))
+
+
 @pytest_asyncio.fixture
 async def sinks():
     """Two endpoints that verify and count."""
