@@ -67,7 +67,7 @@ def dead_letters(running, count: int) -> None:
     post(running, count)
     while counts(running)["dead"] < count:
         pass
-    running.run("pause", "down")
+    running.call("pause", "down")
 
 
 def start(running, *arguments: str, stdin=None, stderr=subprocess.PIPE, stdout=subprocess.PIPE):
@@ -80,10 +80,10 @@ def start(running, *arguments: str, stdin=None, stderr=subprocess.PIPE, stdout=s
 
 def test_a_dry_run_tells_what_would_be_done_and_does_nothing(running):
     dead_letters(running, 3)
-    shown = running.run("redeliver", "--endpoint", "down", "--since", "1h", "--dry-run")
+    shown = running.call("redeliver", "--endpoint", "down", "--since", "1h", "--dry-run")
     assert shown.returncode == 0
     assert re.search(r"down +paused +connection-refused +3 +dlv_", shown.stdout)
-    found = json.loads(running.run("redeliver", "--state", "dead", "--dry-run", "--json").stdout)
+    found = json.loads(running.call("redeliver", "--state", "dead", "--dry-run", "--json").stdout)
     assert found["deliveries"] == 3
     assert counts(running) == {"scheduled": 0, "dead": 3}
 
@@ -103,7 +103,7 @@ def test_dead_letters_are_grouped_with_the_command_that_redelivers_each_group(ru
 
 def test_without_a_terminal_nobody_is_asked_and_nothing_is_done(running):
     dead_letters(running, 1)
-    refused = running.run("redeliver", "--endpoint", "down")
+    refused = running.call("redeliver", "--endpoint", "down")
     assert (refused.returncode, "--dry-run first, then --yes" in refused.stderr) == (2, True)
     assert counts(running)["dead"] == 1
 
@@ -123,9 +123,9 @@ def test_what_says_nothing_or_two_things_is_refused_before_any_gateway_is_asked(
 
 def test_where_nothing_fits_nothing_is_begun(running):
     assert (
-        running.run("redeliver", "--state", "cancelled", "--yes").stdout == "no such deliveries\n"
+        running.call("redeliver", "--state", "cancelled", "--yes").stdout == "no such deliveries\n"
     )
-    assert running.run("replay", "--source", "nobody", "--yes").stdout == "no such events\n"
+    assert running.call("replay", "--source", "nobody", "--yes").stdout == "no such events\n"
     assert api(running, "operations")["items"] == []
 
 
@@ -149,13 +149,13 @@ def test_an_interrupted_redelivery_run_again_does_what_is_left(running):
         r"so far 50 deliveries .*; go on with `gateway redeliver --resume op_\w+`", said
     )
     assert counts(running) == {"scheduled": 50, "dead": 10}
-    again = running.run("redeliver", "--endpoint", "down", "--yes", "--json", "--rate", "1000/s")
+    again = running.call("redeliver", "--endpoint", "down", "--yes", "--json", "--rate", "1000/s")
     assert json.loads(again.stdout)["done"] == 10
     assert counts(running) == {"scheduled": 60, "dead": 0}
 
 
 def test_an_interrupted_replay_goes_on_and_routes_no_event_twice(running):
-    running.run("pause", "down")
+    running.call("pause", "down")
     post(running, 60)
     code, said = interrupted(
         running, "replay", "--type", "asset.updated", "--yes", "--rate", "10/s", after=50
@@ -163,22 +163,22 @@ def test_an_interrupted_replay_goes_on_and_routes_no_event_twice(running):
     assert code == 130
     name = re.search(r"--resume (op_\w+)", said)[1]
     post(running, 2, "asset.created")
-    resumed = running.run("replay", "--resume", name)
+    resumed = running.call("replay", "--resume", name)
     assert resumed.stdout == "60 events routed again: 60 new deliveries\n"
-    assert running.run("replay", "--resume", name).stdout == resumed.stdout
+    assert running.call("replay", "--resume", name).stdout == resumed.stdout
     items = api(running, "events?type=asset.updated&limit=500")["items"]
     for event in items:
         assert len(api(running, f"events/{event['id']}")["deliveries"]) == 2
 
 
 def test_an_event_that_fails_is_named_and_the_exit_code_says_so(running):
-    running.run("pause", "down")
+    running.call("pause", "down")
     post(running, 2)
     text = (running.folder / "routes.yaml").read_text()
     text += "  - {name: odd, match: {}, when: 'event.data.gone == 1', to: [down]}\n"
     (running.folder / "routes.yaml").write_text(text)
     running.said("in force")
-    done = running.run("replay", "--since", "1h", "--yes")
+    done = running.call("replay", "--since", "1h", "--yes")
     assert done.returncode == 1
     assert (
         done.stdout.splitlines()[-1] == "2 events routed again: 2 new deliveries; 2 events failed"
@@ -225,7 +225,7 @@ def test_a_gateway_that_stops_meanwhile_leaves_an_operation_to_go_on_with(runnin
         True,
     )
     running.start()
-    resumed = running.run("redeliver", "--resume", found[0]["id"])
+    resumed = running.call("redeliver", "--resume", found[0]["id"])
     assert resumed.stdout == "60 deliveries are back on schedule\n"
     assert counts(running) == {"scheduled": 60, "dead": 0}
 
@@ -233,8 +233,8 @@ def test_a_gateway_that_stops_meanwhile_leaves_an_operation_to_go_on_with(runnin
 def test_one_of_each_is_sent_again_by_its_id(running):
     dead_letters(running, 1)
     (delivery,) = api(running, "deliveries")["items"]
-    done = running.run("redeliver", delivery["id"])
+    done = running.call("redeliver", delivery["id"])
     assert done.stdout == f"{delivery['id']} is back on schedule\n"
-    assert running.run("redeliver", delivery["id"]).returncode == 1
-    made = running.run("replay", delivery["event_id"])
+    assert running.call("redeliver", delivery["id"]).returncode == 1
+    made = running.call("replay", delivery["event_id"])
     assert re.fullmatch(r"1 new delivery: dlv_\w+_1\n", made.stdout)

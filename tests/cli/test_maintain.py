@@ -17,24 +17,24 @@ def sent(running, n: int) -> str:
         "subject": PERSON, "data": {"name": "s3nsitive"},
     }  # fmt: skip
     (running.folder / "person.json").write_text(json.dumps(event))
-    return json.loads(running.run("send", "person.json", "--json").stdout)["id"]
+    return json.loads(running.call("send", "person.json", "--json").stdout)["id"]
 
 
 def test_a_subject_is_erased_when_it_is_confirmed_and_not_before(running):
     name = sent(running, 1)
-    told = running.run("erase", "--subject", PERSON, "--dry-run")
+    told = running.call("erase", "--subject", PERSON, "--dry-run")
     assert told.stdout.strip() == "1 event would be erased, 0 deliveries cancelled"
-    asked = running.run("erase", "--subject", PERSON)
+    asked = running.call("erase", "--subject", PERSON)
     assert (asked.returncode, "--yes" in asked.stderr) == (2, True)
-    assert json.loads(running.run("events", name, "--json").stdout)["erased_at"] is None
+    assert json.loads(running.call("events", name, "--json").stdout)["erased_at"] is None
     done = running.run("erase", "--subject", PERSON, "--yes", "--json")
     assert json.loads(done.stdout) == {
         "events": 1, "cancelled": 0, "under_way": 0, "log_emptied": True,
     }  # fmt: skip
-    assert "erased" in running.run("events", name).stdout
+    assert "erased" in running.call("events", name).stdout
     database = running.folder / "data"
     assert not any(b"s3nsitive" in file.read_bytes() for file in database.glob("gateway.db*"))
-    again = running.run("erase", "--subject", PERSON)
+    again = running.call("erase", "--subject", PERSON)
     assert (again.returncode, again.stdout[:8]) == (0, "0 events")
 
 
@@ -71,15 +71,15 @@ def test_one_event_is_erased_and_two_are(capsys, events, dry_run, told):
 
 def test_an_erased_event_is_not_explained_and_it_is_said_why(running):
     name = sent(running, 2)
-    assert running.run("erase", "--subject", PERSON, "--yes").returncode == 0
+    assert running.call("erase", "--subject", PERSON, "--yes").returncode == 0
     told = running.run("explain", name)
     assert (told.returncode, f"what the event {name} said was erased" in told.stderr) == (1, True)
-    replayed = running.run("replay", name)
+    replayed = running.call("replay", name)
     assert (replayed.returncode, "was erased" in replayed.stderr) == (1, True)
 
 
 def test_nothing_of_age_is_nothing_pruned(running):
-    told = running.run("prune", "--dry-run")
+    told = running.call("prune", "--dry-run")
     assert re.match(r"0 events, 0 entries of the inbox, .* would go", told.stdout)
     assert json.loads(running.run("prune", "--json").stdout) == {
         "events": 0, "inbox": 0, "once": 0, "audit": 0, "operations": 0, "dry_run": False,
@@ -90,7 +90,7 @@ def test_nothing_of_age_is_nothing_pruned(running):
 def test_a_copy_is_said_to_be_made_and_never_over_another(running, place):
     made = running.run("backup", place)
     assert (made.returncode, "its integrity is checked" in made.stdout) == (0, True)
-    again = running.run("backup", place)
+    again = running.call("backup", place)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
     assert f"{place} is there already" in again.stderr
 

@@ -13,7 +13,7 @@ endpoints: {{it: {{url: "{}", sign: none}}}}
 
 def ping(folder, url: str, **environment: str) -> tuple[int, str]:
     (folder / "ping.yaml").write_text(ROUTES.format(url))
-    result = GatewayProcess(folder, environment=environment).run(
+    result = GatewayProcess(folder, environment=environment).call(
         "ping", "it", "--routes", "ping.yaml"
     )
     return result.returncode, result.stdout + result.stderr

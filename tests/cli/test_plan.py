@@ -65,10 +65,10 @@ def running(tmp_path_factory):
     (home / "routes.yaml").write_text(ROUTES)
     gateway = GatewayProcess(home).start()
     for endpoint in ("cms", "pager"):
-        assert gateway.run("pause", endpoint).returncode == 0
+        assert gateway.call("pause", endpoint).returncode == 0
     for event_type, n in (("license.expiring", 1), ("license.expiring", 2), ("license.expired", 3)):
         body = cloudevent(event_type, f"license/{n}")
-        assert gateway.run("send", "-", stdin=body).returncode == 0
+        assert gateway.call("send", "-", stdin=body).returncode == 0
     yield gateway
     gateway.stop()
 
@@ -147,7 +147,7 @@ def test_the_same_is_told_as_json(running):
     assert found["evidence"] == [{"route": "expiring", "events": 1, "passed": 1}]
     assert {each["subject"] for each in found["examples"]} == {"license/2"}
     assert found["events"]["count"] == 3
-    status = json.loads(running.run("status", "--json").stdout)
+    status = json.loads(running.call("status", "--json").stdout)
     assert found["in_force"]["fingerprint"] == status["routes"]["fingerprint"]
 
 
@@ -291,11 +291,11 @@ def test_from_ci_neither_secrets_nor_handlers_nor_a_database_are_needed(tmp_path
     environment = {"PAGER_URL": "http://127.0.0.1:9/", "PAGER_TOKEN": "s3cret"}
     gateway = GatewayProcess(home, "--admin-token-file", "token", environment=environment).start()
     try:
-        token = gateway.run(
+        token = gateway.call(
             "tokens", "new", "ci", "--scope", "read,payload", "--file", "token"
         ).stdout
         gateway.said("other tokens are in force")
-        assert gateway.run("send", "-", stdin=cloudevent("license.expired", "l/1")).returncode == 0
+        assert gateway.call("send", "-", stdin=cloudevent("license.expired", "l/1")).returncode == 0
         (ci / "token").write_text(token)
         there = GatewayProcess(ci)
         flags = ("--gateway", f"http://{gateway.admin}", "--token-file", "token")

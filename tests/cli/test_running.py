@@ -9,7 +9,7 @@ from tests.kit.process import GatewayProcess
 
 
 def sent(running, *flags: str) -> str:
-    result = running.run("send", *flags)
+    result = running.call("send", *flags)
     assert result.returncode == 0, result.stderr
     return re.search(r"evt_\w+", result.stdout)[0]
 
@@ -42,7 +42,7 @@ def test_the_first_lines_have_the_settings_that_are_there_for_senders(tmp_path):
 
 
 def test_a_sent_event_is_seen_arriving_verified(running):
-    result = running.run("send", "--wait")
+    result = running.call("send", "--wait")
     assert result.returncode == 0
     assert "202 kept as evt_" in result.stdout
     for endpoint in ("cms", "workflow", "alerting"):
@@ -55,17 +55,17 @@ def test_a_sent_event_is_seen_arriving_verified(running):
 @pytest.mark.parametrize("sample", ["license.expiring", "asset.updated", "terms.changed"])
 def test_every_sample_is_kept(running, sample):
     name = sent(running, "--sample", sample)
-    shown = json.loads(running.run("events", name, "--json").stdout)
+    shown = json.loads(running.call("events", name, "--json").stdout)
     assert (shown["attributes"]["type"], len(shown["deliveries"]) > 0) == (sample, True)
 
 
 def test_a_sample_can_be_sent_as_any_source(running):
     name = sent(running, "--source", "dam")
-    assert json.loads(running.run("events", name, "--json").stdout)["source"] == "dam"
+    assert json.loads(running.call("events", name, "--json").stdout)["source"] == "dam"
 
 
 def test_what_is_no_event_is_said_to_be_in_the_inbox(running):
-    result = running.run("send", "-", "--wait", stdin=b'{"no": "type"}')
+    result = running.call("send", "-", "--wait", stdin=b'{"no": "type"}')
     assert re.search(
         r"202 kept in the inbox as inb_\w+: no event\nsee why: .* inbox", result.stdout
     )
@@ -96,7 +96,7 @@ def test_what_cannot_be_read_is_said_in_a_line(running, command, words):
 
 
 def test_a_gateway_that_is_no_url_does_not_answer(running):
-    result = running.run("status", "--gateway", "notaurl")
+    result = running.call("status", "--gateway", "notaurl")
     assert (result.returncode, "does not answer" in result.stderr) == (75, True)
 
 
@@ -119,16 +119,16 @@ def test_a_file_is_sent_as_it_is_and_a_second_time_is_a_duplicate(running):
         "data": {"n": 1.50},
     }
     (running.folder / "event.json").write_text(json.dumps(body))
-    first = json.loads(running.run("send", "event.json", "--json").stdout)
-    again = json.loads(running.run("send", "event.json", "--json").stdout)
+    first = json.loads(running.call("send", "event.json", "--json").stdout)
+    again = json.loads(running.call("send", "event.json", "--json").stdout)
     assert (first["status"], first["duplicate"], again["duplicate"]) == (202, False, True)
     assert first["id"] == again["id"]
-    assert running.run("events", first["id"]).stdout.strip().endswith("no route took it")
+    assert running.call("events", first["id"]).stdout.strip().endswith("no route took it")
 
 
 def test_what_is_refused_is_said_and_exits_1(running):
     (running.folder / "bad.txt").write_text("no json")
-    result = running.run("send", "bad.txt")
+    result = running.call("send", "bad.txt")
     assert result.returncode == 0  # it was proven: it is kept in the inbox
     assert "inb_" in result.stdout
     assert "invalid-json" in running.run("inbox").stdout
@@ -136,20 +136,20 @@ def test_what_is_refused_is_said_and_exits_1(running):
 
 def test_events_and_deliveries_are_listed(running):
     name = sent(running)
-    assert name in running.run("events", "--type", "license.expiring").stdout
-    listed = json.loads(running.run("deliveries", "--endpoint", "cms", "--json").stdout)["items"]
+    assert name in running.call("events", "--type", "license.expiring").stdout
+    listed = json.loads(running.call("deliveries", "--endpoint", "cms", "--json").stdout)["items"]
     delivery = next(d for d in listed if d["event_id"] == name)
-    shown = running.run("deliveries", delivery["id"]).stdout
+    shown = running.call("deliveries", delivery["id"]).stdout
     assert f"{delivery['id']}  delivered  to cms by licence-expiring" in shown
     assert "1. " in shown
 
 
 def test_without_unmatched_events_it_is_said_that_all_were_taken(running):
     sent(running)
-    assert running.run("events", "--unmatched", "--since", "2099-01-01T00:00:00Z").stdout == (
+    assert running.call("events", "--unmatched", "--since", "2099-01-01T00:00:00Z").stdout == (
         "no unmatched events: routes took every one\n"
     )
-    assert running.run("events", "--type", "nothing.such").stdout == "no such events\n"
+    assert running.call("events", "--type", "nothing.such").stdout == "no such events\n"
 
 
 def test_pause_cancel_redeliver_resume(running):
@@ -167,17 +167,17 @@ def test_pause_cancel_redeliver_resume(running):
 
 
 def test_endpoints_shows_each_lane_and_why_nothing_begins(running):
-    running.run("pause", "workflow", "--reason", "they [b]migrate[/b]")
-    table = running.run("endpoints").stdout
+    running.call("pause", "workflow", "--reason", "they [b]migrate[/b]")
+    table = running.call("endpoints").stdout
     header, *lines = table.splitlines()
     assert header.split()[:5] == ["endpoint", "state", "breaker", "running", "waiting"]
     (line,) = (line for line in lines if line.startswith("workflow"))
     assert "paused" in line
     assert line.endswith("they [b]migrate[/b]")
-    shown = json.loads(running.run("endpoints", "workflow", "--json").stdout)
+    shown = json.loads(running.call("endpoints", "workflow", "--json").stdout)
     assert (shown["state"], shown["breaker"]) == ("paused", "closed")
-    running.run("resume", "workflow")
-    assert "migrate" not in running.run("endpoints", "workflow").stdout
+    running.call("resume", "workflow")
+    assert "migrate" not in running.call("endpoints", "workflow").stdout
     assert running.run("endpoints", "nope").returncode == 1
 
 
@@ -189,33 +189,33 @@ def test_replay_makes_new_deliveries(running):
 
 def test_status_is_a_table_or_json_and_exits_1_when_something_needs_attention(running):
     (running.folder / "bad.txt").write_text("no json")
-    running.run("send", "bad.txt")
-    result = running.run("status")
+    running.call("send", "bad.txt")
+    result = running.call("status")
     assert result.returncode == 1
     assert "see `gateway inbox`" in result.stdout
-    assert json.loads(running.run("status", "--json").stdout)["attention"]
+    assert json.loads(running.call("status", "--json").stdout)["attention"]
 
 
 def test_the_inbox_says_why_a_webhook_was_refused_and_strangers_need_no_attention(running):
-    before = json.loads(running.run("status", "--json").stdout)["attention"]
+    before = json.loads(running.call("status", "--json").stdout)["attention"]
     (running.folder / "forged.json").write_text('{"type": "a.b", "data": "\x1b[31m[red]"}')
-    result = running.run("send", "forged.json", "--header", "webhook-signature: v1,AAAA")
+    result = running.call("send", "forged.json", "--header", "webhook-signature: v1,AAAA")
     assert result.returncode == 1
     items: list[dict] = []
     while not items:  # it is written behind the scenes
-        items = json.loads(running.run("inbox", "--refused", "--json").stdout)["items"]
+        items = json.loads(running.call("inbox", "--refused", "--json").stdout)["items"]
     entry = items[0]
-    shown = running.run("inbox", entry["id"]).stdout
+    shown = running.call("inbox", entry["id"]).stdout
     assert f"verification-failed: the request could not be verified: {entry['outcome']}" in shown
     assert "webhook-signature: <redacted, 7 bytes>" in shown
     assert '"data": "\N{REPLACEMENT CHARACTER}[31m[red]"' in shown
-    assert entry["id"] not in running.run("inbox", "--not-refused").stdout
-    assert json.loads(running.run("status", "--json").stdout)["attention"] == before
+    assert entry["id"] not in running.call("inbox", "--not-refused").stdout
+    assert json.loads(running.call("status", "--json").stdout)["attention"] == before
 
 
 def test_a_filter_that_nothing_fits_does_not_say_that_the_inbox_is_empty(running):
-    assert running.run("inbox", "--code", "no-such-code").stdout == "no entry fits\n"
-    refused = running.run("inbox", "--outcome", "bad_sigature")
+    assert running.call("inbox", "--code", "no-such-code").stdout == "no entry fits\n"
+    refused = running.call("inbox", "--outcome", "bad_sigature")
     assert (refused.returncode, 'did you mean "bad_signature"?' in refused.stderr) == (2, True)
 
 
@@ -232,14 +232,17 @@ def test_ping_reaches_an_endpoint_past_the_queue(running):
     [("events", "evt_0"), ("deliveries", "dlv_0_0"), ("redeliver", "dlv_0_0"), ("pause", "x/y")],
 )
 def test_what_is_not_there_exits_1_with_one_line(running, arguments):
-    result = running.run(*arguments)
+    result = running.call(*arguments)
     assert result.returncode == 1
     assert result.stderr.startswith("gateway: ")
     assert len(result.stderr.splitlines()) == 1
 
 
 def test_dead_letters_are_listed_and_exit_1(running):
-    assert (running.run("dead").returncode, running.run("dead").stdout) == (0, "no dead letters\n")
+    assert (running.call("dead").returncode, running.call("dead").stdout) == (
+        0,
+        "no dead letters\n",
+    )
 
 
 def test_a_second_gateway_on_the_same_database_exits_75(running):
@@ -254,7 +257,7 @@ def test_piped_tables_have_no_colours(running):
 
 
 def test_without_a_gateway_the_cure_is_named(tmp_path):
-    result = GatewayProcess(tmp_path).run("status")
+    result = GatewayProcess(tmp_path).call("status")
     assert result.returncode == 2
     assert "start one with `gateway serve`" in result.stderr
 

@@ -26,7 +26,7 @@ def named(tmp_path_factory):
 
 def send(gateway, *arguments: str, **environment: str):
     other = GatewayProcess(gateway.folder, environment=environment)
-    return other.run("send", "-", *arguments, stdin=b'{"kind": "note"}')
+    return other.call("send", "-", *arguments, stdin=b'{"kind": "note"}')
 
 
 def test_the_host_is_one_that_the_gateway_takes(named):

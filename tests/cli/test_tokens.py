@@ -18,23 +18,23 @@ def guarded(folder):
 
 
 def new(gateway, *arguments) -> str:
-    made = gateway.run("tokens", "new", *arguments, "--file", "tokens")
+    made = gateway.call("tokens", "new", *arguments, "--file", "tokens")
     assert made.returncode == 0, made.stderr
     return made.stdout.strip()
 
 
 def test_commands_beside_the_database_need_no_token_and_others_do(guarded, tmp_path_factory):
-    assert guarded.run("events").returncode == 0
+    assert guarded.call("events").returncode == 0
     elsewhere = GatewayProcess(tmp_path_factory.mktemp("elsewhere"))
     at = ("--gateway", f"http://{guarded.admin}")
-    refused = elsewhere.run("events", *at)
+    refused = elsewhere.call("events", *at)
     assert (refused.returncode, "--token-file" in refused.stderr) == (2, True)
     (elsewhere.folder / "t").write_text(new(guarded, "reader", "--scope", "read"))
     guarded.said("other tokens are in force")
-    assert elsewhere.run("events", *at, "--token-file", "t").returncode == 0
+    assert elsewhere.call("events", *at, "--token-file", "t").returncode == 0
     elsewhere.environment = {"GATEWAY_TOKEN": (elsewhere.folder / "t").read_text()}
-    assert elsewhere.run("events", *at).returncode == 0
-    denied = elsewhere.run("pause", "cms", *at)
+    assert elsewhere.call("events", *at).returncode == 0
+    denied = elsewhere.call("pause", "cms", *at)
     assert (denied.returncode, "scope operate" in denied.stderr) == (2, True)
 
 
@@ -74,7 +74,7 @@ def test_a_token_that_sees_no_lists_is_said_to(tmp_path, monkeypatch, scope, hin
     "arguments", [("new", "a/b"), ("new", "x", "--scope", "all"), ("new", "local"), ("list",)]
 )
 def test_what_cannot_be_done_exits_2(folder, arguments):
-    assert GatewayProcess(folder).run("tokens", *arguments).returncode == 2
+    assert GatewayProcess(folder).call("tokens", *arguments).returncode == 2
 
 
 def test_a_file_of_the_old_form_keeps_the_gateway_from_starting_and_is_not_shown(folder):
@@ -88,6 +88,6 @@ def test_what_beside_the_database_tells_of_a_token_is_for_its_owner_alone(guarde
     lock = guarded.folder / "data" / "gateway.db.lock"
     assert lock.stat().st_mode & 0o077 == 0
     assert '"token"' in lock.read_text()
-    assert guarded.run("events").returncode == 0  # it has come so far as to heed signals
+    assert guarded.call("events").returncode == 0  # it has come so far as to heed signals
     assert guarded.terminate() == 0
     assert lock.read_text() == ""

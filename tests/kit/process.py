@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from gateway.store.lock import read_note
+from tests.kit.cli import called
 from tests.kit.leaks import HEARD
 
 
@@ -138,6 +139,14 @@ class GatewayProcess:
                 self._wait()
         elif self.child is not None:
             self._wait()
+
+    def call(self, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
+        """The same as `run`, without a process for it: what it costs is the command alone."""
+        environment = {**self.environment, "COLUMNS": "200"}
+        ended = called(self.folder, environment, *arguments, stdin=stdin)
+        HEARD.said.append(ended.stderr)
+        HEARD.know_child(self.folder, self.environment)
+        return ended
 
     def run(self, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
         """Another command of the gateway, in the same folder."""
