@@ -215,10 +215,8 @@ def _of(machine, examples: int):
         deadline=None,
         suppress_health_check=[*settings().suppress_health_check],
     )
-    return machine.TestCase
+    return pytest.mark.timeout(120)(machine.TestCase)
 
 
 TestStoreModel = _of(StoreMachine, 40)
-TestStoreModelOnPostgres = pytest.mark.timeout(120)(
-    pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 15))
-)
+TestStoreModelOnPostgres = pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 15))
