@@ -64,7 +64,7 @@ def replay(
     kept = [delivery for delivery in routed.deliveries if delivery.route not in fired]
     for n, delivery in enumerate(kept, start=first):
         delivery.n = n
-    yield from append_deliveries([(delivery, now) for delivery in kept], vault)
+    yield from append_deliveries([(delivery, now) for delivery in kept], vault, again=True)
     yield from note(entry)
     return [delivery.n for delivery in kept]
 

@@ -25,6 +25,7 @@ from gateway.store.turns import (
     entry_of,
     let_others_go,
     locks_of,
+    stand_last,
     supersede_if_older,
     take_turn,
 )
@@ -123,9 +124,12 @@ def confirmation_rows(event_id: EventId, routed: Routed, fired: Collection[str])
 
 
 def append_deliveries(
-    deliveries: Sequence[tuple[Delivery, Micros]], vault: Vault
+    deliveries: Sequence[tuple[Delivery, Micros]], vault: Vault, *, again: bool = False
 ) -> Steps[dict[EventId, set[int]]]:
-    """Add deliveries, each with the moment at which it was promised; which of them have to wait for others."""
+    """Add deliveries, each with the moment at which it was promised; which of them have to wait for others.
+
+    Where their events are routed *again*, they stand where those stood; else after all that came before.
+    """
     plain: list[Row] = []
     waiting: dict[EventId, set[int]] = {}
     turns = [d for d, _ in deliveries if d.turn is not None]
@@ -135,21 +139,23 @@ def append_deliveries(
     for delivery, promised_at in deliveries:
         if delivery.turn is None:
             plain.append(delivery_row(delivery, promised_at, promised_at, delivery.lease, vault))
-        elif not (yield from _append_in_turn(delivery, delivery.turn, promised_at, vault)):
+        elif not (
+            yield from _append_in_turn(delivery, delivery.turn, promised_at, vault, again=again)
+        ):
             waiting.setdefault(delivery.event.event_id, set()).add(delivery.n)
     yield Insert("append_deliveries", plain)
     return waiting
 
 
 def _append_in_turn(
-    delivery: Delivery, turn: Turn, promised_at: Micros, vault: Vault
+    delivery: Delivery, turn: Turn, promised_at: Micros, vault: Vault, *, again: bool
 ) -> Steps[bool]:
     """Add a delivery that takes turns with others; whether none of them has to end first."""
     entry = yield from entry_of(delivery, promised_at)
     lease = delivery.lease if turn.key is None else None
     row = delivery_row(delivery, promised_at, entry.due_at, lease, vault)
     columns = (turn.key, entry.place, entry.waits_for, entry.after, turn.slot, entry.since)
-    yield Do("append_in_turn", (*row, *columns, turn.expires_at, turn.late_at))
+    behind = yield Do("append_in_turn", (*row, *columns, turn.expires_at, turn.late_at))
     unwanted: list[Moved] = []
     if turn.slot is not None:  # of an event that is routed again
         unwanted = yield from supersede_if_older(
@@ -158,8 +164,11 @@ def _append_in_turn(
     yield from let_others_go([*entry.moved, *unwanted], promised_at)
     if unwanted or entry.waits_for is not None:
         return False
-    if turn.key is None or entry.place is None:
+    place = entry.place
+    if turn.key is None or place is None:
         return True
+    if not again:
+        place = yield from stand_last(delivery.event.event_id, delivery.n, place, behind)
     return (
         yield from take_turn(
             delivery.event.event_id,
@@ -167,7 +176,7 @@ def _append_in_turn(
             endpoint=delivery.endpoint,
             key=turn.key,
             priority=delivery.priority,
-            place=entry.place,
+            place=place,
             lease=delivery.lease,
         )
     )

@@ -19,6 +19,7 @@ from gateway.core.turns import (
     awaited,
     due_after_quiet,
     due_of,
+    one_after,
     place_of,
     unmet,
 )
@@ -94,6 +95,19 @@ def _empty_slot(delivery: Delivery, slot: str, now: Micros) -> Steps[tuple[Micro
         if not attempts and began is not None:
             since = min(since, began)
     return since, moved
+
+
+def stand_last(event_id: EventId, n: int, place: str, behind: Iterable[Row]) -> Steps[str]:
+    """Have a new delivery stand after all that came before it, by whichever node's clock; its place.
+
+    *behind* are the places of those that came before, but would stand behind it.
+    """
+    last = max((each for row in behind for each in row if each is not None), default=None)
+    if last is None:
+        return place
+    place = one_after(last)
+    yield Do("stand_at", (place, event_id, n))
+    return place
 
 
 def take_turn(  # a row's own facts

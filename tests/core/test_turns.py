@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from gateway.core.model import SECOND, After, EventId, event_id
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from gateway.core.state import State
-from gateway.core.turns import awaited, due_after_quiet, in_time, place_of, unmet
+from gateway.core.turns import awaited, due_after_quiet, in_time, one_after, place_of, unmet
 from tests.kit.build import NOW, a_delivery
 
 moments = st.integers(NOW, NOW + 10**15)
@@ -22,6 +22,12 @@ def test_a_place_taken_later_sorts_by_when_it_was_taken():
     planned, between = event_id(NOW, 1), event_id(NOW + SECOND, 2)
     assert place_of(planned, NOW + 2 * SECOND) > place_of(between)
     assert place_of(planned, NOW) == place_of(planned)
+
+
+def test_the_place_after_another_is_the_next_that_an_event_could_have():
+    assert one_after(place_of(event_id(NOW, 0xFF))) == place_of(event_id(NOW, 0x100))
+    last_of_its_millisecond = place_of(event_id(NOW, 0xFFFF_FFFF_FFFF))
+    assert one_after(last_of_its_millisecond) == place_of(event_id(NOW + 1000, 0))
 
 
 @given(now=moments, settle=spans, longest=spans, ago=spans)

@@ -1,7 +1,7 @@
 """Turns on a real store, in any order of arrivals, claims, outcomes, crashes and operators' doings.
 
-Invariants: one delivery of a key in flight, in the order of priority and arrival; of a slot only the latest
-waits; nobody goes before those that it waits for have ended; and once all can go, all end.
+Invariants: one delivery of a key in flight, in the order of priority and arrival, whatever the clocks of those
+say who named the events; of a slot only the latest waits; nobody goes before those that it waits for have ended; and once all can go, all end.
 """
 
 import asyncio
@@ -10,11 +10,21 @@ from collections.abc import Callable
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gateway.core.model import SECOND, After, Arrival, Priority, Routed, Turn, parse_delivery_id
+from gateway.core.model import (
+    SECOND,
+    After,
+    Arrival,
+    EventId,
+    Priority,
+    Routed,
+    Turn,
+    parse_delivery_id,
+)
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from gateway.core.state import FINAL
+from gateway.core.turns import place_of
 from tests.kit.build import NOW, a_delivery, a_lease, an_event
 from tests.kit.stores import Database, OnPostgres, OnSqlite
 from tests.store.test_contract import an_attempt
@@ -66,9 +76,15 @@ class TurnsMachine(RuleBasedStateMachine):
             query["cursor"] = parse_delivery_id(page[-1]["id"])
         self.rows = {row["id"]: row for row in found}
 
-    @rule(wanted=st.lists(turns, min_size=1, max_size=4))
-    def arrive(self, wanted):
+    @initialize(differ=st.booleans())
+    def begin(self, differ):
+        self.clocks = (-2 * SECOND, 0, 2 * SECOND) if differ else (0,)
+
+    @rule(wanted=st.lists(turns, min_size=1, max_size=4), node=st.integers(0, 2))
+    def arrive(self, wanted, node):
         event = an_event(received_at=self.now)
+        named_at = self.now + self.clocks[node % len(self.clocks)]
+        event.event_id = EventId(f"evt_{place_of(event.event_id, named_at)}")
         made = []
         for n, asks in enumerate(wanted):
             turn = Turn(key=asks["key"])
@@ -109,7 +125,10 @@ class TurnsMachine(RuleBasedStateMachine):
             assert self.rows[other]["state"] in FINAL
         assert delivery.turn is None or (delivery.turn.expires_at or FOREVER) > self.now
         key = asked["turn"].key
-        if key is not None and asked["turn"].due_at is None:
+        # What takes its place later does so by the clock.
+        if key is not None and (
+            asked["turn"].at_once or (len(self.clocks) == 1 and asked["turn"].due_at is None)
+        ):
             mine = self.order.index(name)
             for other in self.order[:mine]:
                 theirs = self.asked[other]

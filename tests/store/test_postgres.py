@@ -706,6 +706,8 @@ PLANS = {
     "next_due": "deliveries_due",
     "release_leases": "deliveries_pkey",
     "reclaim_leases": "deliveries_leased",
+    "append_in_turn": "deliveries_queue",
+    "stand_at": "deliveries_pkey",
     "take_turn": "deliveries_queue",
     "wait_if_not_first": "deliveries_queue",
     "let_head_go": "deliveries_queue",
@@ -787,7 +789,7 @@ def _look_at_ranges(nodes: list[dict]) -> None:
 
 VALUES = {
     "text": "'evt_000000000000000000000001'", "text[]": "ARRAY['evt_000000000000000000000001']",
-    "bigint": "1", "integer": "1", "bigint[]": "'{1}'", "integer[]": "'{1}'", "bytea[]": "ARRAY['x'::bytea]",
+    "bigint": "1", "integer": "1", "bigint[]": "'{1}'", "integer[]": "'{1}'", "bytea[]": "ARRAY['x'::bytea]", "bytea": "'x'",
 }  # fmt: skip
 
 

@@ -308,6 +308,11 @@ PLANS = {
         "deliveries_due (endpoint=? AND priority=?)",
         "deliveries_due (endpoint=? AND priority=?)",
     ],
+    "append_in_turn": [
+        "deliveries_queue (endpoint=? AND key=? AND priority=? AND place>?)",
+        "deliveries_in_flight (endpoint=? AND key=?)",
+    ],
+    "stand_at": ["PRIMARY KEY (event_id=? AND n=?)"],
     "take_turn": [
         "PRIMARY KEY (event_id=? AND n=?)",
         "deliveries_in_flight (endpoint=? AND key=?)",

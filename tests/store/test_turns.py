@@ -2,9 +2,20 @@
 
 import asyncio
 
-from gateway.core.model import SECOND, After, Arrival, Confirmation, Priority, Routed, Turn
+from gateway.core.model import (
+    SECOND,
+    After,
+    Arrival,
+    Confirmation,
+    EventId,
+    Priority,
+    Routed,
+    Turn,
+    delivery_id,
+)
 from gateway.core.retry import Finish, GiveUp, RetryAt
 from tests.kit.build import NOW, a_delivery, a_lease, an_arrival, an_event
+from tests.kit.stores import raw
 from tests.store.test_contract import an_attempt, keep, row
 
 LATER = NOW + 600 * SECOND
@@ -180,6 +191,94 @@ async def test_a_redelivered_one_takes_its_old_place(store):
     await store.redeliver(first.event.event_id, 0, NOW)
     (again,) = await claimed(store)
     assert again.id == first.id
+
+
+async def sent_of(store, endpoint: str = "cms", now: int = LATER) -> list[str]:
+    """The deliveries that wait, in the order in which they go."""
+    seen = []
+    while found := await claimed(store, endpoint, now):
+        for delivery in found:
+            seen.append(delivery.id)
+            await ended(store, delivery)
+    return seen
+
+
+BEHIND = NOW - 1500 * 1000
+"""What a clock says that is so far behind."""
+
+
+async def test_what_comes_later_by_a_clock_that_is_behind_goes_later(store):
+    first, second, third = a_turn(key="a"), a_turn(key="a", at=BEHIND), a_turn(key="a", at=BEHIND)
+    for delivery in (first, second, third):
+        await kept(store, delivery)
+    assert await sent_of(store) == [first.id, second.id, third.id]
+
+
+async def test_so_it_does_where_all_come_in_one_commit(store):
+    at = (NOW, BEHIND, BEHIND - 1, NOW + 1, BEHIND)
+    of_a = [a_turn(key="a", at=each) for each in at]
+    of_b = [a_turn(key="b", at=each, leased=True) for each in at]
+    mixed = [delivery for pair in zip(of_a, of_b, strict=True) for delivery in pair]
+    waiting = await kept(store, *mixed)
+    assert waiting[1::2] == [frozenset(), *[{0}] * 4]
+    await store.release(of_b[:1])
+    seen = await sent_of(store)
+    for deliveries in (of_a, of_b):
+        names = [d.id for d in deliveries]
+        assert [name for name in seen if name in names] == names
+
+
+async def test_it_goes_after_one_that_was_under_way_and_failed(store):
+    first, second = a_turn(key="a", leased=True), a_turn(key="a", at=BEHIND, leased=True)
+    await kept(store, first)
+    assert await kept(store, second) == [{0}]
+    await ended(store, first, RetryAt(LATER, "http-500"))
+    assert await claimed(store) == [], "it overtook the retry"
+    assert await sent_of(store) == [first.id, second.id]
+
+
+async def test_deliveries_of_one_event_stay_in_their_order_behind_what_came_before(store):
+    first, *others = [a_turn(key="a", at=at) for at in (NOW, *[BEHIND] * 3)]
+    await kept(store, first)
+    await kept_together(store, *others)
+    assert await sent_of(store) == [d.id for d in (first, *others)]
+
+
+async def test_a_place_that_one_took_after_another_is_not_taken_twice(store):
+    """The next name that a node gives may be the very place that an event of another was given."""
+    first, second, third = (a_turn(key="a", at=at) for at in (NOW, BEHIND, NOW))
+    following = f"{int(first.event.event_id[4:], 16) + 1:024x}"
+    third.event.event_id = EventId(f"evt_{following}")
+    for delivery in (first, second, third):
+        await kept(store, delivery)
+    assert await sent_of(store) == [first.id, second.id, third.id]
+
+
+async def test_a_clock_that_is_behind_changes_nothing_between_priorities(store):
+    low = a_turn(key="a", priority=Priority.LOW)
+    normal, high = a_turn(key="a", at=BEHIND), a_turn(key="a", at=BEHIND, priority=Priority.HIGH)
+    for delivery in (low, normal, high):
+        await kept(store, delivery)
+    assert await places_of(store, "a") == {
+        delivery.id: delivery.event.event_id[4:] for delivery in (low, normal, high)
+    }
+    assert await sent_of(store) == [high.id, normal.id, low.id]
+
+
+async def places_of(store, key: str) -> dict[str, str]:
+    """The places that deliveries of a key stand at."""
+    rows = await raw(store, f"SELECT event_id, n, place FROM deliveries WHERE key = '{key}'")
+    return {delivery_id(event_id, n): place for event_id, n, place in rows}
+
+
+async def test_an_event_that_is_routed_again_stands_where_it_stood(store):
+    first, second = a_turn(key="a"), a_turn(key="a", at=NOW + SECOND)
+    await kept(store, first)
+    assert await sent_of(store) == [first.id]
+    await kept(store, second)
+    again = a_turn(key="a", at=LATER)
+    await replayed(store, first, again)
+    assert await sent_of(store) == [again.id, second.id]
 
 
 # -- priority --------------------------------------------------------------------------------------

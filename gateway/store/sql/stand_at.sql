@@ -1,0 +1,1 @@
+UPDATE deliveries SET place = ? WHERE event_id = ? AND n = ?
