@@ -220,6 +220,15 @@ class Service:
             telemetry=telemetry,
             redaction=self._redaction,
         )
+        self._keep = Keep(
+            routes=self.routes,
+            store=store,
+            lanes=lanes,
+            deliver=self._deliver,
+            clock=clock,
+            telemetry=telemetry,
+            first_serial=secrets.randbits(48),
+        )
         self._claim = Claim(
             lanes=lanes,
             store=store,
@@ -253,15 +262,6 @@ class Service:
         )
         self._erase = Erase(store=store, audit=store, clock=clock, telemetry=telemetry)
         self._verify = Verify(self._senders.call, clock, telemetry)
-        self._keep = Keep(
-            routes=self.routes,
-            store=store,
-            lanes=lanes,
-            deliver=self._deliver,
-            clock=clock,
-            telemetry=telemetry,
-            first_serial=secrets.randbits(48),
-        )
         self._expire = Expire(store=store, clock=clock, telemetry=telemetry)
         self._late = Late(look_up=store, store=store, clock=clock, telemetry=telemetry)
         self._confirm = Confirm(
@@ -343,6 +343,7 @@ class Service:
             store=others,
             lanes=self._lanes,
             deliver=self._deliver,
+            keep=self._keep,
             node=node,
             clock=self._clock,
             telemetry=self.telemetry,

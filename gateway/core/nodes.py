@@ -25,7 +25,7 @@ FORGOTTEN = 3600 * SECOND
 """A node that went without a word is shown so long."""
 
 MOST_SKEW = 2 * SECOND
-"""Clocks that differ by more spoil the order of keys and the times of leases."""
+"""Clocks that differ by more spoil the times of leases and retries."""
 
 
 class LaneNeed(NamedTuple):

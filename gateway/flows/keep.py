@@ -16,8 +16,8 @@ LONGEST_STEP_BACK = 3600 * SECOND
 class Keep:
     """Keeps events by the routes in force, and gives them their names.
 
-    Names sort in the order in which events come, also where the clock is set back: the order of keys
-    rests on that.
+    Names sort in the order in which events come, also where the clock is set back. Several nodes name
+    them by the database's clock, as well as each knows it: what `coalesce` takes for the latest rests on that.
     """
 
     def __init__(
@@ -39,6 +39,8 @@ class Keep:
         self._telemetry = telemetry
         self._serial = first_serial
         self._latest: Micros = 0
+        self.ahead: Micros = 0
+        """By how much the clock is ahead of the one that names go by."""
 
     def go_on_after(self, latest: Micros) -> None:
         """Give names that sort after those of that moment, which an earlier run gave."""
@@ -47,7 +49,7 @@ class Keep:
     def new_id(self) -> EventId:
         """A name for an event that comes now."""
         self._serial += 1
-        now = self._clock.now()
+        now = self._clock.now() - self.ahead
         if 0 < self._latest - now < LONGEST_STEP_BACK:
             now = self._latest
         self._latest = now

@@ -19,6 +19,7 @@ from gateway.core.nodes import (
     Node,
 )
 from gateway.flows.deliver import Deliver
+from gateway.flows.keep import Keep
 from gateway.flows.lanes import CLOCK_OFF, LEASE_MARGIN, OUT_OF_TOUCH, Lane, Lanes
 from gateway.flows.loop import Loop
 from gateway.ports import Clock, NodeStore
@@ -34,6 +35,7 @@ class Nodes:
         store: NodeStore,
         lanes: Lanes,
         deliver: Deliver,
+        keep: Keep,
         node: Node,
         clock: Clock,
         telemetry: Telemetry,
@@ -41,6 +43,7 @@ class Nodes:
         self._store = store
         self._lanes = lanes
         self._deliver = deliver
+        self._keep = keep
         self._clock = clock
         self._telemetry = telemetry
         self.node = node
@@ -48,7 +51,7 @@ class Nodes:
         """All nodes that are there, this one included."""
         self.lost: Sequence[Node] = ()
         self.skew: Micros = 0
-        """By how much this node's clock is ahead of the database's."""
+        """By how much this node's clock is ahead of the database's, as far as that can be told."""
         self._told_of: tuple[object, ...] = ()
         """What was last said of nodes that differ."""
         self._states: Mapping[str, Mapping[str, Json]] = {}
@@ -66,9 +69,11 @@ class Nodes:
     async def beat(self) -> None:
         """Tell that it is there, and do as the others know."""
         began, now = asyncio.get_running_loop().time(), self._clock.now()
+        sent = self._clock.monotonic()
         around = await self._store.beat(Beat(self.node_at(now), self._needs()))
         self._stay_in_touch(began)
-        self.around, self.lost, self.skew = around.nodes, around.lost, now - around.now
+        self.around, self.lost = around.nodes, around.lost
+        self._read_clock(now - around.now, self._clock.monotonic() - sent)
         self._heed_clock()
         self._follow(around)
         self._tell_differences()
@@ -137,6 +142,14 @@ class Nodes:
     def _lose_touch(self) -> None:
         self._lanes.hold(OUT_OF_TOUCH)
         self._telemetry.emit("node.out_of_touch")
+
+    def _read_clock(self, ahead: Micros, took: Micros) -> None:
+        """Learn the skew, by how much the clock was *ahead* when a beat was sent that *took* so long.
+
+        The database read its own at some moment of that. What agrees with what is known changes nothing.
+        """
+        self.skew = min(max(self.skew, ahead), ahead + took)
+        self._keep.ahead = self.skew
 
     def _heed_clock(self) -> None:
         """Begin nothing while the clock is off: leases and retries of all nodes are moments."""

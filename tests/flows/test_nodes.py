@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.errors import StoreUnavailable
-from gateway.core.model import SECOND, LaneMark, Refused, Response
+from gateway.core.model import SECOND, LaneMark, Refused, Response, received_at
 from gateway.core.nodes import Around, Held, Node, shares
 from gateway.core.retry import RetryAt, RetryPolicy
 from gateway.core.routing import EndpointConfig
@@ -27,6 +27,7 @@ class Others:
         self.states = {}
         self.marks = {}
         self.skew = 0
+        self.takes = lambda: None
         self.beats = []
         self.left = []
         self.fails = False
@@ -37,6 +38,7 @@ class Others:
         if self.fails:
             raise StoreUnavailable("the database is away")
         self.beats.append(beat)
+        self.takes()
         nodes = [beat.node, *self.nodes]
         granted = shares(beat.node.id, beat.lanes, [node.id for node in nodes], self.held)
         return Around(beat.node.seen_at - self.skew, nodes, granted, self.states, self.marks)
@@ -67,8 +69,8 @@ def join(make_flows, others, clock):
         cms = EndpointConfig(name="cms", url="http://127.0.0.1:9/cms", **given)
         flows = make_flows(some_routes(({}, "cms"), cms=cms), nodes=others)
         nodes = Nodes(
-            store=others, lanes=flows.lanes, deliver=flows.deliver, node=a_node("here"),
-            clock=clock, telemetry=flows.telemetry,
+            store=others, lanes=flows.lanes, deliver=flows.deliver, keep=flows.keep,
+            node=a_node("here"), clock=clock, telemetry=flows.telemetry,
         )  # fmt: skip
         return flows, nodes
 
@@ -203,6 +205,36 @@ async def test_a_node_whose_clock_is_off_says_so_and_begins_nothing(join, others
     others.skew = 0
     await nodes.beat()
     assert not flows.lanes.held_by
+
+
+async def test_events_are_named_by_the_databases_clock(join, others):
+    flows, nodes = join()
+    others.skew = SECOND
+    await nodes.beat()
+    assert received_at(flows.keep.new_id()) == NOW - SECOND
+    others.skew = -SECOND
+    await nodes.beat()
+    assert received_at(flows.keep.new_id()) == NOW + SECOND
+
+
+async def test_names_do_not_go_back_when_a_clock_is_found_to_be_ahead(join, others):
+    flows, nodes = join()
+    before = flows.keep.new_id()
+    others.skew = SECOND
+    await nodes.beat()
+    assert flows.keep.new_id() > before
+
+
+async def test_a_clock_is_not_told_more_exactly_than_the_beat_was_quick(join, others, clock):
+    _, nodes = join()
+    others.takes = lambda: clock.advance(0.2)
+    for skew, known in (
+        (-0.1, 0),  # as when the database read its clock halfway
+        (1.5, 1.5), (1.4, 1.5), (1.2, 1.4), (0, 0.2), (0.05, 0.2), (-1, -0.8),
+    ):  # fmt: skip
+        others.skew = round(skew * SECOND)
+        await nodes.beat()
+        assert nodes.skew == round(known * SECOND)
 
 
 async def test_a_node_that_leaves_gives_up_what_it_holds(join, others):

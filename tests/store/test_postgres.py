@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from gateway.clock import SystemClock
 from gateway.core.errors import (
     ConfigError,
     DiskFull,
@@ -19,10 +20,14 @@ from gateway.core.errors import (
     StoreUnavailable,
     StoreUnusable,
 )
-from gateway.core.model import SECOND, After, Arrival, Routed
+from gateway.core.model import SECOND, After, Arrival, EventId, Routed, parse_delivery_id
+from gateway.core.nodes import Node
 from gateway.core.postgres_url import PostgresUrl
 from gateway.core.retention import DAY, Retention, horizon
 from gateway.core.retry import Finish, GiveUp, RetryAt
+from gateway.core.routing import Coalesce, Target, Timing
+from gateway.flows.lanes import PAUSED
+from gateway.flows.nodes import Nodes
 from gateway.flows.prune import GENTLE, Prune
 from gateway.store.postgres import PostgresStore, append, days
 from gateway.store.postgres.database import (
@@ -37,6 +42,9 @@ from gateway.store.postgres.migrate import _migrations, _take_step
 from gateway.store.postgres.reach import CONNECT_SECONDS
 from gateway.store.postgres.store import Change, _touch
 from gateway.telemetry import Telemetry
+from gateway.testing import ManualClock
+from tests.flows.conftest import Flows
+from tests.flows.test_turns import KEYED, a_route, arrive, by, routes_of
 from tests.kit.build import ENCRYPTION_KEY, NOW, a_delivery, a_lease, an_arrival, an_event
 from tests.kit.postgres import Postgres
 from tests.kit.process import free_ports
@@ -198,6 +206,58 @@ async def test_of_a_key_one_is_in_flight_and_all_go_in_order_though_two_nodes_wo
             *(arrive(node, total // 2) for node in nodes), *(work(node) for node in nodes)
         )
     assert sum(map(len, order.values())) == total
+
+
+def two_whose_clocks_differ(stores, target: Target):
+    """Two nodes that send nothing themselves: the clock of the first is right, that of the other 1.5 s behind."""
+    now = SystemClock().now()
+    pair = []
+    for store, at in zip(stores, (now, now - 1500 * 1000), strict=True):
+        clock = ManualClock(at)
+        flows = Flows(store, clock, routes_of(a_route("updates", target)), nodes=store.nodes)
+        flows.lanes.hold(PAUSED)
+        name = f"n{at}"
+        node = Nodes(
+            store=store.nodes, lanes=flows.lanes, deliver=flows.deliver, keep=flows.keep, clock=clock,
+            node=Node(name, name, "1", "r1", now, 0), telemetry=flows.telemetry,
+        )  # fmt: skip
+        pair.append((flows, node))
+    return pair
+
+
+async def comes_to(flows) -> EventId:
+    """An event that a node names by its own clock, once it has been answered."""
+    event = an_event(data={"asset": "a"}, received_at=flows.clock.now())
+    event.event_id = flows.keep.new_id()
+    await arrive(flows, event)
+    return event.event_id
+
+
+async def test_order_holds_between_nodes_whose_clocks_differ(nodes):
+    (right, _), (behind, _) = two_whose_clocks_differ(nodes, KEYED)
+    came = [await comes_to(flows) for flows in (right, behind, right, behind, behind)]
+    assert sorted(came) != came
+    went = []
+    while found := await nodes[1].claim("cms", [a_lease(until=LATER)] * 2, SystemClock().now()):
+        (delivery,) = found
+        went.append(delivery.event.event_id)
+        delivery.attempts += 1
+        await nodes[1].record(delivery, an_attempt(), Finish())
+    assert went == came
+
+
+async def test_the_latest_of_a_slot_is_what_came_last_though_clocks_differ(nodes):
+    coalesce = Coalesce(settle=5 * SECOND, longest=60 * SECOND)
+    settling = Target(endpoint="cms", timing=Timing(key=by("asset"), coalesce=coalesce))
+    pair = two_whose_clocks_differ(nodes, settling)
+    came = []
+    for flows, node in pair:
+        await node.beat()
+        came.append(await comes_to(flows))
+    rows = await nodes[0].deliveries({})
+    shown = {parse_delivery_id(row["id"])[0]: row["state"] for row in rows}
+    await asyncio.gather(*(node.leave() for _, node in pair))
+    assert shown == {came[0]: "superseded", came[1]: "scheduled"}
 
 
 async def test_what_waits_for_two_of_its_event_goes_though_they_end_at_two_nodes_at_once(nodes):
