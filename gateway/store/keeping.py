@@ -1,6 +1,6 @@
 """Events come to rest with all their deliveries: what engines write, however they tell duplicates."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -21,6 +21,7 @@ from gateway.core.state import State
 from gateway.store.rows import data_columns, digest_of
 from gateway.store.steps import Do, Insert, Lock, Row, Steps
 from gateway.store.turns import (
+    Entry,
     Moved,
     entry_of,
     let_others_go,
@@ -132,6 +133,7 @@ def append_deliveries(
     """
     plain: list[Row] = []
     waiting: dict[EventId, set[int]] = {}
+    moved: list[Moved] = []
     turns = [d for d, _ in deliveries if d.turn is not None]
     if turns:
         locks = (name for d in turns if d.turn is not None for name in locks_of(d.endpoint, d.turn))
@@ -139,40 +141,47 @@ def append_deliveries(
     for delivery, promised_at in deliveries:
         if delivery.turn is None:
             plain.append(delivery_row(delivery, promised_at, promised_at, delivery.lease, vault))
-        elif not (
-            yield from _append_in_turn(delivery, delivery.turn, promised_at, vault, again=again)
-        ):
-            waiting.setdefault(delivery.event.event_id, set()).add(delivery.n)
+        else:
+            entry, behind = yield from _append_in_turn(delivery, delivery.turn, promised_at, vault)
+            moved += entry.moved
+            if not (yield from _may_go(delivery, delivery.turn, entry, () if again else behind)):
+                waiting.setdefault(delivery.event.event_id, set()).add(delivery.n)
     yield Insert("append_deliveries", plain)
+    # What has ended as it came may have others of its event wait for it: once all are there.
+    yield from let_others_go(moved, max((at for _, at in deliveries), default=0))
     return waiting
 
 
 def _append_in_turn(
-    delivery: Delivery, turn: Turn, promised_at: Micros, vault: Vault, *, again: bool
-) -> Steps[bool]:
-    """Add a delivery that takes turns with others; whether none of them has to end first."""
+    delivery: Delivery, turn: Turn, promised_at: Micros, vault: Vault
+) -> Steps[tuple[Entry, Sequence[Row]]]:
+    """Add a delivery that takes turns with others; how, and what would stand behind it that came before."""
     entry = yield from entry_of(delivery, promised_at)
     lease = delivery.lease if turn.key is None else None
     row = delivery_row(delivery, promised_at, entry.due_at, lease, vault)
     columns = (turn.key, entry.place, entry.waits_for, entry.after, turn.slot, entry.since)
     behind = yield Do("append_in_turn", (*row, *columns, turn.expires_at, turn.late_at))
-    unwanted: list[Moved] = []
-    if turn.slot is not None:  # of an event that is routed again
+    if turn.slot is not None:  # of an event that is routed again, or by a clock that is behind
         unwanted = yield from supersede_if_older(
             delivery.event.event_id, delivery.n, turn.slot, promised_at
         )
-    yield from let_others_go([*entry.moved, *unwanted], promised_at)
-    if unwanted or entry.waits_for is not None:
+        entry.unwanted = bool(unwanted)
+        entry.moved += unwanted
+    return entry, behind
+
+
+def _may_go(delivery: Delivery, turn: Turn, entry: Entry, behind: Iterable[Row]) -> Steps[bool]:
+    """Whether nothing has to end before a new delivery, which stands after those that are *behind* it."""
+    if entry.unwanted or entry.waits_for is not None:
         return False
-    place = entry.place
-    if turn.key is None or place is None:
+    if turn.key is None or entry.place is None:
         return True
-    if not again:
-        place = yield from stand_last(delivery.event.event_id, delivery.n, place, behind)
+    event_id, n = delivery.event.event_id, delivery.n
+    place = yield from stand_last(event_id, n, entry.place, behind)
     return (
         yield from take_turn(
-            delivery.event.event_id,
-            delivery.n,
+            event_id,
+            n,
             endpoint=delivery.endpoint,
             key=turn.key,
             priority=delivery.priority,

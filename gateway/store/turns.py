@@ -46,7 +46,9 @@ class Entry:
     after: str | None
     since: Micros | None
     moved: list[Moved]
-    """What has made way for it."""
+    """What has made way for it; or itself, for what is newer."""
+    unwanted: bool = False
+    """Whether it made way itself, as it came."""
 
 
 def locks_of(endpoint: str, turn: Turn) -> list[str]:

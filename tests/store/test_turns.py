@@ -395,6 +395,18 @@ async def test_an_older_event_that_is_routed_again_supersedes_nothing_newer(stor
     assert sent.id == newest.id
 
 
+async def test_what_waits_for_one_that_is_superseded_as_it_comes_goes_on(store):
+    """Of an event that is routed again, or that a node names whose clock is behind."""
+    newest = a_turn(at=NOW + SECOND, **SETTLE)
+    await kept(store, newest)
+    older = a_turn(**SETTLE)
+    follower = following(older, delivered=False, endpoint="dam")
+    await kept_together(store, older, follower)
+    assert await state(store, older) == "superseded"
+    (sent,) = await claimed(store, "dam", now=NOW + SECOND)
+    assert sent.id == follower.id
+
+
 async def test_the_latest_event_that_is_routed_again_supersedes_what_waits_of_it(store):
     first = a_turn(**SETTLE)
     await kept(store, first)
