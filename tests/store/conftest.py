@@ -7,18 +7,9 @@ from gateway.store.sqlite import SqliteStore
 from tests.kit.build import ENCRYPTION_KEY
 
 ENGINES = ("sqlite", "sqlite-encrypted", "postgres", "postgres-encrypted")
-PLAIN_ON_POSTGRES = {"test_turns", "test_prune"}
-"""Order and age are no matter of what is encrypted; that it makes no difference to them shows on SQLite."""
 
 
-def pytest_generate_tests(metafunc):
-    if "store" in metafunc.fixturenames:
-        plain = metafunc.module.__name__.rpartition(".")[2] in PLAIN_ON_POSTGRES
-        engines = ENGINES[:-1] if plain else ENGINES
-        metafunc.parametrize("store", engines, indirect=True)
-
-
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(params=ENGINES)
 async def store(request, tmp_path):
     """An empty store, on every engine, plain and encrypted."""
     keys = [ENCRYPTION_KEY] if request.param.endswith("encrypted") else []

@@ -11,8 +11,12 @@ from gateway.core.retry import Finish, GiveUp
 from gateway.store.sqlite import SqliteStore
 from tests.kit.build import NOW, a_delivery, a_lease, an_arrival, an_event
 from tests.kit.stores import raw
+from tests.store.conftest import ENGINES
 from tests.store.test_bulk import an_entry, an_operation
 from tests.store.test_contract import an_attempt
+
+# What is encrypted decides no age: that it makes no difference shows on SQLite.
+pytestmark = pytest.mark.parametrize("store", ENGINES[:-1], indirect=True)
 
 TABLES = ("events", "deliveries", "attempts", "withheld", "inbox", "firings", "audit")
 LATER = NOW + 1000 * DAY
