@@ -1,6 +1,7 @@
 """The gateway under measurement, as a real process on a core of its own."""
 
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -43,6 +44,11 @@ class Gateway:
         """Send to these again, whatever had stopped it."""
         for name in endpoints:
             self.post(f"/api/v1/endpoints/{name}/resume")
+
+    def shares(self) -> dict[str, int | None]:
+        """How many attempts at once at each endpoint are this gateway's; None: it has no others beside it."""
+        with urllib.request.urlopen(f"{self.admin}/api/v1/endpoints") as answer:
+            return {each["name"]: each["share"] for each in json.load(answer)["items"]}
 
     def cpu_seconds(self) -> float:
         """What it has used of its core so far."""

@@ -1,5 +1,6 @@
 """One, two and four gateways on PostgreSQL, against one on SQLite, and against one on PostgreSQL."""
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from itertools import cycle, islice
 from bench.gateway import CONCURRENCY, ENDPOINTS, Gateway, at, gateway
 from bench.measure import Figure, Result, Run, chosen, posted
 from bench.postgres import Server, account, database, server
-from bench.processes import NODE_CORES
+from bench.processes import LOOK_EVERY_SECONDS, NODE_CORES, START_SECONDS
 from bench.traffic import Peer, Traffic, peer
 
 FIGURES = (
@@ -32,6 +33,14 @@ class Nodes:
     def cpu_seconds(self) -> float:
         """What the gateways have used so far."""
         return sum(each.cpu_seconds() for each in self.gateways)
+
+    def wait_for_shares(self) -> None:
+        """Wait until each has its part of every endpoint: the first one had all, and gives it up by and by."""
+        until = time.monotonic() + START_SECONDS
+        while any(each.shares() != dict.fromkeys(ENDPOINTS, CONCURRENCY) for each in self.gateways):
+            if time.monotonic() > until:
+                raise SystemExit("the nodes have not shared the endpoints evenly")
+            time.sleep(LOOK_EVERY_SECONDS)
 
 
 def nodes(run: Run) -> Result:
@@ -85,6 +94,7 @@ def _on_postgres(run: Run, loading: Peer, running: Server, count: int) -> dict[s
                 for core in islice(cycle(NODE_CORES), count)
             ]
             target, traffic = Nodes(gateways, running), Traffic(loading, *(each.port for each in gateways))  # fmt: skip
+            target.wait_for_shares()
             before = account(url)
             traffic.post(run.scaled(WARM_UP), len(ENDPOINTS))
             used = running.cpu_seconds()
