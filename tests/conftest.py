@@ -32,6 +32,11 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: at the end nobody waits for it alone."""
+    items.sort(key=lambda item: "test_bench" not in item.nodeid)
+
+
 @pytest.fixture(autouse=True)
 def _settings_of_this_process():
     """A service tunes its process; a test's process outlives it."""

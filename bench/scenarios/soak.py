@@ -102,6 +102,7 @@ def soak(run: Run) -> Result:
         )
         looks = asyncio.run(_watched(url, run, began, window))
         got = traffic.end()
+        version = running.version
         claims = _by_window(notes, began, window)
     return Result(
         "soak",
@@ -112,7 +113,7 @@ def soak(run: Run) -> Result:
             "minutes": seconds / 60,
             "per_second": run.per_second,
             **chosen(got, "answer_p50_ms", "answer_p99_ms", "delivery_p50_ms", "delivery_p99_ms"),
-            "postgres_version": running.version,
+            "postgres_version": version,
             "peer_share": loading.busiest,
         },
     )
