@@ -277,4 +277,4 @@ def _of(machine, examples: int):
 
 
 TestTurnsModel = _of(TurnsMachine, 25)
-TestTurnsModelOnPostgres = pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 12))
+TestTurnsModelOnPostgres = pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 8))
