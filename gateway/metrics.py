@@ -3,9 +3,9 @@
 Counting is adding to a number in a dict; all the rest happens when Prometheus asks.
 """
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import generate_latest
@@ -14,43 +14,71 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from gateway.core.breaker import BreakerState
-from gateway.core.model import SECOND, Arrival, Attempt, Delivery, Micros, Receipt, Routed
+from gateway.core.histogram import Histogram
+from gateway.core.model import SECOND, Arrival, Attempt, Delivery, Receipt, Routed
 from gateway.core.retry import Decision, Finish, GiveUp
 
-BOUNDS: tuple[Micros, ...] = tuple(
-    round(seconds * SECOND)
-    for seconds in (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+ATTEMPTS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+DELIVERIES = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1,
+    2.5,
+    5,
+    10,
+    30,
+    60,
+    300,
+    1800,
+    7200,
+    86400,
 )
+"""Bounds in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked at each scrape."""
+
+    lanes: Callable[[], list[dict[str, Any]]]
+    """The endpoints, as the API shows them."""
+    file_in_force: Callable[[], bool]
+    """Whether the routes file as it is now is in force."""
+    store: Callable[[], dict[str, Any]]
+    """How the store fares, as the API shows it."""
+    commits: Callable[[], Mapping[str, tuple[Histogram, Histogram]]]
+    """For each stream of commits the seconds that they took, and of how many operations they were."""
+    lag: Histogram
+    """How many seconds the event loop took to turn."""
+    waiting: Callable[[], dict[str, int]]
+    overdue: Callable[[], dict[str, float]]
+    dead: Callable[[], dict[str, int]]
+    """By endpoint: how much waits, for how many seconds the oldest has been due, and how much is dead."""
+    nodes: Callable[[], dict[str, float]] = dict
+    """How many there are, how many are lost, and whether they differ; empty: there are no others."""
 
 
 class Metrics(Collector):
-    """Listens to telemetry.
+    """Listens to telemetry, and asks for the rest when it is asked."""
 
-    At each scrape *lanes* and *store* are asked, and whether the routes file as it is now is in force.
-    """
-
-    def __init__(
-        self,
-        lanes: Callable[[], list[dict[str, Any]]],
-        file_in_force: Callable[[], bool],
-        store: Callable[[], dict[str, Any]],
-        nodes: Callable[[], dict[str, float]] = dict,
-    ) -> None:
-        """Of *nodes* are asked how many there are, how many are lost, and whether they differ; none: no others."""
-        self._nodes = nodes
-        self._store = store
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
         self._corrupt: Counter[tuple[str]] = Counter()
-        self._lanes = lanes
-        self._file_in_force = file_in_force
         self._events: Counter[tuple[str, str]] = Counter()
         self._routes: Counter[tuple[str, str]] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._ended: Counter[tuple[str, str]] = Counter()
         self._room: dict[str, int] = {}
         self._pruned: Counter[str] = Counter()
-        self._durations: dict[str, list[int]] = {}
-        """For each endpoint, how many attempts took at most each of BOUNDS, and longer."""
-        self._seconds: Counter[str] = Counter()
+        self._durations: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(ATTEMPTS))
+        """For each endpoint, how long attempts took."""
+        self._ways: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(DELIVERIES))
+        """For each endpoint, how long it was from an event to the end of its delivery."""
         self._late: Counter[str] = Counter()
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -108,13 +136,11 @@ class Metrics(Collector):
     def _attempt(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> None:
         endpoint = delivery.endpoint
         self._attempts[endpoint, attempt.outcome] += 1
-        counts = self._durations.get(endpoint)
-        if counts is None:
-            counts = self._durations[endpoint] = [0] * (len(BOUNDS) + 1)
-        counts[bisect_left(BOUNDS, attempt.duration)] += 1
-        self._seconds[endpoint] += attempt.duration
+        self._durations[endpoint].observe(attempt.duration / SECOND)
         if isinstance(decision, Finish):
             self._ended[endpoint, "delivered"] += 1
+            ended_at = attempt.started_at + attempt.duration
+            self._ways[endpoint].observe((ended_at - delivery.event.received_at) / SECOND)
         elif isinstance(decision, GiveUp):
             self._ended[endpoint, "dead"] += 1
 
@@ -136,9 +162,9 @@ class Metrics(Collector):
             "gateway_attempts", "Attempts by outcome.", ("endpoint", "outcome"), self._attempts
         )
         yield _counter(
-            "gateway_deliveries_ended",
+            "gateway_deliveries",
             "Deliveries by how they ended.",
-            ("endpoint", "state"),
+            ("endpoint", "outcome"),
             self._ended,
         )
         late = CounterMetricFamily(
@@ -163,10 +189,22 @@ class Metrics(Collector):
         for kind, size in self._room.items():
             room.add_metric([kind], size)
         yield room
-        yield self._histogram()
+        yield _histogram(
+            "gateway_attempt_duration_seconds",
+            "How long attempts took.",
+            "endpoint",
+            self._durations.items(),
+        )
+        yield _histogram(
+            "gateway_delivery_duration_seconds",
+            "How long it was from when an event came until it was delivered.",
+            "endpoint",
+            self._ways.items(),
+        )
+        yield from self._of_the_backlog()
         yield from self._of_the_store()
         yield from self._of_the_nodes()
-        in_force = self._file_in_force()
+        in_force = self._asked.file_in_force()
         yield GaugeMetricFamily(
             "gateway_routes_file_in_force",
             "1 while the routes file as it is now is in force, 0 while it is faulty.",
@@ -183,7 +221,7 @@ class Metrics(Collector):
             "1 for the state that the endpoint's breaker is in, 0 for the others.",
             labels=["endpoint", "state"],
         )
-        for lane in self._lanes():
+        for lane in self._asked.lanes():
             running.add_metric([lane["name"]], lane["running"])
             closed = lane["breaker"] not in (BreakerState.OPEN, BreakerState.PROBING)
             is_open.add_metric([lane["name"]], lane["state"] == "open" and closed)
@@ -201,7 +239,7 @@ class Metrics(Collector):
             "gateway_nodes_differ": "1 while nodes go by different routes files, 0 while by the same.",
             "gateway_node_clock_ahead_seconds": "By how much this node's clock is ahead of the database's.",
         }
-        for name, value in self._nodes().items():
+        for name, value in self._asked.nodes().items():
             yield GaugeMetricFamily(name, texts[name], value=value)
 
     def _of_the_store(self) -> Iterator[Metric]:
@@ -211,7 +249,7 @@ class Metrics(Collector):
             ("endpoint",),
             self._corrupt,
         )
-        store = self._store()
+        store = self._asked.store()
         gauges: tuple[tuple[str, str, float], ...] = (
             (
                 "gateway_store_available",
@@ -236,18 +274,60 @@ class Metrics(Collector):
             yield GaugeMetricFamily("gateway_disk_free_bytes", text, value=store["free_bytes"])
             text = "1 while the ballast is in its place, or none is wanted."
             yield GaugeMetricFamily("gateway_disk_ballast", text, value=store["ballast"])
-
-    def _histogram(self) -> HistogramMetricFamily:
-        family = HistogramMetricFamily(
-            "gateway_attempt_duration_seconds", "How long attempts took.", labels=["endpoint"]
+        commits = self._asked.commits().items()
+        yield _histogram(
+            "gateway_commit_duration_seconds",
+            "How long commits took.",
+            "stream",
+            [(stream, seconds) for stream, (seconds, _) in commits],
         )
-        for endpoint, counts in self._durations.items():
-            total, buckets = 0, []
-            for bound, count in zip((*BOUNDS, None), counts, strict=True):
-                total += count
-                buckets.append(("+Inf" if bound is None else str(bound / SECOND), total))
-            family.add_metric([endpoint], buckets, self._seconds[endpoint] / SECOND)
-        return family
+        yield _histogram(
+            "gateway_commit_operations",
+            "Of how many operations commits were.",
+            "stream",
+            [(stream, sizes) for stream, (_, sizes) in commits],
+        )
+        lag = HistogramMetricFamily(
+            "gateway_loop_lag_seconds",
+            "How long the event loop took to turn, four times a second.",
+        )
+        lag.add_metric([], _buckets(self._asked.lag), self._asked.lag.total)
+        yield lag
+
+    def _of_the_backlog(self) -> Iterator[Metric]:
+        asked = self._asked
+        gauges: tuple[tuple[str, str, Mapping[str, float]], ...] = (
+            (
+                "gateway_backlog_deliveries",
+                "Deliveries that wait, for their time, their turn or their endpoint.",
+                asked.waiting(),
+            ),
+            (
+                "gateway_backlog_oldest_seconds",
+                "For how long the oldest of them has been due.",
+                asked.overdue(),
+            ),
+            ("gateway_dead_letters", "Deliveries that are dead.", asked.dead()),
+        )
+        for name, text, values in gauges:
+            family = GaugeMetricFamily(name, text, labels=["endpoint"])
+            for lane in asked.lanes():
+                family.add_metric([lane["name"]], values.get(lane["name"], 0))
+            yield family
+
+
+def _histogram(
+    name: str, text: str, label: str, found: Iterable[tuple[str, Histogram]]
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, text, labels=[label])
+    for value, histogram in found:
+        family.add_metric([value], _buckets(histogram), histogram.total)
+    return family
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, int]]:
+    bounds = (*(str(float(bound)) for bound in histogram.bounds), "+Inf")
+    return list(zip(bounds, histogram.cumulated(), strict=True))
 
 
 def _counter(

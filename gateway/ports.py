@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from gateway.core.access import AuditEntry
 from gateway.core.bulk import Ended, Operation, Page, Replayed
 from gateway.core.errors import StoreUnavailable
+from gateway.core.histogram import Histogram
 from gateway.core.model import (
     Arrival,
     Attempt,
@@ -150,6 +151,10 @@ class CommitStore(Protocol):
     @property
     def stuck(self) -> bool:
         """Whether that is too long."""
+
+    @property
+    def commits(self) -> Mapping[str, tuple[Histogram, Histogram]]:
+        """For each of the streams of commits that it has, how many seconds they took, and of how many operations."""
 
     def check_room(self) -> None:
         """Raise StoreBehind where so much waits, or for so long, that new events are better refused."""

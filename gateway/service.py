@@ -35,6 +35,7 @@ from gateway.core.routing import Routes, Source
 from gateway.core.state import FINAL, State
 from gateway.flows.admit import Admit
 from gateway.flows.audit import Audit
+from gateway.flows.backlog import Backlog
 from gateway.flows.bulk import Bulk
 from gateway.flows.claim import Claim
 from gateway.flows.confirm import Confirm
@@ -58,7 +59,7 @@ from gateway.flows.refusals import Refusals
 from gateway.flows.verify import Verify
 from gateway.loading import Checked, check
 from gateway.logs import LogListener
-from gateway.metrics import Metrics
+from gateway.metrics import Asked, Metrics
 from gateway.ports import Clock, NodeStore
 from gateway.sender.own import OwnAddresses
 from gateway.sender.senders import make_senders
@@ -314,15 +315,23 @@ class Service:
             clock=clock,
             audit=Audit(store, clock, telemetry),
         )
+        self._watchdog = Watchdog(telemetry, self._handler_places)
+        self._backlog = backlog = Backlog(store, clock)
         self._metrics = Metrics(
-            self._operate.endpoints,
-            lambda: not self._rejected,
-            self._intake.status,
-            dict if self._nodes is None else self._nodes.gauges,
+            Asked(
+                lanes=self._operate.endpoints,
+                file_in_force=lambda: not self._rejected,
+                store=self._intake.status,
+                commits=lambda: store.commits,
+                lag=self._watchdog.lag,
+                waiting=lambda: backlog.waiting,
+                overdue=backlog.overdue,
+                dead=lambda: backlog.dead,
+                nodes=dict if self._nodes is None else self._nodes.gauges,
+            )
         )
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)
-        self._watchdog = Watchdog(telemetry, self._handler_places)
         self._watcher = Watcher(self._watched_files, self._handler_packages, self.reload_routes)
         self._token_watcher: Watcher | None = None
         handshakes = Handshakes(self._keep_secret, telemetry)
@@ -386,6 +395,7 @@ class Service:
             files=self.files,
             late=self._late.counts,
             metrics=self._metrics.exposition,
+            backlog=self._backlog,
             access=self._access,
             hosts=(self.settings.admin[0], *self.settings.admin_host),
         )

@@ -12,10 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from gateway.core.histogram import Histogram
 from gateway.telemetry import Telemetry
 
 PATIENCE_SECONDS = 1.0
 """A loop that has not turned for so long is blocked."""
+LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Watchdog:
@@ -33,6 +35,8 @@ class Watchdog:
         self._turned = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self.lag = Histogram(LAGS)
+        """How many seconds the loop took to turn, each time it was looked at."""
 
     def start(self) -> None:
         """Begin to watch the running loop."""
@@ -50,6 +54,7 @@ class Watchdog:
     def _watch(self, loop: asyncio.AbstractEventLoop, watched: int) -> None:
         while not self._stop.is_set():
             self._turned.clear()
+            asked_at = loop.time()
             try:
                 loop.call_soon_threadsafe(self._turned.set)
             except RuntimeError:  # the loop is closed
@@ -57,6 +62,7 @@ class Watchdog:
             if not self._turned.wait(self._patience):
                 self._report(loop, sys._current_frames().get(watched))  # noqa: SLF001
                 self._turned.wait()
+            self.lag.observe(loop.time() - asked_at)
             self._stop.wait(self._patience / 4)
 
     def _report(self, loop: asyncio.AbstractEventLoop, frame: FrameType | None) -> None:

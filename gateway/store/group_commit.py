@@ -22,12 +22,17 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.core.errors import StoreBehind, StoreUnavailable
+from gateway.core.histogram import Histogram
 
 Operation = TypeVar("Operation")
 Given_contra = TypeVar("Given_contra", contravariant=True)
 
 LARGEST_BATCH = 512
 NEVER = float("inf")
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, LARGEST_BATCH)
+"""Bounds of what is counted of batches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +146,11 @@ class GroupCommit(Generic[Operation]):
         """Why the last batch could not be committed; None: it was."""
         self.on_change: Callable[[], None] = _nobody
         """Called at each failure, and at the first commit after it, before those who wait hear of it."""
+        self.seconds = Histogram(SECONDS)
+        """How long batches took, from the loop and back."""
+        self.sizes = Histogram(SIZES)
+        """Of how many operations they were."""
+        self._begun_at = 0.0
         self._busy = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -202,12 +212,15 @@ class GroupCommit(Generic[Operation]):
     def _hand_over(self) -> None:
         batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
         self._oldest_at = self._first_waiting_at
+        self._begun_at = self._loop.time()
         self._committer.begin(
             [operation for operation, _, _ in batch], partial(self._finish, batch)
         )
 
     def _finish(self, batch: list[Entry[Operation]], results: Sequence[Any]) -> None:
         self._note(results[-1])
+        self.seconds.observe(self._loop.time() - self._begun_at)
+        self.sizes.observe(len(batch))
         for (_, future, size_bytes), result in zip(batch, results, strict=True):
             self._held_bytes -= size_bytes
             if future.done():  # its caller was cancelled; the work is done all the same

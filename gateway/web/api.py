@@ -1,6 +1,7 @@
 """The admin listener: JSON for operators and their tools, under /api/v1, and what machines watch."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,10 +18,12 @@ from gateway.core.errors import (
     ParameterInvalid,
     PathUnknown,
     ScopeMissing,
+    StoreUnavailable,
     Unauthorised,
 )
 from gateway.core.model import EventId, Json, parse_delivery_id
 from gateway.core.state import State
+from gateway.flows.backlog import Backlog
 from gateway.flows.bulk import Bulk
 from gateway.flows.erase import Erase
 from gateway.flows.operate import Operate
@@ -64,6 +67,7 @@ class Surroundings:
     late: Callable[[], Awaitable[dict[str, int]]]
     """How many unfinished deliveries are late, by endpoint."""
     metrics: Callable[[], bytes]
+    backlog: Backlog
     """The exposition for Prometheus."""
     access: Access
     """Who may do what."""
@@ -153,6 +157,8 @@ class _Api:
         return json_answer({"version": __version__})
 
     async def metrics(self, _request: Request, _caller: Caller) -> Response:
+        with suppress(StoreUnavailable):  # the rest is wanted all the more
+            await self._around.backlog.look()
         return Response(
             self._around.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8"
         )

@@ -30,6 +30,8 @@ async def test_a_handler_that_blocks_the_loop_is_named(tmp_path):
     ((name, fields),) = reports
     assert (name, fields["handler"]) == ("handler.blocking", "block")
     assert fields["place"] == f"{file}:3"
+    await asyncio.to_thread(watchdog._thread.join)
+    assert watchdog.lag.total >= 0.05
 
 
 def test_without_a_handler_on_the_stack_the_innermost_line_is_named(tmp_path):

@@ -217,3 +217,17 @@ async def test_a_task_commits_as_a_thread_does():
     await group.close()
     assert await last == 40
     assert batches == [[0, 1, 2], [13], [4]]
+
+
+async def test_batches_are_counted_by_how_long_they_took_and_how_many_they_were(commits):
+    group, recording = commits
+    recording.may_commit.clear()
+    waiting = asyncio.gather(*(group.submit(i) for i in range(3)))
+    await asyncio.to_thread(recording.begun.wait)
+    assert group.seconds.cumulated()[-1] == 0  # it is not over
+    recording.may_commit.set()
+    await waiting
+    await group.submit(4)
+    assert group.sizes.cumulated()[:3] == [1, 1, 2]  # one of one, one of three
+    assert group.seconds.cumulated()[-1] == 2
+    assert group.seconds.total > 0

@@ -217,7 +217,7 @@ async def test_a_corrupt_delivery_is_counted_as_such_and_as_dead(gateway, api):
     gateway.service.telemetry.emit("delivery.corrupt", delivery="dlv_x", endpoint="cms")
     metrics = (await api("GET", "/metrics"))[1]
     assert 'gateway_deliveries_corrupt_total{endpoint="cms"} 1.0' in metrics
-    assert 'gateway_deliveries_ended_total{endpoint="cms",state="dead"} 1.0' in metrics
+    assert 'gateway_deliveries_total{endpoint="cms",outcome="dead"} 1.0' in metrics
 
 
 async def test_metrics_count_what_happened(gateway, api):
@@ -236,9 +236,13 @@ async def test_metrics_count_what_happened(gateway, api):
         'gateway_events_received_total{outcome="empty-body",source="open"} 1.0',
         'gateway_events_received_total{outcome="unknown-source",source="(unknown)"} 1.0',
         'gateway_attempts_total{endpoint="cms",outcome="accepted"} 1.0',
-        'gateway_deliveries_ended_total{endpoint="pager",state="dead"} 1.0',
+        'gateway_deliveries_total{endpoint="pager",outcome="dead"} 1.0',
         'gateway_attempt_duration_seconds_count{endpoint="cms"} 1.0',
+        'gateway_delivery_duration_seconds_count{endpoint="cms"} 1.0',
         'gateway_endpoint_open{endpoint="cms"} 1.0',
+        'gateway_dead_letters{endpoint="pager"} 1.0',
+        'gateway_backlog_deliveries{endpoint="cms"} 0.0',
+        'gateway_backlog_oldest_seconds{endpoint="cms"} 0.0',
     ):
         assert line in text
 

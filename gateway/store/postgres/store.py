@@ -6,13 +6,14 @@ write to it too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
 from gateway.core.access import AuditEntry
 from gateway.core.errors import StoreUnavailable
+from gateway.core.histogram import Histogram
 from gateway.core.model import (
     Arrival,
     Attempt,
@@ -250,6 +251,15 @@ class PostgresStore(CommonVerbs):
     def waiting(self) -> int:
         """See `CommitStore.waiting`."""
         return sum(stream.waiting for stream in self._streams)
+
+    @property
+    def commits(self) -> Mapping[str, tuple[Histogram, Histogram]]:
+        """See `CommitStore.commits`."""
+        names = ("events", "outcomes", "changes")
+        return {
+            name: (stream.seconds, stream.sizes)
+            for name, stream in zip(names, self._streams, strict=True)
+        }
 
     @property
     def waited_seconds(self) -> float:

@@ -1,13 +1,14 @@
 """The store on SQLite: verbs of `ports.Store`, most of them one operation for the writer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway.core.access import AuditEntry
 from gateway.core.errors import StoreUnavailable
+from gateway.core.histogram import Histogram
 from gateway.core.model import (
     Arrival,
     Attempt,
@@ -171,6 +172,11 @@ class SqliteStore(CommonVerbs):
     def waiting(self) -> int:
         """See `CommitStore.waiting`."""
         return self._commits.waiting
+
+    @property
+    def commits(self) -> Mapping[str, tuple[Histogram, Histogram]]:
+        """See `CommitStore.commits`."""
+        return {"all": (self._commits.seconds, self._commits.sizes)}
 
     @property
     def waited_seconds(self) -> float:
