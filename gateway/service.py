@@ -48,6 +48,7 @@ from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
 from gateway.flows.lanes import PAUSED, Lanes
 from gateway.flows.late import Late
+from gateway.flows.live import Live
 from gateway.flows.loop import Loop
 from gateway.flows.nodes import Nodes
 from gateway.flows.operate import Operate
@@ -332,6 +333,8 @@ class Service:
         )
         telemetry.listen(LogListener(clock.monotonic))
         telemetry.listen(self._metrics)
+        self._live = Live(clock)
+        telemetry.listen(self._live)
         self._watcher = Watcher(self._watched_files, self._handler_packages, self.reload_routes)
         self._token_watcher: Watcher | None = None
         handshakes = Handshakes(self._keep_secret, telemetry)
@@ -396,6 +399,7 @@ class Service:
             late=self._late.counts,
             metrics=self._metrics.exposition,
             backlog=self._backlog,
+            live=self._live,
             access=self._access,
             hosts=(self.settings.admin[0], *self.settings.admin_host),
         )
@@ -453,6 +457,7 @@ class Service:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(moment / SECOND):
                 await self._hurried.wait()
+        self._live.close()
         for server in self._servers:
             server.should_exit = True
         await asyncio.gather(*self._serving, return_exceptions=True)
@@ -480,6 +485,7 @@ class Service:
     async def break_off(self) -> None:
         """Answer what is being asked, and leave everything else as it is: the database above all."""
         self._public.draining = True
+        self._live.close()
         for server in self._servers:
             server.should_exit = True
         await asyncio.wait(self._serving, timeout=LAST_ANSWERS_SECONDS)

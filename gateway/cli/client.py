@@ -4,7 +4,7 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,18 +94,42 @@ class Client:
         content = None if body is None else orjson.dumps(body)
         return self._call("POST", _with_query(path, query), content)
 
+    def watch(self, path: str, query: Mapping[str, Any]) -> Iterator[Json]:
+        """What a stream of events tells, until it ends. Raises Unreachable where it does."""
+        with self._open("GET", _with_query(path, query)) as answer:
+            while line := _line_of(answer, self.url):
+                if line.startswith(b"data: "):
+                    yield orjson.loads(line[6:])
+        raise Unreachable(f"the gateway at {self.url} has stopped")
+
     def _call(self, method: str, path: str, body: bytes | None = None) -> Json:
+        with self._open(method, path, body) as answer:
+            try:
+                return orjson.loads(answer.read())
+            except (OSError, ValueError) as error:
+                raise _no_answer(self.url, error) from None
+
+    def _open(self, method: str, path: str, body: bytes | None = None) -> Any:
+        """The answer, to be read. Raises Unreachable, or what it says."""
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         if body is not None:
             headers["content-type"] = "application/json"
         try:
             request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310
-            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                return orjson.loads(answer.read())
+            return _opener.open(request, timeout=TIMEOUT_SECONDS)
         except urllib.error.HTTPError as error:
             raise _of_answer(error) from None
         except (OSError, ValueError) as error:
             raise _no_answer(self.url, error) from None
+
+
+def _line_of(answer: Any, url: str) -> bytes:
+    """The next line of an answer; empty: there is none. The gateway says something every 15 seconds."""
+    try:
+        line: bytes = answer.readline()
+    except (OSError, ValueError) as error:
+        raise _no_answer(url, error) from None
+    return line
 
 
 def _with_query(path: str, query: Mapping[str, Any] | None) -> str:

@@ -29,6 +29,7 @@ COMMANDS = {
     ),
     "bulk": ("redeliver", "replay"),
     "endpoints": ("endpoints",),
+    "tail": ("tail",),
     "tokens": ("tokens",),
     "maintain": ("backup", "prune", "erase"),
     "migrate": ("migrate",),

@@ -87,6 +87,12 @@ def print_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+def print_line(value: Any) -> None:
+    """One JSON document on a line of its own, at once."""
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()
+
+
 WHOLE = frozenset({"id", "delivery", "state", "attempts", "due", "received", "last", "when"})
 """Columns whose words are copied, or short: they are never folded."""
 LONGEST_WORD = 24

@@ -26,6 +26,7 @@ from gateway.core.state import State
 from gateway.flows.backlog import Backlog
 from gateway.flows.bulk import Bulk
 from gateway.flows.erase import Erase
+from gateway.flows.live import Live
 from gateway.flows.operate import Operate
 from gateway.flows.prune import Prune
 from gateway.ports import LookUpStore
@@ -38,6 +39,7 @@ from gateway.web.access import (
 )
 from gateway.web.bulk import BulkApi
 from gateway.web.errors import answer
+from gateway.web.live import LiveApi
 from gateway.web.parameters import json_answer, moment
 
 Do: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
@@ -67,8 +69,9 @@ class Surroundings:
     late: Callable[[], Awaitable[dict[str, int]]]
     """How many unfinished deliveries are late, by endpoint."""
     metrics: Callable[[], bytes]
-    backlog: Backlog
     """The exposition for Prometheus."""
+    backlog: Backlog
+    live: Live
     access: Access
     """Who may do what."""
     hosts: tuple[str, ...] = ()
@@ -106,6 +109,7 @@ def admin_app(around: Surroundings) -> AdminGuard:
         (Scope.READ, "GET", "/api/v1/inbox", api.inbox),
         (Scope.READ, "GET", "/api/v1/inbox/{id}", api.inbox_entry),
         (Scope.READ, "GET", "/api/v1/stats", api.stats),
+        (Scope.READ, "GET", "/api/v1/live", LiveApi(around.live).live),
         (Scope.ADMIN, "GET", "/api/v1/audit", api.audit),
         (Scope.ADMIN, "POST", "/api/v1/prune", api.prune),
         (Scope.ADMIN, "POST", "/api/v1/erase", api.erase),
