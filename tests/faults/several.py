@@ -5,11 +5,13 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeAlias
 
 import aiohttp
+from aiohttp import web
 
 from gateway.core.model import SECOND, Micros
 from gateway.core.postgres_url import PostgresUrl
@@ -17,6 +19,8 @@ from tests.faults.run import SECRET, Scene
 from tests.kit.process import GatewayProcess
 from tests.kit.sink import Sinks, now
 from tests.kit.steps import moment
+
+Receive: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 REFUSED_WITHIN = 5.5
 """Seconds within which a sender hears that its event is not taken: five, and what a busy machine adds."""
@@ -58,6 +62,8 @@ class Several(Scene):
         self._places = self.urls
         self.urls = {name: f"{{env: URL_{name.upper()}}}" for name in self._places}
         self.nodes: list[Node] = []
+        self.under_way: Counter[str] = Counter()
+        """Of each node, how many requests are at endpoints that answer slowly."""
 
     def add(self, count: int = 1, url: PostgresUrl | None = None) -> list[Node]:
         """So many more, which find the database at *url*."""
@@ -120,19 +126,29 @@ class Several(Scene):
                     os.kill(node.pid, signal.SIGCONT)
             node.stop()
 
+    async def answer_slowly(self, receive: Receive, request: web.BaseRequest) -> web.StreamResponse:
+        """As an endpoint, take some time before anything is noted or answered."""
+        node = request.query["node"]
+        self.under_way[node] += 1
+        try:
+            await moment(self.dice.uniform(0.02, 0.1))
+        finally:
+            self.under_way[node] -= 1
+        return await receive(request)
+
     async def has_under_way(self, node: Node) -> None:
-        """Wait until one has attempts under way: what it has sent arrives."""
-        seen = len(self.arrivals)
-        while not any(each.node == node.name for each in self.arrivals[seen:]):
+        """Wait until one has attempts under way at endpoints that answer slowly."""
+        while not self.under_way[node.name]:
             await moment(0.01)
 
     async def taken_over(self, node: Node, since: Micros) -> None:
         """Wait until others have made again what one had under way then."""
-        taken = {each.delivery for each in self.arrivals if each.node == node.name}
-        while not any(
-            each.delivery in taken and each.node != node.name and each.at > since
-            for each in self.arrivals
-        ):
+
+        def made(*, by_it: bool) -> set[str]:
+            found = (each for each in self.arrivals if (each.node == node.name) is by_it)
+            return {each.delivery for each in found if each.at > since}
+
+        while not made(by_it=True) & made(by_it=False):
             await moment(0.1)
 
     # -- what they say -----------------------------------------------------------------------------

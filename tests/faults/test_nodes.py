@@ -110,9 +110,4 @@ async def test_a_node_that_is_cut_off_refuses_at_once_and_begins_nothing(several
 def slow(several: Several) -> None:
     """Have endpoints take some time, so that there is always something under way."""
     for sink in several.sinks.by_name.values():
-        sink.receive = partial(_slowly, several, sink.receive)
-
-
-async def _slowly(several: Several, receive, request):
-    await moment(several.dice.uniform(0.02, 0.1))
-    return await receive(request)
+        sink.receive = partial(several.answer_slowly, sink.receive)
