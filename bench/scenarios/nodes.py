@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 
 from bench.gateway import CONCURRENCY, ENDPOINTS, Gateway, at, gateway
@@ -19,6 +20,8 @@ FIGURES = (
     Figure(label="deliveries, four nodes / one", name="four_ratio"),
     Figure(label="CPU of the database an event, four nodes / one", name="four_database_cpu_ratio"),
 )
+COUNTS = {"one": 1, "two": 2, "four": 4}
+"""How many nodes there are beside each other."""
 EVENTS = 6_000
 WARM_UP = 1_500
 
@@ -62,9 +65,7 @@ def nodes(run: Run) -> Result:
             }
             for sqlite, one, two, four in run.turns(
                 lambda: _on_sqlite(run, loading),
-                lambda: _on_postgres(run, loading, running, 1),
-                lambda: _on_postgres(run, loading, running, 2),
-                lambda: _on_postgres(run, loading, running, 4),
+                *(partial(_on_postgres, run, loading, running, count) for count in COUNTS.values()),
             )
         ]
         once = {"postgres_version": running.version, "peer_share": loading.busiest}
