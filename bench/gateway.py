@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,31 +102,21 @@ def gateway(
 
     For *more* and *concurrency*, see `routes`. *command* is what Python is to run.
     """
-    if home is None:
-        with (
-            tempfile.TemporaryDirectory() as name,
-            gateway(
-                urls,
-                home=Path(name),
-                more=more,
-                concurrency=concurrency,
-                store=store,
-                core=core,
-                command=command,
-            ) as running,
-        ):
-            yield running
-        return
-    (home / "routes.yaml").write_text(routes(urls, more, concurrency))
-    port, admin = free_port(), f"127.0.0.1:{free_port()}"
-    whole = (
-        sys.executable, *command, "serve",
-        "--listen", f"127.0.0.1:{port}", "--admin", admin, "--log-level", "warning",
-    )  # fmt: skip
-    environment = {**os.environ, "BENCH_SECRET": f"whsec_{KEY}"}
-    if store is not None:
-        environment["GATEWAY_DATABASE"] = store.text
-    began = time.perf_counter()
-    with process(*whole, core=core, cwd=home, env=environment, stderr=subprocess.DEVNULL) as child:
+    with ExitStack() as stack:
+        if home is None:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        (home / "routes.yaml").write_text(routes(urls, more, concurrency))
+        port, admin = free_port(), f"127.0.0.1:{free_port()}"
+        whole = (
+            sys.executable, *command, "serve",
+            "--listen", f"127.0.0.1:{port}", "--admin", admin, "--log-level", "warning",
+        )  # fmt: skip
+        environment = {**os.environ, "BENCH_SECRET": f"whsec_{KEY}"}
+        if store is not None:
+            environment["GATEWAY_DATABASE"] = store.text
+        began = time.perf_counter()
+        child = stack.enter_context(
+            process(*whole, core=core, cwd=home, env=environment, stderr=subprocess.DEVNULL)
+        )
         wait_until_serving(f"http://{admin}/readyz", child)
         yield Gateway(child.pid, port, f"http://{admin}", time.perf_counter() - began)

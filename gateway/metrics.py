@@ -14,30 +14,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from gateway.core.breaker import BreakerState
-from gateway.core.histogram import Histogram
+from gateway.core.histogram import MOMENTS, Histogram
 from gateway.core.model import SECOND, Arrival, Attempt, Delivery, Receipt, Routed
 from gateway.core.retry import Decision, Finish, GiveUp
 
-ATTEMPTS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
-DELIVERIES = (
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1,
-    2.5,
-    5,
-    10,
-    30,
-    60,
-    300,
-    1800,
-    7200,
-    86400,
-)
+ATTEMPTS = (*MOMENTS, 10, 20)
+DELIVERIES = (*MOMENTS[2:], 10, 30, 60, 300, 1800, 7200, 86400)
 """Bounds in seconds."""
 
 
@@ -201,7 +183,8 @@ class Metrics(Collector):
             "endpoint",
             self._ways.items(),
         )
-        yield from self._of_the_backlog()
+        lanes = self._asked.lanes()
+        yield from self._of_the_backlog([lane["name"] for lane in lanes])
         yield from self._of_the_store()
         yield from self._of_the_nodes()
         in_force = self._asked.file_in_force()
@@ -221,7 +204,7 @@ class Metrics(Collector):
             "1 for the state that the endpoint's breaker is in, 0 for the others.",
             labels=["endpoint", "state"],
         )
-        for lane in self._asked.lanes():
+        for lane in lanes:
             running.add_metric([lane["name"]], lane["running"])
             closed = lane["breaker"] not in (BreakerState.OPEN, BreakerState.PROBING)
             is_open.add_metric([lane["name"]], lane["state"] == "open" and closed)
@@ -294,7 +277,7 @@ class Metrics(Collector):
         lag.add_metric([], _buckets(self._asked.lag), self._asked.lag.total)
         yield lag
 
-    def _of_the_backlog(self) -> Iterator[Metric]:
+    def _of_the_backlog(self, endpoints: list[str]) -> Iterator[Metric]:
         asked = self._asked
         gauges: tuple[tuple[str, str, Mapping[str, float]], ...] = (
             (
@@ -309,10 +292,10 @@ class Metrics(Collector):
             ),
             ("gateway_dead_letters", "Deliveries that are dead.", asked.dead()),
         )
-        for name, text, values in gauges:
-            family = GaugeMetricFamily(name, text, labels=["endpoint"])
-            for lane in asked.lanes():
-                family.add_metric([lane["name"]], values.get(lane["name"], 0))
+        for metric, text, values in gauges:
+            family = GaugeMetricFamily(metric, text, labels=["endpoint"])
+            for name in endpoints:
+                family.add_metric([name], values.get(name, 0))
             yield family
 
 

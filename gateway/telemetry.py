@@ -1,6 +1,6 @@
 """The one way to report: `emit(name, **fields)`.
 
-Logs, metrics and tests listen. The gateway emits once per batch where it is busy, and never per
+Logs, metrics, whoever watches and tests listen. The gateway emits once per batch where it is busy, and never per
 event on the hot path; what is emitted has no secrets and no bodies in it.
 """
 

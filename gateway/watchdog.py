@@ -12,12 +12,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from gateway.core.histogram import Histogram
+from gateway.core.histogram import MOMENTS, Histogram
 from gateway.telemetry import Telemetry
 
 PATIENCE_SECONDS = 1.0
 """A loop that has not turned for so long is blocked."""
-LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Watchdog:
@@ -35,7 +34,7 @@ class Watchdog:
         self._turned = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.lag = Histogram(LAGS)
+        self.lag = Histogram(MOMENTS)
         """How many seconds the loop took to turn, each time it was looked at."""
 
     def start(self) -> None:

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,14 +69,13 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
     """Post *body*: the status and body of the answer. Raises Unreachable."""
-    try:
+    with _reading(url):
         request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310
-        with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-    except (OSError, ValueError) as error:
-        raise _no_answer(url, error) from None
+        try:
+            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
 
 
 class Client:
@@ -96,40 +96,27 @@ class Client:
 
     def watch(self, path: str, query: Mapping[str, Any]) -> Iterator[Json]:
         """What a stream of events tells, until it ends. Raises Unreachable where it does."""
-        with self._open("GET", _with_query(path, query)) as answer:
-            while line := _line_of(answer, self.url):
+        with self._open("GET", _with_query(path, query)) as answer, _reading(self.url):
+            for line in answer:  # one every 15 seconds at least
                 if line.startswith(b"data: "):
                     yield orjson.loads(line[6:])
         raise Unreachable(f"the gateway at {self.url} has stopped")
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Json:
-        with self._open(method, path, body) as answer:
-            try:
-                return orjson.loads(answer.read())
-            except (OSError, ValueError) as error:
-                raise _no_answer(self.url, error) from None
+        with self._open(method, path, body) as answer, _reading(self.url):
+            return orjson.loads(answer.read())
 
     def _open(self, method: str, path: str, body: bytes | None = None) -> Any:
         """The answer, to be read. Raises Unreachable, or what it says."""
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         if body is not None:
             headers["content-type"] = "application/json"
-        try:
+        with _reading(self.url):
             request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310
-            return _opener.open(request, timeout=TIMEOUT_SECONDS)
-        except urllib.error.HTTPError as error:
-            raise _of_answer(error) from None
-        except (OSError, ValueError) as error:
-            raise _no_answer(self.url, error) from None
-
-
-def _line_of(answer: Any, url: str) -> bytes:
-    """The next line of an answer; empty: there is none. The gateway says something every 15 seconds."""
-    try:
-        line: bytes = answer.readline()
-    except (OSError, ValueError) as error:
-        raise _no_answer(url, error) from None
-    return line
+            try:
+                return _opener.open(request, timeout=TIMEOUT_SECONDS)
+            except urllib.error.HTTPError as error:
+                raise _of_answer(error) from None
 
 
 def _with_query(path: str, query: Mapping[str, Any] | None) -> str:
@@ -137,12 +124,16 @@ def _with_query(path: str, query: Mapping[str, Any] | None) -> str:
     return f"{path}?{urllib.parse.urlencode(given)}" if given else path
 
 
-def _no_answer(url: str, error: Exception) -> Unreachable:
-    reason = getattr(error, "reason", error)
-    return Unreachable(
-        f"the gateway at {url} does not answer: {reason}",
-        cure="see whether it runs, or name where with --gateway",
-    )
+@contextmanager
+def _reading(url: str) -> Iterator[None]:
+    """Raise Unreachable where what is there gives no answer, or none that can be read."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise Unreachable(
+            f"the gateway at {url} does not answer: {getattr(error, 'reason', error)}",
+            cure="see whether it runs, or name where with --gateway",
+        ) from None
 
 
 def _of_answer(error: urllib.error.HTTPError) -> GatewayError:

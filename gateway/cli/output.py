@@ -80,16 +80,11 @@ def loading_progress() -> Iterator[Callable[[str, int, int], None]]:
             bar.stop()
 
 
-def print_json(value: Any) -> None:
-    """One JSON document, indented on a terminal and on one line in a pipe."""
-    option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0)
+def print_json(value: Any, *, on_one_line: bool = False) -> None:
+    """One JSON document: indented on a terminal unless it is to be *on_one_line*, as in a pipe."""
+    indented = sys.stdout.isatty() and not on_one_line
+    option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indented else 0)
     sys.stdout.buffer.write(orjson.dumps(value, option=option))
-    sys.stdout.buffer.flush()
-
-
-def print_line(value: Any) -> None:
-    """One JSON document on a line of its own, at once."""
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
     sys.stdout.buffer.flush()
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from gateway.cli.client import At, TokenFile, connect
 from gateway.cli.options import Database
-from gateway.cli.output import AsJson, console, counted, print_line, printable
+from gateway.cli.output import AsJson, console, counted, print_json, printable
 from gateway.core.model import Json
 
 STYLES = {True: "red", False: "green"}
@@ -59,7 +59,7 @@ def tail(
     out = console()
     for item in connect(at, token_file, database).watch("/api/v1/live", wanted):
         if as_json:
-            print_line(item)
+            print_json(item, on_one_line=True)
         else:
             out.print(_shown(item), soft_wrap=True)
 

@@ -5,6 +5,9 @@ https://prometheus.io/docs/concepts/metric_types/#histogram
 
 from bisect import bisect_left
 
+MOMENTS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+"""Bounds in seconds for what should take milliseconds."""
+
 
 class Histogram:
     """How many values were at most each of its bounds; whoever observes and who reads agree on a unit."""

@@ -5,9 +5,10 @@ by place, is the only one that may be attempted; the others wait. A delivery tak
 attempted for the first time: most do when their event comes, one with a `delay`, an `at` or a `coalesce` when
 that is over, and one that waits for others of its event (`after`) when those have ended. So what is planned
 for next month holds nobody up until then, and no two deliveries can wait for each other. A failed attempt
-keeps its place: what comes later waits for its retries. A place begins with a moment, by the clock of the node
-that took the event; what comes as the last takes one behind all that stand there, whatever that clock says. Only a delivery of higher priority overtakes it, at
-once unless an attempt is under way, and then as soon as that has ended.
+keeps its place: what comes later waits for its retries. Only a delivery of higher priority overtakes it, at
+once unless an attempt is under way, and then as soon as that has ended. A place begins with a moment, by the
+clock of the node that took the event; what comes as the last takes one behind all that stand there, whatever
+that clock says.
 
 Everything here is a function of what the caller knows. Stores keep the queues, and ask.
 """

@@ -22,7 +22,7 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.core.errors import StoreBehind, StoreUnavailable
-from gateway.core.histogram import Histogram
+from gateway.core.histogram import MOMENTS, Histogram
 
 Operation = TypeVar("Operation")
 Given_contra = TypeVar("Given_contra", contravariant=True)
@@ -30,9 +30,8 @@ Given_contra = TypeVar("Given_contra", contravariant=True)
 LARGEST_BATCH = 512
 NEVER = float("inf")
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, LARGEST_BATCH)
-"""Bounds of what is counted of batches."""
+"""Bounds by which batches are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +145,7 @@ class GroupCommit(Generic[Operation]):
         """Why the last batch could not be committed; None: it was."""
         self.on_change: Callable[[], None] = _nobody
         """Called at each failure, and at the first commit after it, before those who wait hear of it."""
-        self.seconds = Histogram(SECONDS)
+        self.seconds = Histogram(MOMENTS)
         """How long batches took, from the loop and back."""
         self.sizes = Histogram(SIZES)
         """Of how many operations they were."""

@@ -40,7 +40,7 @@ from gateway.web.access import (
 from gateway.web.bulk import BulkApi
 from gateway.web.errors import answer
 from gateway.web.live import LiveApi
-from gateway.web.parameters import json_answer, moment
+from gateway.web.parameters import json_answer, moment, no_parameter, truth
 
 Do: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
 """What a path does, for a caller who may."""
@@ -334,7 +334,7 @@ class _Api:
 def _reason(request: Request) -> str:
     """Why an operator asks for it, in that one's own words."""
     if unknown := request.query_params.keys() - {"reason"}:
-        raise ParameterInvalid(f"there is no parameter {min(unknown)}", cure="use reason")
+        raise no_parameter(min(unknown), ("reason",))
     reason = request.query_params.get("reason", "").strip()
     if len(reason) > LONGEST_REASON:
         raise ParameterInvalid(
@@ -369,8 +369,7 @@ def _query(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
         elif name == "cursor":
             query[name] = _cursor(value, of_deliveries="route" in known)
         else:
-            cure = f"use {', '.join([*known, 'since', 'until', 'limit', 'cursor'])}"
-            raise ParameterInvalid(f"there is no parameter {name}", cure=cure)
+            raise no_parameter(name, (*known, "since", "until", "limit", "cursor"))
     if "state" in query and query["state"] not in list(State):
         raise ParameterInvalid(
             f"{query['state']} is no state", cure=f"use one of {', '.join(State)}"
@@ -385,11 +384,9 @@ def _slice(request: Request, *more: str) -> tuple[str, bool]:
     known = ("cursor", "dry_run", *more)
     for name in request.query_params:
         if name not in known:
-            raise ParameterInvalid(f"there is no parameter {name}", cure=f"use {', '.join(known)}")
-    dry_run = request.query_params.get("dry_run", "false")
-    if dry_run not in {"true", "false"}:
-        raise ParameterInvalid(f"dry_run is {dry_run}", cure="say true or false")
-    return request.query_params.get("cursor", ""), dry_run == "true"
+            raise no_parameter(name, known)
+    dry_run = truth("dry_run", request.query_params.get("dry_run", "false"))
+    return request.query_params.get("cursor", ""), dry_run
 
 
 def _cursor(value: str, *, of_deliveries: bool) -> tuple[EventId, int] | str:

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway.core.access import Caller
-from gateway.core.errors import ParameterInvalid
 from gateway.core.model import Json
 from gateway.flows.live import FILTERS, Live
+from gateway.web.parameters import no_parameter, truth
 
 STILL_THERE_SECONDS = 15
 """Where nothing happens, a comment says so often that the connection lasts."""
@@ -49,13 +49,10 @@ class LiveApi:
 def _wanted(given: Mapping[str, str]) -> dict[str, Json]:
     wanted: dict[str, Json] = {}
     for name, value in given.items():
-        if name == "failed" and value in {"true", "false"}:
-            wanted[name] = value == "true"
+        if name == "failed":
+            wanted[name] = truth(name, value)
         elif name in FILTERS:
             wanted[name] = value
-        elif name == "failed":
-            raise ParameterInvalid(f"failed is {value}", cure="say true or false")
         else:
-            cure = f"use {', '.join([*FILTERS, 'failed'])}"
-            raise ParameterInvalid(f"there is no parameter {name}", cure=cure)
+            raise no_parameter(name, (*FILTERS, "failed"))
     return wanted

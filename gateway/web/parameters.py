@@ -1,4 +1,6 @@
-"""What the admin API reads and writes in more than one place: moments, and JSON."""
+"""What the admin API reads and writes in more than one place: moments, truths, and JSON."""
+
+from collections.abc import Iterable
 
 import orjson
 from starlette.responses import Response
@@ -13,6 +15,18 @@ def moment(name: str, value: str) -> Micros:
     if found is None:
         raise ParameterInvalid(f"{name} is no moment", cure="write it as 2026-12-01T00:00:00Z")
     return found
+
+
+def truth(name: str, value: str) -> bool:
+    """What `true` or `false` says. Raises ParameterInvalid."""
+    if value not in {"true", "false"}:
+        raise ParameterInvalid(f"{name} is {value}", cure="say true or false")
+    return value == "true"
+
+
+def no_parameter(name: str, known: Iterable[str]) -> ParameterInvalid:
+    """What to raise for a name that is none of the *known*."""
+    return ParameterInvalid(f"there is no parameter {name}", cure=f"use {', '.join(known)}")
 
 
 def json_answer(value: Json, status: int = 200) -> Response:
