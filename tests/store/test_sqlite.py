@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from importlib.resources import files
 
 import pytest
@@ -23,7 +24,7 @@ from gateway.core.errors import (
 )
 from gateway.core.retry import Finish
 from gateway.store.lock import lock_path, read_note
-from gateway.store.sqlite import SqliteStore, database
+from gateway.store.sqlite import SqliteStore, database, read
 from gateway.store.sqlite.database import (
     log_path,
     powers_of_two,
@@ -460,6 +461,59 @@ async def test_a_database_of_another_schema_is_not_read_as_if_it_were_ours():
         database.check_schema(known + 1)
     with pytest.raises(StoreUnavailable, match="brings it up to date"):
         database.check_schema(known - 1)
+
+
+@pytest.fixture
+def connections(monkeypatch):
+    """The connections that readers make, each once something asks for it."""
+    made, connect = [], read.aiosqlite.connect
+
+    def note(*arguments, **options):
+        made.append(connect(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(read.aiosqlite, "connect", note)
+    return made
+
+
+async def test_all_who_ask_a_reader_first_share_its_connection(store, connections):
+    reader = Reader(store.path)
+    assert await asyncio.gather(*(reader.events({}) for _ in range(3))) == [[], [], []]
+    await reader.close()
+    assert len(connections) == 1
+
+
+async def test_a_reader_closes_what_is_being_connected_for_one_who_gave_up(
+    store, connections, monkeypatch
+):
+    """Else the driver's thread answers a loop that may be closed by then."""
+    may_connect, connect = threading.Event(), sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **o: may_connect.wait() and connect(*a, **o))
+    reader = Reader(store.path)
+    asking = asyncio.create_task(reader.events({}))
+    asyncio.get_running_loop().call_soon(asking.cancel)  # it has begun by then, and waits
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    closing = asyncio.create_task(reader.close())
+    waits: list[bool] = []
+    asyncio.get_running_loop().call_soon(
+        lambda: (waits.append(not closing.done()), may_connect.set())
+    )
+    await closing
+    assert waits == [True]
+    (connection,) = connections
+    await asyncio.to_thread(connection._thread.join, 5)
+    assert not connection._thread.is_alive()
+
+
+async def test_a_reader_that_could_not_connect_does_so_at_the_next_question(tmp_path):
+    path = tmp_path / "gateway.db"
+    reader = Reader(path)
+    with pytest.raises(StoreUnavailable):
+        await reader.events({})
+    await (await SqliteStore.open(path)).close()
+    assert await reader.events({}) == []
+    await reader.close()
 
 
 async def test_the_log_that_a_reader_makes_is_removed_and_one_in_use_is_not(tmp_path):

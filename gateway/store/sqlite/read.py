@@ -3,6 +3,8 @@
 Reads are short and paged: an open read keeps checkpoints from finishing, and the log grows.
 """
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,13 +36,18 @@ class Reader(LookUp):
         super().__init__(vault)
         self._broken = broken
         self._uri = f"{path.absolute().as_uri()}?mode=ro"
-        self._connection: aiosqlite.Connection | None = None
+        self._opening: asyncio.Future[aiosqlite.Connection] | None = None
 
     async def close(self) -> None:
         """Close the connection."""
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        try:
+            connection = await opening
+        except sqlite3.Error:  # there is none
+            return
+        await connection.close()
 
     async def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """All rows of a statement that reads. Raises StoreUnavailable."""
@@ -53,9 +60,21 @@ class Reader(LookUp):
             raise
 
     async def _rows(self, sql: str, parameters: Sequence[object]) -> list[Row]:
-        if self._connection is None:
-            self._connection = await aiosqlite.connect(self._uri, uri=True)
-        return [tuple(row) for row in await self._connection.execute_fetchall(sql, parameters)]
+        connection = await self._connected()
+        return [tuple(row) for row in await connection.execute_fetchall(sql, parameters)]
+
+    async def _connected(self) -> aiosqlite.Connection:
+        """The connection: one, however many ask first, and whoever of them gives up meanwhile."""
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(aiosqlite.connect(self._uri, uri=True))
+        opening = self._opening
+        try:
+            # Broken off, the driver would leave a thread behind that answers a loop which may be closed.
+            return await asyncio.shield(opening)
+        except sqlite3.Error:
+            if self._opening is opening:
+                self._opening = None
+            raise
 
     def text(self, name: str) -> str:
         """See `LookUp.text`."""
