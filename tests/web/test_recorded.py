@@ -74,7 +74,7 @@ async def test_to_tell_recorded_events_and_routes_writes_nothing(gateway, get):
     await get("/api/v1/stats")
     assert connection.total_changes == before
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        await gateway.service._store._reader._connection.execute("DELETE FROM events")
+        await (await gateway.service._store._reader._connected()).execute("DELETE FROM events")
 
 
 async def test_the_routes_files_in_force_are_told_byte_for_byte(tmp_path):
