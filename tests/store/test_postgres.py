@@ -92,7 +92,8 @@ async def held(store) -> AsyncIterator[asyncpg.Connection]:
 async def waiting(connection: asyncpg.Connection) -> None:
     """Until somebody waits for a lock that *connection* holds."""
     mine = await connection.fetchval("SELECT pg_backend_pid()")
-    ask = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))"
+    # Not pg_stat_activity: in a transaction it goes on showing who was connected at the first look.
+    ask = "SELECT count(*) FROM pg_locks WHERE NOT granted AND $1 = ANY(pg_blocking_pids(pid))"
     while not await connection.fetchval(ask, mine):
         await moment(0.01)
 
