@@ -217,6 +217,12 @@ class LookUpStore(Protocol):
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """What was refused, unreadable or only partly routed, newest first."""
 
+    async def inbox_entry(self, name: str) -> InboxEntry | None:
+        """An entry of the inbox, its body byte for byte. Raises BodyCorrupt."""
+
+    async def count_inbox(self, since: Micros) -> int:
+        """How many requests the inbox got since then that were not refused."""
+
     async def stats(self) -> dict[str, Json]:
         """Per endpoint, how much is scheduled, how much of it waits behind others, and how much is dead.
 
@@ -254,6 +260,9 @@ class OperateStore(Protocol):
 
     Where nothing changes, no entry is written; `note` is for what came to nothing.
     """
+
+    async def settle_entry(self, name: str, event_id: EventId, audit: AuditEntry) -> bool:
+        """Note of which event an entry of the inbox is; False: that has been noted before."""
 
     async def redeliver(
         self, event_id: EventId, n: int, now: Micros, entry: AuditEntry | None = None

@@ -37,12 +37,14 @@ from gateway.flows.admit import Admit
 from gateway.flows.audit import Audit
 from gateway.flows.backlog import Backlog
 from gateway.flows.bulk import Bulk
+from gateway.flows.carry_on import CarryOn
 from gateway.flows.claim import Claim
 from gateway.flows.confirm import Confirm
 from gateway.flows.deliver import Deliver
 from gateway.flows.erase import Erase
 from gateway.flows.expire import Expire
 from gateway.flows.handshake import Handshakes
+from gateway.flows.history import History
 from gateway.flows.ingest import Ingest
 from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
@@ -54,6 +56,7 @@ from gateway.flows.nodes import Nodes
 from gateway.flows.operate import Operate
 from gateway.flows.prune import Prune
 from gateway.flows.publish import Publish
+from gateway.flows.read_again import ReadAgain
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
 from gateway.flows.refusals import Refusals
@@ -70,10 +73,12 @@ from gateway.telemetry import Telemetry
 from gateway.watchdog import Watchdog
 from gateway.watcher import Watcher
 from gateway.web.access import is_loopback
-from gateway.web.api import Surroundings, admin_app
+from gateway.web.api import admin_app
 from gateway.web.door import Limits
 from gateway.web.ingest import UNKNOWN, PublicApp
 from gateway.web.server import Server, listen, url
+from gateway.web.shown import Shown
+from gateway.web.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from gateway.store.postgres import PostgresStore
@@ -293,6 +298,26 @@ class Service:
             clock=clock,
             telemetry=telemetry,
         )
+        self._bulk = Bulk(
+            store=store.bulk,
+            look_up=store,
+            lanes=lanes,
+            routes=lambda: self.routes,
+            clock=clock,
+            audit=Audit(store, clock, telemetry),
+        )
+        self._read_again = ReadAgain(
+            look_up=store,
+            store=store,
+            keep=self._keep,
+            routes=lambda: self.routes,
+            clock=clock,
+            audit=Audit(store, clock, telemetry),
+        )
+        self._carry_on = CarryOn(self._bulk, clock, telemetry)
+        self._watchdog = Watchdog(telemetry, self._handler_places)
+        self._backlog = backlog = Backlog(store, clock)
+        self._history = History(backlog, clock, telemetry)
         self._loops: tuple[Loop, ...] = (
             self._intake.loop,
             self._recorder.loop,
@@ -304,20 +329,12 @@ class Service:
             self._confirm.loop,
             self._refusals.loop,
             self._prune.loop,
+            self._carry_on.loop,
+            self._history.loop,
         )
         """In the order in which they start; they stop in the other one."""
         if self._nodes is not None:
             self._loops = (*self._loops, self._nodes.loop)
-        self._bulk = Bulk(
-            store=store.bulk,
-            look_up=store,
-            lanes=lanes,
-            routes=lambda: self.routes,
-            clock=clock,
-            audit=Audit(store, clock, telemetry),
-        )
-        self._watchdog = Watchdog(telemetry, self._handler_places)
-        self._backlog = backlog = Backlog(store, clock)
         self._metrics = Metrics(
             Asked(
                 lanes=self._operate.endpoints,
@@ -387,22 +404,7 @@ class Service:
                 sock.close()
             await self.close()
             raise
-        around = Surroundings(
-            look_up=self._store,
-            operate=self._operate,
-            bulk=self._bulk,
-            prune=self._prune,
-            erase=self._erase,
-            status=self.status,
-            routes=self._metrics.routes,
-            files=self.files,
-            late=self._late.counts,
-            metrics=self._metrics.exposition,
-            backlog=self._backlog,
-            live=self._live,
-            access=self._access,
-            hosts=(self.settings.admin[0], *self.settings.admin_host),
-        )
+        around = self._surroundings()
         self._servers = [self._public_server(), Server(admin_app(around))]
         for loop in self._loops:
             loop.start()
@@ -422,6 +424,39 @@ class Service:
         self._started = True
         if self.settings.paused:
             self.telemetry.emit("gateway.paused")
+
+    def _surroundings(self) -> Surroundings:
+        """What the admin listener shows and does."""
+        shown = Shown(
+            look_up=self._store,
+            operate=self._operate,
+            backlog=self._backlog,
+            status=self.status,
+            counts=self._metrics.routes,
+            late=self._late.counts,
+            clock=self._clock,
+        )
+        return Surroundings(
+            look_up=self._store,
+            shown=shown,
+            operate=self._operate,
+            bulk=self._bulk,
+            carry_on=self._carry_on,
+            read_again=self._read_again,
+            prune=self._prune,
+            erase=self._erase,
+            status=self.status,
+            in_force=lambda: self.routes,
+            files=self.files,
+            late=self._late.counts,
+            metrics=self._metrics.exposition,
+            backlog=self._backlog,
+            history=self._history,
+            live=self._live,
+            access=self._access,
+            clock=self._clock,
+            hosts=(self.settings.admin[0], *self.settings.admin_host),
+        )
 
     async def _take_over(self) -> None:
         """Learn from the store what an earlier run left."""

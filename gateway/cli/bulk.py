@@ -14,10 +14,11 @@ import typer
 from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.exits import INTERRUPTED, NO
 from gateway.cli.options import Database, Since, Until
-from gateway.cli.output import AsJson, console, counted, print_json, print_table, printable
+from gateway.cli.output import AsJson, console, print_json, print_table, printable
 from gateway.core.bulk import DEFAULT_RATE
 from gateway.core.errors import StoreUnavailable
 from gateway.core.model import Json
+from gateway.core.words import counted
 
 SHOWN_FAILURES = 20
 SHOWN_GROUPS = 40

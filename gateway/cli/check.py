@@ -17,13 +17,13 @@ from gateway.cli.output import (
     AsJson,
     console,
     contents,
-    counted,
     loading_progress,
     print_json,
     printable,
 )
 from gateway.config.settings import Settings, read_settings
 from gateway.core.model import Json
+from gateway.core.words import counted
 
 if TYPE_CHECKING:
     from gateway.config.evidence import Evidence

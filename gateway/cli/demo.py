@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.exits import INTERRUPTED, NO
-from gateway.cli.output import AsJson, console, counted, print_json
+from gateway.cli.output import AsJson, console, print_json
 from gateway.core.model import Json
+from gateway.core.words import counted
 
 if TYPE_CHECKING:
     from gateway.demo import Scene

@@ -23,10 +23,11 @@ from gateway.cli.options import (
     content_of,
     parsed_headers,
 )
-from gateway.cli.output import AsJson, console, counted, print_json, printable
+from gateway.cli.output import AsJson, console, print_json, printable
 from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import BodyCorrupt, ConfigError, EventErased, NotFound
 from gateway.core.model import Event, EventId, Json
+from gateway.core.words import counted
 
 RECORDED = re.compile(r"evt_\w+")
 LONGEST_BODY = 2000

@@ -13,11 +13,12 @@ import typer
 from gateway.cli.client import At, Client, TokenFile, connect
 from gateway.cli.exits import FIX, LATER
 from gateway.cli.options import Database
-from gateway.cli.output import AsJson, console, counted, print_json
+from gateway.cli.output import AsJson, console, print_json
 from gateway.config.layers import database_place
 from gateway.core.errors import ConfigError, NotFound, Problem
 from gateway.core.model import Json, received_at
 from gateway.core.postgres_url import PostgresUrl
+from gateway.core.words import counted
 
 if TYPE_CHECKING:
     from gateway.store.sqlite.backup import Progress

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.exits import INTERRUPTED, NO
-from gateway.cli.output import AsJson, console, counted, print_json, print_table
+from gateway.cli.output import AsJson, console, print_json, print_table
 from gateway.config.extras import postgres_extra
 from gateway.core.errors import NotFound
 from gateway.core.postgres_url import SCHEMES, PostgresUrl
+from gateway.core.words import counted
 
 if TYPE_CHECKING:
     from gateway.store.moving.digest import Digest

@@ -1,7 +1,5 @@
 """Commands for operators: what is there, what is wrong, and once more."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import typer
@@ -10,11 +8,12 @@ from gateway.cli.bulk import counted_groups, print_groups
 from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.exits import NO
 from gateway.cli.options import Database, Since
-from gateway.cli.output import AsJson, ago, console, counted, print_json, print_table, printable
+from gateway.cli.output import AsJson, ago, console, print_json, print_table, printable
 from gateway.config.nearest import nearest
-from gateway.core.breaker import BreakerState
-from gateway.core.model import ALL_ROUTES, Json
+from gateway.core.attention import is_left_alone
+from gateway.core.model import Json
 from gateway.core.verifying import OUTCOMES
+from gateway.core.words import counted
 
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
 Endpoint = Annotated[str | None, typer.Option(metavar="NAME", help="Only to this endpoint.")]
@@ -34,108 +33,12 @@ def status(
     """What runs, what waits, and what needs attention. Exit 1 when something does."""
     client = connect(at, token_file, database)
     state = client.get("/api/v1/status")
-    recent = client.get("/api/v1/inbox", {"since": _a_day_ago(), "refused": "false", "limit": 500})[
-        "items"
-    ]
-    troubles = _troubles(state, len(recent))
-    if as_json:
-        print_json({**state, "attention": troubles})
-    else:
-        _print_status(client, state, troubles)
-    if troubles:
+    print_json(state) if as_json else _print_status(client, state)
+    if state["attention"]:
         raise typer.Exit(NO)
 
 
-def _a_day_ago() -> str:
-    return (datetime.now(UTC) - timedelta(days=1)).isoformat()  # noqa: TID251  # a command has a clock
-
-
-def _troubles(state: dict[str, Json], unreadable: int) -> list[str]:
-    """What needs a person, in the order of urgency; *unreadable* is a day's inbox."""
-    troubles = [*_of_the_gateway(state), *_of_endpoints(state["endpoints"])]
-    for name, dead_letters in state["stats"]["dead"].items():
-        troubles.append(
-            f"{name} has {counted(dead_letters['count'], 'dead letter')}: see `gateway dead`"
-        )
-    for name, count in state["late"].items():
-        late = counted(count, "delivery is late", "deliveries are late")
-        troubles.append(
-            f"{late} at {name}: see `gateway deliveries --endpoint {name} --state scheduled`"
-        )
-    known = {endpoint["name"] for endpoint in state["endpoints"]}
-    for name, waiting in state["stats"]["scheduled"].items():
-        if name not in known:
-            count = counted(waiting["count"], "delivery waits", "deliveries wait")
-            troubles.append(f"{count} for {name}, which is not in routes.yaml")
-    for failing in state["failing"]:
-        count = counted(failing["events"], "event")
-        if failing["route"] == ALL_ROUTES:
-            troubles.append(f"{count} could not be matched with any route: see `gateway inbox`")
-            continue
-        owner = f" ({failing['owner']})" if failing["owner"] else ""
-        troubles.append(
-            f"expressions of the route {failing['route']}{owner} failed for {count} since the start:"
-            " see `gateway inbox`"
-        )
-    if unreadable:
-        count = counted(unreadable, "request")
-        troubles.append(f"the inbox got {count} in the last 24 hours: see `gateway inbox`")
-    return troubles
-
-
-def _of_the_gateway(state: dict[str, Json]) -> Iterator[str]:
-    if state["store"]["state"] != "ok":
-        yield f"no events are taken: {state['store']['reason']}"
-    elif not state["ready"]:
-        yield "the gateway is not ready: its log says why"
-    if "out-of-touch" in state["held_by"]:
-        yield "this node cannot tell the others that it is there, and delivers nothing"
-    if "clock-off" in state["held_by"]:
-        yield "this node's clock and the database's differ, and it delivers nothing: see to NTP"
-    if "paused" in state["held_by"]:
-        yield "it was started paused, and delivers nothing: `gateway resume --all`"
-    yield from _differences(state["nodes"])
-    rejected = state["routes"]["rejected"]
-    if rejected:
-        count = counted(len(rejected), "error")
-        yield f"the routes file is faulty, and the former one stays in force: {count}, {rejected[0]}"
-
-
-def _of_endpoints(endpoints: list[dict[str, Json]]) -> Iterator[str]:
-    for each in endpoints:
-        if each["state"] in {"disabled", "blocked"}:
-            yield (
-                f"{each['name']} is {each['state']} ({each['reason']}):"
-                f" mend it, then `gateway resume {each['name']}`"
-            )
-    for each in endpoints:
-        if _is_left_alone(each):
-            yield (
-                f"{each['name']} fails and is left alone ({each['reason']}), a probe is made"
-                f" {ago(each['probe_at'])}: mend it; `gateway resume {each['name']}` tries at once"
-            )
-
-
-def _differences(nodes: list[dict[str, Json]]) -> Iterator[str]:
-    """What keeps several nodes from being equal."""
-    here = next((node for node in nodes if node["this"]), None)
-    for node in nodes:
-        if node["lost"]:
-            yield f"the node {node['name']} ({node['id']}) was last seen {ago(node['seen_at'])}, and gave nothing up"
-        elif here is not None and node["routes"] != here["routes"]:
-            yield (
-                f"the node {node['name']} goes by other routes, {node['routes']}, than this one:"
-                " give all of them the same files"
-            )
-
-
-def _is_left_alone(endpoint: dict[str, Json]) -> bool:
-    """Whether it is open, and its breaker lets nothing through but probes."""
-    breaking = endpoint["breaker"] in (BreakerState.OPEN, BreakerState.PROBING)
-    return breaking and endpoint["state"] == "open"
-
-
-def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -> None:
+def _print_status(client: Client, state: dict[str, Json]) -> None:
     routes, stats = state["routes"], state["stats"]
     console().print(
         f"rights-gateway {state['version']} at {client.url}, {'ready' if state['ready'] else 'NOT READY'};"
@@ -147,7 +50,7 @@ def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -
         (
             (
                 each["name"],
-                f"breaker {each['breaker']}" if _is_left_alone(each) else each["state"],
+                f"breaker {each['breaker']}" if is_left_alone(each) else each["state"],
                 each["running"],
                 stats["scheduled"].get(each["name"], {}).get("count", 0),
                 state["late"].get(each["name"], 0),
@@ -168,7 +71,7 @@ def _print_status(client: Client, state: dict[str, Json], troubles: list[str]) -
     if routes["unverified"]:
         names = ", ".join(routes["unverified"])
         console().print(f"[red]not verified: anyone who reaches it can post to {names}[/]")
-    for trouble in troubles:
+    for trouble in state["attention"]:
         console().print(f"[bold red]![/] {trouble}")
 
 

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +13,9 @@ import typer
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
+
+from gateway.core import words
+from gateway.core.words import counted
 
 if TYPE_CHECKING:
     from gateway.core.routing import Routes
@@ -173,11 +175,6 @@ def _cell(value: Any) -> Text:
     return Text(printable(text), style=STYLES.get(text, ""))
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """A number with its noun, and a verb where there is one: `1 route`, `2,000 routes`, `2 deliveries`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def contents(routes: "Routes") -> str:
     """What a routes file holds, in numbers."""
     parts = {"route": routes.routes, "endpoint": routes.endpoints, "source": routes.sources}
@@ -191,19 +188,7 @@ def printable(text: str) -> str:
 
 def ago(moment: str | None) -> str:
     """An RFC 3339 moment as the time since then, or until then."""
-    if moment is None:
-        return ""
-    seconds = (datetime.fromisoformat(moment) - _now()).total_seconds()
-    size = abs(seconds)
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        if size >= length or unit == "s":
-            text = f"{round(size / length)}{unit}"
-            break
-    return f"in {text}" if seconds > 0 else f"{text} ago"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251  # a command shows how long ago something was
+    return words.ago(moment, time.time_ns() // 1000)  # a command has no other clock
 
 
 def own_command(folder: Path = Path()) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 
 from rich.text import Text
 
-from gateway.cli.output import console, counted, print_table, printable
+from gateway.cli.output import console, print_table, printable
 from gateway.config.changes import Change
 from gateway.config.routes import Loaded
 from gateway.core.model import Json, Micros, rfc3339
+from gateway.core.words import counted
 from gateway.planning import KINDS, Backtest, Findings
 
 MOST_EXAMPLES = 20

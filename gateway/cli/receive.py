@@ -10,9 +10,10 @@ import typer
 from rich.text import Text
 
 from gateway.cli.options import Database, Routes, content_of
-from gateway.cli.output import AsJson, console, counted, print_json, printable
+from gateway.cli.output import AsJson, console, print_json, printable
 from gateway.config.settings import host_and_port
 from gateway.core.model import Json
+from gateway.core.words import counted
 
 
 def register(app: typer.Typer) -> None:

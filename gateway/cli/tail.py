@@ -8,8 +8,9 @@ from rich.text import Text
 
 from gateway.cli.client import At, TokenFile, connect
 from gateway.cli.options import Database
-from gateway.cli.output import AsJson, console, counted, print_json, printable
+from gateway.cli.output import AsJson, console, print_json, printable
 from gateway.core.model import Json
+from gateway.core.words import counted
 
 STYLES = {True: "red", False: "green"}
 """Of what failed, and of what did not."""

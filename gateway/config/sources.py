@@ -19,7 +19,13 @@ from gateway.config.verifiers import (
     presets,
     window_of,
 )
-from gateway.config.verify_shapes import AddressAllow, MessageSignatureVerify, PresetVerify
+from gateway.config.verify_shapes import (
+    AddressAllow,
+    Also,
+    MessageSignatureVerify,
+    PresetVerify,
+    Verify,
+)
 from gateway.core.egress import Network
 from gateway.core.handshake import NoChallenge
 from gateway.core.model import SECOND
@@ -65,6 +71,7 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         verifier=verifier,
         verified=shape.verify != "none"
         or any(not isinstance(each, AddressAllow) for each in shape.also),
+        verified_by=" and ".join(map(_how, [shape.verify, *shape.also])),
         networks=allowed,
         handshakes=handshakes,
         confirmation=subscribe_url if is_sns(verifier) else None,
@@ -81,6 +88,13 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         strict_json=shape.verify == "none" if shape.strict_json is None else shape.strict_json,
         reject_unreadable=shape.on_unreadable == "reject",
     )
+
+
+def _how(verify: Verify | Also) -> str:
+    """The name of a way to verify."""
+    if isinstance(verify, str):
+        return verify
+    return verify.preset if isinstance(verify, PresetVerify) else str(verify.scheme)
 
 
 def _content_types(shape: SourceShape, verifier: Verifier) -> frozenset[str]:

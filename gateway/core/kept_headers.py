@@ -4,7 +4,8 @@ What is not on the list may be a signature, a token, a cookie or a password unde
 it is said how long they were: that is often enough to see what a proxy or a sender did to them.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 SHOWN = frozenset(
     {
@@ -22,6 +23,26 @@ SHOWN = frozenset(
 
 MOST_HEADERS = 100
 LONGEST_NAME, LONGEST_VALUE = 100, 512
+
+
+TELLING = re.compile(
+    r"(.+-)?(id|uuid|delivery|event|topic|type|time|timestamp|date|version|domain)"
+)
+"""How names end that say who, what and when, whoever made them up …"""
+CONFIDENTIAL = re.compile(r"auth|cookie|key|pass|secret|session|sign|token|hmac|digest")
+"""… unless they have one of these in them."""
+
+
+def telling(headers: Mapping[bytes, bytes]) -> list[tuple[str, str]]:
+    """Of a request that was verified, the headers by which it may be read once more; all others are not there."""
+    named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+    return [(name, named[name]) for name in list(named)[:MOST_HEADERS] if _tells(name)]
+
+
+def _tells(name: str) -> bool:
+    if name in SHOWN:
+        return True
+    return TELLING.fullmatch(name) is not None and CONFIDENTIAL.search(name) is None
 
 
 def redacted(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

@@ -605,6 +605,12 @@ class InboxEntry:
     content_type: str
     body: bytes
     event_id: EventId | None = None
+    """The event that it is about, or that was made of it in the end."""
+    headers: Sequence[tuple[str, str]] = ()
+    """By which it may be read once more: see core/kept_headers.py."""
+    proven_id: str | None = None
+    """The name that its sender gave it, as far as verification vouches for that."""
+    refused: bool = False
 
 
 @dataclass(slots=True)

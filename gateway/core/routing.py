@@ -94,6 +94,8 @@ class Source:
     verifier: Verifier
     verified: bool = True
     """False where `verify: none` was spelled out."""
+    verified_by: str = ""
+    """In words: the preset or the scheme, and what has to hold besides."""
     networks: tuple[Network, ...] = ()
     """The addresses that it may come from; none: any."""
     handshakes: tuple[Handshake, ...] = ()

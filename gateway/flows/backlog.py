@@ -6,7 +6,7 @@ only if the last count is some time ago: the longer it took, the longer that one
 
 import asyncio
 
-from gateway.core.model import SECOND, Micros, rfc3339_moment
+from gateway.core.model import SECOND, Json, Micros, rfc3339_moment
 from gateway.ports import Clock, LookUpStore
 
 STANDS = 10 * SECOND
@@ -22,22 +22,26 @@ class Backlog:
         self._store = store
         self._clock = clock
         self._counting = asyncio.Lock()
-        self._stands_until: Micros = 0
+        self._counted_at: Micros | None = None
+        self._took: Micros = 0
         self._due: dict[str, Micros | None] = {}
+        self.stats: dict[str, Json] = {}
+        """All of it: see `LookUpStore.stats`."""
         self.waiting: dict[str, int] = {}
         """For each endpoint for which anything does, how many deliveries wait."""
         self.dead: dict[str, int] = {}
         """And how many are dead letters."""
 
-    async def look(self) -> None:
-        """Have the store count, unless it did lately. Raises StoreUnavailable."""
+    async def look(self, stands: Micros = STANDS) -> None:
+        """Have the store count, unless it did so within *stands* or lately. Raises StoreUnavailable."""
         async with self._counting:
             began = self._clock.monotonic()
-            if began < self._stands_until:
+            stands_until = (self._counted_at or 0) + max(stands, SHARE * self._took)
+            if self._counted_at is not None and began < stands_until:
                 return
             stats = await self._store.stats()
-            took = self._clock.monotonic() - began
-            self._stands_until = began + max(STANDS, SHARE * took)
+            self._counted_at, self._took = began, self._clock.monotonic() - began
+        self.stats = stats
         self.waiting = {name: each["count"] for name, each in stats["scheduled"].items()}
         self.dead = {name: each["count"] for name, each in stats["dead"].items()}
         self._due = {

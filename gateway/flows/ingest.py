@@ -13,6 +13,7 @@ from gateway.core.errors import (
     RateLimited,
     RequestRefused,
 )
+from gateway.core.kept_headers import telling
 from gateway.core.model import (
     SECOND,
     EventId,
@@ -107,7 +108,7 @@ class Ingest:
                 request.body = inflate(request.body, source.body_bytes)
             events, several = read(source, request, verdict.id, self._keep.new_id)
         except (BodyMalformed, ExpressionFailed) as error:
-            return await self._unreadable(source, request, error)
+            return await self._unreadable(source, request, verdict.id, error)
         if not events:
             self._telemetry.emit("event.ignored", source=source.name)
             return Received([], several=several)
@@ -115,7 +116,11 @@ class Ingest:
         return Received(receipts, several=several)
 
     async def _unreadable(
-        self, source: Source, request: Inbound, error: BodyMalformed | ExpressionFailed
+        self,
+        source: Source,
+        request: Inbound,
+        proven_id: str | None,
+        error: BodyMalformed | ExpressionFailed,
     ) -> Received:
         """Put into the inbox what is proven but unreadable; refuse what is not proven either.
 
@@ -138,6 +143,8 @@ class Ingest:
                 received_at=request.received_at,
                 content_type=content_type,
                 body=request.body,
+                headers=telling(request.headers),
+                proven_id=proven_id,
             )
         )
         self._telemetry.emit("event.unreadable", source=source.name, code=error.code, entry=name)

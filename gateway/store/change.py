@@ -42,6 +42,14 @@ def cancel(
     return state
 
 
+def settle_entry(name: str, event_id: EventId, audit: AuditEntry | None) -> Steps[bool]:
+    """Note of which event an entry of the inbox is, now that it could be read; whether nobody did before."""
+    settled = yield Do("settle_entry", (event_id, name))
+    if settled:
+        yield from note(audit)
+    return bool(settled)
+
+
 def _state(event_id: EventId, n: int) -> Steps[str | None]:
     for (state,) in (yield Do("read_state", (event_id, n))):
         return str(state)

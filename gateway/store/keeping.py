@@ -1,8 +1,11 @@
 """Events come to rest with all their deliveries: what engines write, however they tell duplicates."""
 
+from base64 import b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+
+import orjson
 
 from gateway.core.model import (
     Arrival,
@@ -298,5 +301,23 @@ def inbox_row(entry: InboxEntry, vault: Vault) -> Row:
         entry.content_type,
         entry.body if vault.current is None else vault.seal(f"inbox.body:{entry.id}", entry.body),
         entry.event_id,
+        sealed_headers(entry.id, _headers_of(entry), vault),
         vault.current,
     )
+
+
+PROVEN_ID = ":id"
+"""Stands among the headers of an entry, as no header can be named, for what verification vouches for."""
+
+
+def _headers_of(entry: InboxEntry) -> list[tuple[str, str]]:
+    proven = [] if entry.proven_id is None else [(PROVEN_ID, entry.proven_id)]
+    return [*proven, *entry.headers]
+
+
+def sealed_headers(name: str, headers: Sequence[tuple[str, str]], vault: Vault) -> str:
+    """The headers of an entry of the inbox, as they are stored."""
+    written = orjson.dumps(headers)
+    if vault.current is None:
+        return written.decode()
+    return b64encode(vault.seal(f"inbox.headers:{name}", written)).decode("ascii")

@@ -6,9 +6,11 @@ from typing import Any
 
 import orjson
 
+from gateway.core.errors import BodyCorrupt
 from gateway.core.model import (
     Erased,
     EventId,
+    InboxEntry,
     Json,
     LaneMark,
     Micros,
@@ -18,6 +20,7 @@ from gateway.core.model import (
     rfc3339,
 )
 from gateway.core.retention import Examined, Horizon
+from gateway.store.keeping import PROVEN_ID
 from gateway.store.recording import attempt_place
 from gateway.store.rows import EventRow, open_envelope
 from gateway.store.steps import Row
@@ -56,6 +59,8 @@ INBOX_FILTERS: Filters = {
     "id": "id = ?",
     "outcome": "outcome = ?",
     "refused": "refused = ?",
+    "event": "event_id = ?",
+    "unread": "(event_id IS NULL) = (? <> 0)",
     "source": "source = ?",
     "code": "code = ?",
     "since": "received_at >= ?",
@@ -141,6 +146,46 @@ class LookUp:
         for row in found:
             await self._learn(row["data_key"])
         return [_shown_entry(row, self._vault) for row in found]
+
+    async def inbox_entry(self, name: str) -> InboxEntry | None:
+        """See `LookUpStore.inbox_entry`."""
+        for (
+            source,
+            code,
+            detail,
+            at,
+            kind,
+            body,
+            event_id,
+            refused,
+            headers,
+            data_key,
+        ) in await self.run("read_inbox_entry", (name,)):
+            await self._learn(data_key)
+            opened = self._vault.open(data_key, f"inbox.body:{name}", body)
+            if opened is None:
+                raise BodyCorrupt(f"the body of {name} has changed", cure="restore a backup")
+            told = [] if headers is None else _opened_headers(name, headers, data_key, self._vault)
+            given = dict(told)
+            return InboxEntry(
+                id=name,
+                source=source,
+                code=code,
+                detail=detail,
+                received_at=at,
+                content_type=kind,
+                body=opened,
+                event_id=event_id,
+                proven_id=given.pop(PROVEN_ID, None),
+                headers=tuple(given.items()),
+                refused=bool(refused),
+            )
+        return None
+
+    async def count_inbox(self, since: Micros) -> int:
+        """See `LookUpStore.count_inbox`."""
+        ((count,),) = await self.run("count_inbox", (first_id("inb", since),))
+        return int(count)
 
     async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """Who changed what, newest first."""

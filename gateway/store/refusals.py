@@ -1,11 +1,9 @@
 """Requests that were refused: kept, and the oldest let go."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 
-import orjson
-
 from gateway.core.model import Refusal
+from gateway.store.keeping import sealed_headers
 from gateway.store.steps import Do, Insert, Row, Steps
 from gateway.store.vault import Vault
 
@@ -20,12 +18,10 @@ def keep_refusals(
 
 def _row(refusal: Refusal, vault: Vault) -> Row:
     body, digest = refusal.body, refusal.sha256
-    written = orjson.dumps(refusal.headers)
-    headers = written.decode()
+    headers = sealed_headers(refusal.id, refusal.headers, vault)
     if vault.current is not None:
         body = vault.seal(f"inbox.body:{refusal.id}", body)
         digest = None if digest is None else vault.seal(f"inbox.sha256:{refusal.id}", digest)
-        headers = b64encode(vault.seal(f"inbox.headers:{refusal.id}", written)).decode("ascii")
     return (
         refusal.id,
         refusal.source,

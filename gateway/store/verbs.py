@@ -112,6 +112,14 @@ class CommonVerbs:
         """See `LookUpStore.stats`."""
         return await self._reader.stats()
 
+    async def inbox_entry(self, name: str) -> InboxEntry | None:
+        """See `LookUpStore.inbox_entry`."""
+        return await self._reader.inbox_entry(name)
+
+    async def count_inbox(self, since: Micros) -> int:
+        """See `LookUpStore.count_inbox`."""
+        return await self._reader.count_inbox(since)
+
     async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """See `LookUpStore.audit`."""
         return await self._reader.audit(query)
@@ -137,6 +145,10 @@ class CommonVerbs:
         return await self._reader.next_confirmation()
 
     # -- operate -----------------------------------------------------------------------------------
+
+    async def settle_entry(self, name: str, event_id: EventId, audit: AuditEntry) -> bool:
+        """See `OperateStore.settle_entry`."""
+        return bool(await self._change(change.settle_entry, name, event_id, audit))
 
     async def redeliver(
         self, event_id: EventId, n: int, now: Micros, entry: AuditEntry | None = None

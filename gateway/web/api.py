@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from starlette.applications import Starlette
@@ -11,10 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway import __version__
-from gateway.core.access import Access, Caller, Scope
+from gateway.core.access import Caller, Scope
 from gateway.core.errors import (
     MethodNotAllowed,
-    NotFound,
     ParameterInvalid,
     PathUnknown,
     ScopeMissing,
@@ -23,13 +21,6 @@ from gateway.core.errors import (
 )
 from gateway.core.model import EventId, Json, parse_delivery_id
 from gateway.core.state import State
-from gateway.flows.backlog import Backlog
-from gateway.flows.bulk import Bulk
-from gateway.flows.erase import Erase
-from gateway.flows.live import Live
-from gateway.flows.operate import Operate
-from gateway.flows.prune import Prune
-from gateway.ports import LookUpStore
 from gateway.web.access import (
     READING,
     AdminGuard,
@@ -38,9 +29,11 @@ from gateway.web.access import (
     recognised,
 )
 from gateway.web.bulk import BulkApi
+from gateway.web.dashboard.app import Dashboard
 from gateway.web.errors import answer
 from gateway.web.live import LiveApi
 from gateway.web.parameters import json_answer, moment, no_parameter, truth
+from gateway.web.surroundings import Surroundings
 
 Do: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
 """What a path does, for a caller who may."""
@@ -49,33 +42,6 @@ LARGEST_LIMIT = 500
 LONGEST_REASON = 500
 TRUTHS = frozenset({"unmatched", "refused"})
 """Parameters that are `true` or `false`."""
-
-
-@dataclass(slots=True)
-class Surroundings:
-    """What the admin API shows and does."""
-
-    look_up: LookUpStore
-    operate: Operate
-    bulk: Bulk
-    prune: Prune
-    erase: Erase
-    status: Callable[[], dict[str, Json]]
-    """What /readyz tells in detail."""
-    routes: Callable[[], dict[str, dict[str, int]]]
-    """By route, what it has done since the start: how often it matched, withheld and failed."""
-    files: Callable[[], dict[str, Json]]
-    """The routes files in force: their texts, in which secrets are only referred to."""
-    late: Callable[[], Awaitable[dict[str, int]]]
-    """How many unfinished deliveries are late, by endpoint."""
-    metrics: Callable[[], bytes]
-    """The exposition for Prometheus."""
-    backlog: Backlog
-    live: Live
-    access: Access
-    """Who may do what."""
-    hosts: tuple[str, ...] = ()
-    """Names and addresses that the listener answers to, besides those of loopback."""
 
 
 def admin_app(around: Surroundings) -> AdminGuard:
@@ -108,18 +74,28 @@ def admin_app(around: Surroundings) -> AdminGuard:
         (Scope.READ, "GET", "/api/v1/routes/files", api.routes_files),
         (Scope.READ, "GET", "/api/v1/inbox", api.inbox),
         (Scope.READ, "GET", "/api/v1/inbox/{id}", api.inbox_entry),
+        (Scope.OPERATE, "POST", "/api/v1/inbox/{id}/read-again", api.read_again),
         (Scope.READ, "GET", "/api/v1/stats", api.stats),
         (Scope.READ, "GET", "/api/v1/live", LiveApi(around.live).live),
         (Scope.ADMIN, "GET", "/api/v1/audit", api.audit),
         (Scope.ADMIN, "POST", "/api/v1/prune", api.prune),
         (Scope.ADMIN, "POST", "/api/v1/erase", api.erase),
     ]
+    pages = Dashboard(around)
+
+    async def not_found(request: Request, error: Exception) -> Response:
+        wants_page = "text/html" in request.headers.get("accept", "")
+        return pages.not_found() if wants_page else await _not_found(request, error)
+
     app = Starlette(
         routes=[
-            Route(path, api.guarded(do, scope), methods=[method])
-            for scope, method, path, do in paths
+            *(
+                Route(path, api.guarded(do, scope), methods=[method])
+                for scope, method, path, do in paths
+            ),
+            *pages.routes(),
         ],
-        exception_handlers={404: _not_found, 405: _not_allowed},
+        exception_handlers={404: not_found, 405: _not_allowed},
     )
     return AdminGuard(app, around.hosts)
 
@@ -128,6 +104,7 @@ class _Api:
     def __init__(self, around: Surroundings) -> None:
         self._look_up = around.look_up
         self._operate = around.operate
+        self._shown = around.shown
         self._around = around
 
     def guarded(self, do: Do, scope: Scope) -> Callable[[Request], Awaitable[Response]]:
@@ -168,26 +145,10 @@ class _Api:
         )
 
     async def status(self, _request: Request, _caller: Caller) -> Response:
-        return json_answer(
-            {
-                **self._around.status(),
-                "endpoints": self._operate.endpoints(),
-                "failing": self._failing(),
-                "stats": await self._look_up.stats(),
-                "late": await self._around.late(),
-            }
-        )
-
-    def _failing(self) -> list[dict[str, Json]]:
-        """The routes with expressions that failed since the start, and who to ask about them."""
-        return [
-            {"route": route, "owner": self._operate.owner(route), "events": counts["failed"]}
-            for route, counts in self._around.routes().items()
-            if counts.get("failed")
-        ]
+        return json_answer(await self._shown.status())
 
     async def stats(self, _request: Request, _caller: Caller) -> Response:
-        return json_answer(await self._look_up.stats())
+        return json_answer(await self._shown.stats())
 
     # -- events and deliveries ---------------------------------------------------------------------
 
@@ -197,18 +158,7 @@ class _Api:
         return _page(items, request)
 
     async def event(self, request: Request, caller: Caller) -> Response:
-        name = EventId(request.path_params["id"])
-        event = await self._look_up.shown_event(name)
-        if event is None:
-            raise NotFound(f"there is no event {name}", cure="see `gateway events`")
-        deliveries = await self._look_up.deliveries({"event": name, "limit": LARGEST_LIMIT})
-        for delivery in self._owned(deliveries):
-            delivery["attempts"] = await self._attempts(delivery["id"], caller)
-        withheld = await self._look_up.withheld(name)
-        event = _seen_by(caller, event, "data", "body")
-        for listed in await self._look_up.events({"id": name}):
-            event["routes"] = listed["routes"]
-        return json_answer({**event, "deliveries": deliveries[::-1], "withheld": withheld})
+        return json_answer(await self._shown.event(request.path_params["id"], caller))
 
     async def recorded(self, request: Request, _caller: Caller) -> Response:
         query = _query(request, ())
@@ -221,15 +171,10 @@ class _Api:
 
     async def deliveries(self, request: Request, _caller: Caller) -> Response:
         query = _query(request, ("state", "endpoint", "route", "event", "key"))
-        return _page(self._owned(await self._look_up.deliveries(query)), request)
+        return _page(await self._shown.deliveries(query), request)
 
     async def delivery(self, request: Request, caller: Caller) -> Response:
-        name = request.path_params["id"]
-        parsed = parse_delivery_id(name)
-        query = {"event": parsed[0], "n": parsed[1]} if parsed else {"event": ""}
-        for found in self._owned(await self._look_up.deliveries(query)):
-            return json_answer({**found, "attempts": await self._attempts(name, caller)})
-        raise NotFound(f"there is no delivery {name}", cure="see `gateway deliveries`")
+        return json_answer(await self._shown.delivery(request.path_params["id"], caller))
 
     async def redeliver(self, request: Request, caller: Caller) -> Response:
         await self._operate.redeliver(request.path_params["id"], caller)
@@ -241,14 +186,15 @@ class _Api:
 
     async def inbox(self, request: Request, caller: Caller) -> Response:
         query = _query(request, ("source", "code", "outcome", "refused"))
-        found = await self._look_up.inbox(query)
-        return _page([_seen_by(caller, entry, "body") for entry in found], request)
+        return _page(await self._shown.inbox(query, caller), request)
 
     async def inbox_entry(self, request: Request, caller: Caller) -> Response:
-        name = request.path_params["id"]
-        for found in await self._look_up.inbox({"id": name}):
-            return json_answer(_seen_by(caller, found, "body"))
-        raise NotFound(f"there is no entry {name} in the inbox", cure="see `gateway inbox`")
+        return json_answer(await self._shown.inbox_entry(request.path_params["id"], caller))
+
+    async def read_again(self, request: Request, caller: Caller) -> Response:
+        receipts = await self._around.read_again.again(request.path_params["id"], caller)
+        shown = [{"id": each.event_id, "duplicate": each.duplicate} for each in receipts]
+        return json_answer({"events": shown}, 202)
 
     async def audit(self, request: Request, _caller: Caller) -> Response:
         query = _query(request, ("who", "action", "object"))
@@ -275,11 +221,7 @@ class _Api:
     # -- routes ------------------------------------------------------------------------------------
 
     async def routes(self, _request: Request, _caller: Caller) -> Response:
-        counts = self._around.routes()
-        items = [
-            {**route, "counts": counts.get(route["name"], {})} for route in self._operate.routes()
-        ]
-        return json_answer({"items": items})
+        return json_answer({"items": self._shown.routes()})
 
     async def routes_files(self, _request: Request, _caller: Caller) -> Response:
         return json_answer(self._around.files())
@@ -287,25 +229,10 @@ class _Api:
     # -- endpoints ---------------------------------------------------------------------------------
 
     async def endpoints(self, _request: Request, _caller: Caller) -> Response:
-        return json_answer({"items": await self._counted(self._operate.endpoints())})
+        return json_answer({"items": await self._shown.endpoints()})
 
     async def endpoint(self, request: Request, _caller: Caller) -> Response:
-        shown = self._operate.endpoint(request.path_params["name"])
-        return json_answer((await self._counted([shown]))[0])
-
-    async def _counted(self, endpoints: list[dict[str, Json]]) -> list[dict[str, Json]]:
-        """Endpoints with what waits for them in the store, since when it is due, and what is dead.
-
-        Of what waits, `behind` is how much waits for other deliveries to end: that is not due.
-        """
-        stats = await self._look_up.stats()
-        for each in endpoints:
-            waiting = stats["scheduled"].get(each["name"], {})
-            each["waiting"] = waiting.get("count", 0)
-            each["behind"] = stats["behind"].get(each["name"], {}).get("count", 0)
-            each["due_at"] = waiting.get("first_at")
-            each["dead"] = stats["dead"].get(each["name"], {}).get("count", 0)
-        return endpoints
+        return json_answer(await self._shown.endpoint(request.path_params["name"]))
 
     async def pause(self, request: Request, caller: Caller) -> Response:
         await self._operate.pause(request.path_params["name"], caller, _reason(request))
@@ -318,17 +245,6 @@ class _Api:
     async def resume_all(self, _request: Request, caller: Caller) -> Response:
         await self._operate.resume_all(caller)
         return json_answer({"held_by": self._around.status()["held_by"]})
-
-    def _owned(self, deliveries: list[dict[str, Json]]) -> list[dict[str, Json]]:
-        """Deliveries with who to ask about them."""
-        for each in deliveries:
-            each["owner"] = self._operate.owner(each["route"], each["endpoint"])
-        return deliveries
-
-    async def _attempts(self, name: str, caller: Caller) -> list[dict[str, Json]]:
-        parsed = parse_delivery_id(name)
-        found = await self._look_up.attempts(*parsed) if parsed else []
-        return [_seen_by(caller, attempt, "excerpt") for attempt in found]
 
 
 def _reason(request: Request) -> str:
@@ -346,14 +262,6 @@ def _reason(request: Request) -> str:
 def _object(request: Request) -> str:
     """The name of what the request would change."""
     return next(iter(request.path_params.values()), "")
-
-
-def _seen_by(caller: Caller, shown: dict[str, Json], *contents: str) -> dict[str, Json]:
-    """What that caller may see of it: without the scope `payload`, its contents are left out."""
-    if caller.may(Scope.PAYLOAD):
-        return shown
-    kept = {name: value for name, value in shown.items() if name not in contents}
-    return {**kept, "left_out": {"fields": list(contents), "scope": Scope.PAYLOAD}}
 
 
 def _query(request: Request, known: tuple[str, ...]) -> dict[str, Any]:

@@ -1,2 +1,2 @@
-INSERT INTO inbox (id, source, code, detail, received_at, content_type, body, event_id, data_key)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO inbox (id, source, code, detail, received_at, content_type, body, event_id, headers, data_key)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

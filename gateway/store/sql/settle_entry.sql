@@ -1,0 +1,2 @@
+UPDATE inbox SET event_id = ? WHERE id = ? AND event_id IS NULL
+RETURNING id

@@ -1,0 +1,181 @@
+"""The pages and what their buttons do: which scope each wants, and what becomes of errors."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from gateway.core.access import LOCAL, Caller, Scope
+from gateway.core.errors import NotFound, ScopeMissing
+from gateway.web.access import READING, check_scope
+from gateway.web.dashboard import (
+    audit,
+    dead,
+    deliveries,
+    endpoints,
+    events,
+    inbox,
+    login,
+    overview,
+    routes,
+)
+from gateway.web.dashboard.render import Renderer
+from gateway.web.dashboard.session import Session, Sessions, set_cookie
+from gateway.web.dashboard.visit import Desk, Visit, read_form
+from gateway.web.errors import answer
+from gateway.web.surroundings import Surroundings
+
+Do: TypeAlias = Callable[[Visit], Awaitable[Response]]
+
+PAGES: tuple[tuple[Scope, str, str, Do], ...] = (
+    (Scope.READ, "GET", "/", overview.show),
+    (Scope.OPERATE, "POST", "/resume", overview.resume),
+    (Scope.READ, "GET", "/events", events.show_all),
+    (Scope.READ, "GET", "/events/{id}", events.show),
+    (Scope.PAYLOAD, "GET", "/events/{id}/body", events.body),
+    (Scope.OPERATE, "POST", "/events/{id}/replay", events.replay),
+    (Scope.READ, "GET", "/deliveries", deliveries.show_all),
+    (Scope.READ, "GET", "/deliveries/{id}", deliveries.show),
+    (Scope.OPERATE, "POST", "/deliveries/{id}/redeliver", deliveries.redeliver),
+    (Scope.OPERATE, "POST", "/deliveries/{id}/cancel", deliveries.cancel),
+    (Scope.READ, "GET", "/endpoints", endpoints.show_all),
+    (Scope.READ, "GET", "/endpoints/{name}", endpoints.show),
+    (Scope.OPERATE, "POST", "/endpoints/{name}/pause", endpoints.pause),
+    (Scope.OPERATE, "POST", "/endpoints/{name}/resume", endpoints.resume),
+    (Scope.READ, "GET", "/dead", dead.show),
+    (Scope.OPERATE, "GET", "/dead/redeliver", dead.preview),
+    (Scope.OPERATE, "POST", "/dead/redeliver", dead.redeliver),
+    (Scope.READ, "GET", "/operations/{id}", dead.operation),
+    (Scope.OPERATE, "POST", "/operations/{id}/go-on", dead.go_on),
+    (Scope.READ, "GET", "/inbox", inbox.show_all),
+    (Scope.READ, "GET", "/inbox/{id}", inbox.show),
+    (Scope.OPERATE, "POST", "/inbox/read-again", inbox.read_all_again),
+    (Scope.OPERATE, "POST", "/inbox/{id}/read-again", inbox.read_again),
+    (Scope.READ, "GET", "/routes", routes.show),
+    (Scope.READ, "POST", "/routes", routes.explain),
+    (Scope.ADMIN, "GET", "/audit", audit.show),
+)
+"""Which scope each wants, and the function that answers."""
+
+
+class Dashboard:
+    """Answers for the pages."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._sessions = Sessions(around.access, around.clock)
+        self._desk = Desk(around, Renderer(around.clock.now))
+
+    def routes(self) -> list[Route]:
+        """Where the pages are."""
+        return [
+            Route("/login", self._login, methods=["GET", "POST"]),
+            Route("/logout", self._logout, methods=["POST"]),
+            Route("/static/{name}", self._static),
+            *(
+                Route(path, self._guarded(do, scope), methods=[method])
+                for scope, method, path, do in PAGES
+            ),
+        ]
+
+    def not_found(self) -> Response:
+        """A page that says that there is none."""
+        cure = "follow a link above, or look for an id on the page of events"
+        return self._failure(None, NotFound("there is nothing at this address", cure=cure))
+
+    def _guarded(self, do: Do, scope: Scope) -> Callable[[Request], Awaitable[Response]]:
+        """*do*, for those who may, with errors as pages."""
+
+        async def handle(request: Request) -> Response:
+            found, cookie = self._sessions.of(request), None
+            if found is None and request.method in READING:
+                begun = self._sessions.begin(None)  # where no token is needed
+                if begun is not None:
+                    session, cookie = begun
+                    found = session, LOCAL.at(request.client.host if request.client else "")
+            if found is None:
+                return _to_log_in(request)
+            session, caller = found
+            try:
+                shown = await self._answer(do, scope, request, session, caller)
+            except Exception as error:  # noqa: BLE001  # web/errors.py knows what to make of it
+                shown = self._failure(Visit(self._desk, request, session, caller, {}), error)
+            if cookie is not None:
+                set_cookie(request, shown, cookie)
+            return shown
+
+        return handle
+
+    async def _answer(
+        self, do: Do, scope: Scope, request: Request, session: Session, caller: Caller
+    ) -> Response:
+        form = {}
+        if request.method not in READING:
+            form = await read_form(request)
+            session.check_form(form.pop("csrf", ""))
+        try:
+            check_scope(caller, scope)
+        except ScopeMissing as error:
+            if request.method not in READING:
+                name = next(iter(request.path_params.values()), "")
+                await self._around.operate.refused(do.__name__, name, caller, error)
+            raise
+        return await do(Visit(self._desk, request, session, caller, form))
+
+    def _failure(self, visit: Visit | None, error: Exception) -> Response:
+        """A page that tells of an error, in the words and with the status that the API has for it."""
+        status, headers, body = answer(error)
+        problem = orjson.loads(body)
+        cure = getattr(error, "cure", "") if status < 500 else ""
+        what = getattr(error, "what", problem["detail"]) if status < 500 else problem["detail"]
+        told = {"number": status, "title": problem["title"], "what": what, "cure": cure}
+        if visit is None:
+            shown = self._desk.renderer.page("bare_error.html", status, **told)
+        else:
+            shown = visit.page("error.html", status, **told)
+        for name, value in headers:
+            shown.headers.setdefault(name.decode(), value.decode())
+        return shown
+
+    # -- coming and going --------------------------------------------------------------------------
+
+    async def _login(self, request: Request) -> Response:
+        if request.method in READING:
+            return login.page(self._desk.renderer, request)
+        try:
+            form = await read_form(request)
+        except Exception as error:  # noqa: BLE001
+            return self._failure(None, error)
+        begun = self._sessions.begin(form.get("token", "").strip())
+        if begun is None:
+            self._around.operate.unknown_caller(request.client.host if request.client else "")
+            return login.page(self._desk.renderer, request, refused=True)
+        welcome = RedirectResponse(login.next_place(request), 303)
+        set_cookie(request, welcome, begun[1])
+        return welcome
+
+    async def _logout(self, request: Request) -> Response:
+        found = self._sessions.of(request)
+        left = RedirectResponse("/login", 303)
+        if found is not None:
+            try:
+                found[0].check_form((await read_form(request)).get("csrf", ""))
+            except Exception as error:  # noqa: BLE001
+                return self._failure(None, error)
+            self._sessions.end(request, left)
+        return left
+
+    async def _static(self, request: Request) -> Response:
+        asset = self._desk.renderer.assets.answer(request.path_params["name"])
+        return self.not_found() if asset is None else asset
+
+
+def _to_log_in(request: Request) -> Response:
+    """To the page that asks for a token; what was wanted is found again afterwards."""
+    if request.method not in READING or request.url.path == "/":
+        return RedirectResponse("/login", 303)
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(login.place(wanted), 303)

@@ -1,0 +1,18 @@
+"""The page of who changed what."""
+
+from starlette.responses import Response
+
+from gateway.web.dashboard.visit import Visit
+
+
+async def show(visit: Visit) -> Response:
+    """The newest entries, or those that were sought."""
+    query = visit.listing("who", "action", "object")
+    items = await visit.desk.around.look_up.audit(query)
+    return visit.page(
+        "audit.html",
+        items=items,
+        older=visit.older(items),
+        newest=visit.newest(),
+        sought=query.keys() - {"limit", "cursor"},
+    )

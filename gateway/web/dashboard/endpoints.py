@@ -1,0 +1,50 @@
+"""Pages of endpoints: how each fares, and its switch."""
+
+from starlette.responses import Response
+
+from gateway.core.words import counted
+from gateway.web.dashboard.overview import drawn, rows, sums
+from gateway.web.dashboard.render import link
+from gateway.web.dashboard.visit import Visit
+
+MOST_FAILURES = 10
+
+
+async def show_all(visit: Visit) -> Response:
+    """Every one of them."""
+    return visit.page("endpoints.html", rows=await rows(visit))
+
+
+async def show(visit: Visit) -> Response:
+    """One of them, with its hour and the deliveries that it failed last."""
+    around, name = visit.desk.around, visit.part("name")
+    endpoint = await around.shown.endpoint(name)
+    hour = around.history.of(name)
+    return visit.page(
+        "endpoint.html",
+        endpoint={**endpoint, **sums(hour), "late": (await around.late()).get(name, 0)},
+        drawn=drawn(hour),
+        dead=await around.shown.deliveries(
+            {"endpoint": name, "state": "dead", "limit": MOST_FAILURES}
+        ),
+        waiting=await around.shown.deliveries(
+            {"endpoint": name, "state": "scheduled", "limit": MOST_FAILURES}
+        ),
+    )
+
+
+async def pause(visit: Visit) -> Response:
+    """Begin no attempt at it until it is resumed."""
+    name = visit.part("name")
+    reason = visit.form.get("reason", "").strip()
+    await visit.desk.around.operate.pause(name, visit.caller, reason)
+    return visit.done(f"{name} is paused: its deliveries wait.", link("endpoints", name))
+
+
+async def resume(visit: Visit) -> Response:
+    """Let attempts begin again, now."""
+    name = visit.part("name")
+    await visit.desk.around.operate.resume(name, visit.caller)
+    waiting = (await visit.desk.around.shown.endpoint(name))["waiting"]
+    word = f" {counted(waiting, 'delivery waits', 'deliveries wait')} for it." if waiting else ""
+    return visit.done(f"{name} is open.{word}", link("endpoints", name))

@@ -1,0 +1,94 @@
+"""Pages of events: the listing with its search, and one event's way."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from gateway.core.access import Scope
+from gateway.core.errors import BodyCorrupt, EventErased, NotFound
+from gateway.core.model import EventId, Json
+from gateway.core.state import State
+from gateway.core.words import counted
+from gateway.explaining import explained_again
+from gateway.web.dashboard.render import MOST_SHOWN, link
+from gateway.web.dashboard.visit import Visit
+
+FILTERS = ("source", "type", "subject", "state")
+
+
+async def show_all(visit: Visit) -> Response:
+    """The newest, or those that were sought."""
+    query = visit.listing(*FILTERS)
+    if visit.asked("unmatched") == "yes":
+        query["unmatched"] = 1
+    items = await visit.desk.around.look_up.events(query)
+    return visit.page(
+        "events.html",
+        items=items,
+        older=visit.older(items),
+        newest=visit.newest(),
+        sources=sorted(visit.desk.around.in_force().sources),
+        states=list(State),
+        sought=query.keys() - {"limit", "cursor"},
+    )
+
+
+async def show(visit: Visit) -> Response:
+    """One event: how it came, what routes made of it, and what became of every delivery."""
+    around = visit.desk.around
+    event = await around.shown.event(visit.part("id"), visit.caller)
+    source = around.in_force().sources.get(event["source"])
+    why = await _why(visit, event["id"]) if visit.may(Scope.PAYLOAD) else None
+    return visit.page(
+        "event.html",
+        event=event,
+        source=source,
+        why=why,
+        requests=_requests(why),
+        entries=await around.look_up.inbox({"event": event["id"]}),
+        most_shown=MOST_SHOWN,
+    )
+
+
+async def _why(visit: Visit, name: str) -> dict[str, Json] | None:
+    """What the routes in force make of it now; None: it is not there any more to be asked about."""
+    around = visit.desk.around
+    try:
+        event = await around.look_up.event(EventId(name))
+    except (EventErased, BodyCorrupt):
+        return None
+    if event is None:
+        return None
+    told: dict[str, Json] = explained_again(around.in_force(), event, around.clock.now())["events"][
+        0
+    ]
+    return told
+
+
+def _requests(why: dict[str, Any] | None) -> dict[tuple[str, str, str | None], Json]:
+    """The requests that would be sent now, by route, endpoint and target."""
+    found = [] if why is None else why["requests"]
+    return {(each["route"], each["endpoint"], each["target"]): each for each in found}
+
+
+async def body(visit: Visit) -> Response:
+    """The body as it came, to be kept and not to be shown: a browser must not take it for a page."""
+    name = visit.part("id")
+    event = await visit.desk.around.look_up.event(EventId(name))
+    if event is None:
+        raise NotFound(f"there is no event {name}", cure="look for it on the page of events")
+    return Response(
+        event.body,
+        media_type="application/octet-stream",
+        headers={"content-disposition": f'attachment; filename="{event.event_id}.body"'},
+    )
+
+
+async def replay(visit: Visit) -> Response:
+    """Route it again by the routes in force."""
+    name = visit.part("id")
+    names, failures = await visit.desk.around.operate.replay(name, visit.caller)
+    what = counted(len(names), "new delivery", "new deliveries")
+    failed = f" {counted(len(failures), 'route')} failed: {failures[0]}" if failures else ""
+    none = "" if names or failures else " No route in force takes it."
+    return visit.done(f"Replayed: {what}.{failed}{none}", link("events", name))

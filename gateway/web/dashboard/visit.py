@@ -1,0 +1,137 @@
+"""One request for a page: who looks, with which session, and what the address and the form say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from gateway.core.access import Caller, Scope
+from gateway.core.errors import BodyTooLarge, MediaTypeUnsupported, ParameterInvalid
+from gateway.core.model import Json, Micros, parse_delivery_id, rfc3339_moment
+from gateway.web.dashboard.render import Renderer
+from gateway.web.dashboard.session import LIVE, Session
+from gateway.web.surroundings import Surroundings
+
+PAGE_SIZE = 50
+LARGEST_FORM = 2 * 1024 * 1024
+"""An event that is pasted to be explained fits in."""
+MOST_FIELDS = 100
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(slots=True)
+class Desk:
+    """What pages are made from."""
+
+    around: Surroundings
+    renderer: Renderer
+
+
+@dataclass(slots=True)
+class Visit:
+    """A request for a page, from someone who may."""
+
+    desk: Desk
+    request: Request
+    session: Session
+    caller: Caller
+    form: Mapping[str, str]
+    """Empty where the page is only looked at."""
+
+    def may(self, scope: str) -> bool:
+        """Whether that one may do what wants this scope."""
+        return self.caller.may(Scope(scope))
+
+    def part(self, name: str) -> str:
+        """A part of the path."""
+        return str(self.request.path_params[name])
+
+    def asked(self, name: str) -> str:
+        """A parameter of the address, without space around it; empty: it says nothing of it."""
+        return self.request.query_params.get(name, "").strip()
+
+    def page(self, template: str, status: int = 200, **context: Any) -> Response:
+        """A page, with what all pages have."""
+        return self.desk.renderer.page(
+            template,
+            status,
+            visit=self,
+            here=self.request.url.path,
+            state=self.desk.around.status(),
+            csrf=self.session.csrf,
+            notices=[] if LIVE in self.request.headers else self.session.take_notices(),
+            **context,
+        )
+
+    def done(self, notice: str, place: str | None = None) -> Response:
+        """Back to *place*, or to where the form was, with a word on what it came to."""
+        self.session.notices.append(notice)
+        return RedirectResponse(place or local(self.form.get("back", ""), "/"), 303)
+
+    def filters(self, *names: str) -> dict[str, Any]:
+        """The filters that the address has of those, as a look-up takes them. Raises ParameterInvalid."""
+        query: dict[str, Any] = {name: self.asked(name) for name in names if self.asked(name)}
+        for name in ("since", "until"):
+            if self.asked(name):
+                query[name] = moment(name, self.asked(name))
+        return query
+
+    def listing(self, *names: str) -> dict[str, Any]:
+        """The same for a page of a listing."""
+        query = {**self.filters(*names), "limit": PAGE_SIZE}
+        if cursor := self.asked("cursor"):
+            query["cursor"] = parse_delivery_id(cursor) or cursor
+        return query
+
+    def older(self, items: list[dict[str, Json]]) -> str | None:
+        """Where the next page of a listing is, if there may be one."""
+        if len(items) < PAGE_SIZE:
+            return None
+        url = self.request.url.include_query_params(cursor=items[-1]["id"])
+        return f"{url.path}?{url.query}"
+
+    def newest(self) -> str | None:
+        """Where a listing begins; None: here."""
+        if not self.asked("cursor"):
+            return None
+        url = self.request.url.remove_query_params("cursor")
+        return f"{url.path}?{url.query}" if url.query else url.path
+
+
+def moment(name: str, text: str) -> Micros:
+    """A moment as a field for moments sends it, in UTC, or as RFC 3339 has it. Raises ParameterInvalid."""
+    found = rfc3339_moment(text)
+    for more in (":00Z", "Z"):
+        found = rfc3339_moment(text + more) if found is None else found
+    if found is None:
+        raise ParameterInvalid(f"{name} is no moment", cure="write it as 2026-12-01T00:00, in UTC")
+    return found
+
+
+def local(place: str, otherwise: str) -> str:
+    """*place* if it is a path of ours: a link must not lead on to somebody else's pages."""
+    return place if place[:1] == "/" and place[1:2] not in ("/", "\\") else otherwise
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form. Raises MediaTypeUnsupported, BodyTooLarge or ParameterInvalid."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise MediaTypeUnsupported("this is no form", cure="use the page, or the API under /api/v1")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_FORM:
+            raise BodyTooLarge(f"the form is larger than {LARGEST_FORM} bytes", cure="send less")
+    try:
+        fields = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=MOST_FIELDS,
+            errors="strict",
+        )
+    except ValueError:
+        raise ParameterInvalid("the form cannot be read", cure="send it from the page") from None
+    return dict(fields)
