@@ -63,6 +63,10 @@ class Shown:
         await self._backlog.look(stands=0)
         return self._backlog.stats
 
+    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Who changed what, newest first."""
+        return await self._look_up.audit(query)
+
     def _failing(self) -> list[dict[str, Json]]:
         """The routes with expressions that failed since the start, and who to ask about them."""
         return [
@@ -93,6 +97,14 @@ class Shown:
         for listed in await self._look_up.events({"id": name}):
             event["routes"] = listed["routes"]
         return {**event, "deliveries": deliveries[::-1], "withheld": withheld}
+
+    async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Events, without what they carry."""
+        return await self._look_up.events(query)
+
+    async def recorded(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """Whole events, oldest first: see `LookUpStore.recorded`."""
+        return await self._look_up.recorded(query)
 
     async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """Deliveries, with who to ask about them."""

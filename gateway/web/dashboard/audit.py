@@ -8,7 +8,7 @@ from gateway.web.dashboard.visit import Visit
 async def show(visit: Visit) -> Response:
     """The newest entries, or those that were sought."""
     query = visit.listing("who", "action", "object")
-    items = await visit.desk.around.look_up.audit(query)
+    items = await visit.desk.around.shown.audit(query)
     return visit.page(
         "audit.html",
         items=items,

@@ -21,7 +21,7 @@ async def show_all(visit: Visit) -> Response:
     query = visit.listing(*FILTERS)
     if visit.asked("unmatched") == "yes":
         query["unmatched"] = 1
-    items = await visit.desk.around.look_up.events(query)
+    items = await visit.desk.around.shown.events(query)
     return visit.page(
         "events.html",
         items=items,
