@@ -26,6 +26,10 @@ SECURITY_HEADERS = (
 )
 """On every answer that does not set its own."""
 
+UNTOLD = "null"
+"""The `Origin` of a form on a page whose policy is `no-referrer`
+(https://fetch.spec.whatwg.org/#append-a-request-origin-header)."""
+
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -103,6 +107,8 @@ def _check_origin(scope: Any, host: str | None) -> None:
     sites = _headers(scope, b"sec-fetch-site")
     # A proxy may speak TLS for us, so that the scheme is not ours to compare.
     same = all(origin.lower().partition("://")[2] == host for origin in origins)
+    if origins == [UNTOLD] and sites:
+        same = True  # then the other header tells
     if not same or any(site != "same-origin" for site in sites):
         raise CrossOrigin(
             "a page of another origin may change nothing here",

@@ -9,9 +9,12 @@ from gateway.web.dashboard.visit import local
 
 def page(renderer: Renderer, request: Request, *, refused: bool = False) -> Response:
     """The form, once more where the token was *refused*."""
-    return renderer.page(
+    shown = renderer.page(
         "login.html", 401 if refused else 200, refused=refused, wanted=next_place(request)
     )
+    # So that the browser tells in `Origin` how it came: see session.py.
+    shown.headers["referrer-policy"] = "same-origin"
+    return shown
 
 
 def place(wanted: str) -> str:

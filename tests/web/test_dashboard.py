@@ -1,0 +1,328 @@
+"""The pages, in a real browser."""
+
+import asyncio
+import re
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from gateway.testing import Gateway
+from tests.kit.browser import browsing, visiting
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROUTES = """\
+version: 1
+sources:
+  getty:
+    verify: {preset: standard-webhooks, secrets: [{env: GETTY_SECRET}]}
+  mapped:
+    verify: {preset: standard-webhooks, secrets: [{env: GETTY_SECRET}]}
+    event: {type: "${body.kind}", subject: "${body.about}", data: "${body}"}
+  open:
+    verify: none
+endpoints:
+  cms:
+    url: https://cms.example.com/hook
+    sign: {secrets: [{env: CMS_SECRET}]}
+    retry: {schedule: [5s, 1m]}
+    owner: web-team
+  pager:
+    url: https://pager.example.com/
+    sign: none
+    retry: {schedule: []}
+    breaker: off
+routes:
+  - {name: to-cms, match: {type: [{prefix: license.}]}, to: [cms], owner: rights-team}
+  - {name: to-pager, match: {type: license.expired}, to: [pager]}
+  - {name: watch, match: {type: license.expired}, mode: shadow, to: [pager]}
+"""
+
+HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}\u202egnp.exe\x07'
+SHOWN = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}\\u202egnp.exe\\u0007'
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser():
+    async with browsing() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def gateway(tmp_path):
+    file = tmp_path / "routes.yaml"
+    file.write_text(ROUTES)
+    async with Gateway(file) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(browser, gateway):
+    async with visiting(browser, gateway.service.admin_url) as opened:
+        yield opened
+
+
+async def expired(gateway, subject: str = "license/1", **data) -> str:
+    event = {"type": "license.expired", "subject": subject, "data": data}
+    return (await gateway.send("getty", event))["id"]
+
+
+async def a_busy_day(gateway) -> str:
+    """Something of everything; the id of an event with a dead letter."""
+    gateway.endpoint("pager").reply(500, body=b"<b>out of order</b>")
+    name = await expired(gateway, days_left=3)
+    await expired(gateway)
+    await gateway.send("getty", {"type": "nobody.cares", "data": {}})
+    await gateway.send("mapped", b'{"kind": 7}')
+    await gateway.post("getty", b"{}", {})
+    await gateway.settled()
+    await gateway.service._refusals.loop._step()
+    gateway.service.telemetry.emit("nothing")
+    return name
+
+
+async def pages_of(gateway, event: str) -> list[str]:
+    inbox = await gateway.service._store.inbox({})
+    return [
+        "/", "/events", f"/events/{event}", "/events?type=none", "/deliveries", "/deliveries?state=dead",
+        "/endpoints", "/endpoints/pager", "/endpoints/cms", "/dead", "/dead/redeliver?endpoint=pager",
+        "/inbox", *(f"/inbox/{each['id']}" for each in inbox), "/routes", "/audit", "/login", "/nowhere",
+        "/events?since=yesterday",
+    ]  # fmt: skip
+
+
+LOOKS = [
+    {"color_scheme": "light", "viewport": {"width": 1280, "height": 800}},
+    {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}},
+]
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=["light", "dark, on a phone"])
+async def test_every_page_can_be_read_and_used_by_everyone(browser, gateway, look):
+    event = await a_busy_day(gateway)
+    async with visiting(browser, gateway.service.admin_url, **look) as site:
+        for path in await pages_of(gateway, event):
+            await site.open(path)
+            assert await site.faults() == [], path
+
+
+async def test_empty_pages_say_what_to_do_and_can_be_read_by_everyone_too(site):
+    for path, said in {
+        "/": "Nothing. Every endpoint takes deliveries",
+        "/events": "gateway send",
+        "/deliveries": "events that a route takes make some",
+        "/dead": "There are none",
+        "/inbox": "The inbox is empty",
+        "/audit": "Nobody has changed anything yet",
+    }.items():
+        assert await site.open(path) == 200
+        assert said in await site.text(), path
+        assert await site.faults() == [], path
+
+
+async def test_without_scripts_pages_show_the_same_and_buttons_work(browser, gateway):
+    event = await a_busy_day(gateway)
+    async with visiting(
+        browser, gateway.service.admin_url, java_script_enabled=False
+    ) as site:
+        for path in await pages_of(gateway, event):
+            await site.open(path)
+            assert await site.page.locator("h1").count() == 1, path
+        await site.open("/endpoints/pager")
+        await site.page.get_by_label("Why").fill("they move house")
+        await site.page.get_by_role("button", name="Pause").click()
+        assert "paused since 0s ago: they move house" in await site.text()
+
+
+async def test_the_overview_tells_first_what_needs_attention_then_how_the_hour_was(gateway, site):
+    await a_busy_day(gateway)
+    await site.open("/")
+    assert await site.page.locator(".troubles li").all_inner_texts() == [
+        "pager has 1 dead letter: see gateway dead Look",
+        "the inbox got 1 request in the last 24 hours: see gateway inbox Look",
+    ]
+    tiles = await site.page.locator(".tiles div").all_inner_texts()
+    assert [each.replace("\n", " ") for each in tiles[:3]] == ["Events 3", "Delivered 3", "Success 75 %"]
+    assert await site.page.locator(".chart rect.c-bad").count() == 1
+    row = site.page.get_by_role("row", name="pager")
+    assert "50 %" in await row.inner_text()
+    await site.page.get_by_role("link", name="Look at: pager has").click()
+    assert "/dead?endpoint=pager" in site.page.url
+
+
+async def test_an_event_shows_its_way_and_a_dead_delivery_is_sent_again(gateway, site):
+    event = await a_busy_day(gateway)
+    await site.open(f"/events/{event}")
+    text = await site.text()
+    assert "Verified: standard-webhooks." in text
+    assert "watch is a shadow" in text
+    assert '"days_left": 3' in text
+    dead = site.page.locator("li", has=site.page.get_by_text("http-500 (after 1 attempt)"))
+    await dead.get_by_text("Show", exact=True).click()
+    assert await dead.locator("pre").first.inner_text() == "<b>out of order</b>"
+    await dead.get_by_role("button", name="Redeliver").click()
+    await gateway.settled()
+    await site.open(f"/events/{event}")
+    assert await site.page.locator(".way .state.good").count() == 2
+    await site.open("/audit")
+    assert "redeliver" in await site.text()
+
+
+async def test_an_event_is_replayed_and_its_body_downloaded_as_it_came(gateway, site):
+    event = await expired(gateway, days_left=3)
+    await site.open(f"/events/{event}")
+    await site.page.get_by_role("button", name="Replay").click()
+    assert "Replayed: 2 new deliveries." in await site.text()
+    async with site.page.expect_download() as download:
+        await site.page.get_by_role("link", name="Download the body").click()
+    path = await (await download.value).path()
+    assert orjson.loads(path.read_bytes())["data"] == {"days_left": 3}
+
+
+async def test_an_endpoint_is_paused_its_work_cancelled_and_it_is_resumed(gateway, site):
+    await site.open("/endpoints/cms")
+    await site.page.get_by_label("Why").fill("CMS upgrade")
+    await site.page.get_by_role("button", name="Pause").click()
+    assert "cms is paused: its deliveries wait." in await site.text()
+    event = await expired(gateway)
+    await site.open(f"/events/{event}")
+    await site.page.get_by_role("button", name="Cancel").click()
+    assert "cancelled by an operator" in await site.text()
+    await expired(gateway)
+    await site.open("/endpoints")
+    await site.page.get_by_role("link", name="cms").click()
+    await site.page.get_by_role("button", name="Resume").click()
+    assert "cms is open. 1 delivery waits for it." in await site.text()
+    await gateway.settled()
+    assert len(await gateway.endpoint("cms").calls(1)) == 1
+
+
+async def test_dead_letters_are_sent_again_in_bulk_after_a_look_at_what_that_comes_to(
+    gateway, site, seen
+):
+    for _ in range(3):
+        gateway.endpoint("pager").reply(500)
+    events = [await expired(gateway) for _ in range(3)]
+    await gateway.settled()
+    await site.open("/dead")
+    await site.page.get_by_role("link", name="Redeliver http-500 at pager").click()
+    assert "Nothing has been done yet" in await site.text()
+    await site.page.get_by_label("At most so many a second").fill("100")
+    sent = asyncio.ensure_future(seen(gateway, "attempt.recorded", 3))
+    await site.page.get_by_role("button", name="Redeliver 3").click()
+    assert "ended" in await site.text()
+    gateway.clock.advance(1)
+    await sent
+    states = {d["state"] for e in events for d in await gateway.service._store.deliveries({"event": e})}
+    assert states == {"delivered"}
+
+
+async def test_what_came_in_unreadable_is_read_again_once_routes_are_mended(gateway, site, tmp_path):
+    await gateway.send("mapped", b'{"type": "license.expired", "about": "asset/1"}')
+    await site.open("/inbox")
+    await site.page.get_by_role("link", name="inb_").click()
+    await site.page.get_by_role("button", name="Read it again").click()
+    assert "it still cannot be read" in await site.text()
+    file = tmp_path / "routes.yaml"
+    file.write_text(ROUTES.replace("${body.kind}", "${body.type}"))
+    await gateway.service.reload_routes()
+    await site.open("/inbox?source=mapped")
+    await site.page.get_by_role("button", name="Read the unreadable ones again").click()
+    assert "Read: 1 entry." in await site.text()
+    (event,) = await gateway.service._store.events({})
+    assert (event["type"], event["subject"], event["deliveries"]) == ("license.expired", "asset/1", 2)
+    await site.page.get_by_role("link", name="inb_").click()
+    await site.page.get_by_role("link", name="evt_").first.click()
+    assert "license.expired" in await site.page.inner_text("h1")
+
+
+async def test_a_pasted_event_is_explained(site):
+    await site.open("/routes")
+    pasted = {"specversion": "1.0", "id": "1", "source": "x", "type": "license.renewed", "data": {}}
+    await site.page.get_by_label("What it would post").fill(orjson.dumps(pasted).decode())
+    await site.page.get_by_role("button", name="Explain").click()
+    text = await site.text()
+    assert re.search(r"to-cms\s+fires", text)
+    await site.page.get_by_text("2 routes that do not match").click()
+    assert '"license.expired"' in await site.text()
+    await site.page.get_by_label("What it would post").fill("{nonsense")
+    await site.page.get_by_role("button", name="Explain").click()
+    assert "It would be put into the inbox" in await site.text()
+    assert await site.faults() == []
+
+
+async def test_events_are_sought_and_leafed_through(gateway, site):
+    names = [await expired(gateway, subject=f"asset/{i}") for i in range(55)]
+    await site.open("/events")
+    assert await site.page.locator("tbody tr").count() == 50
+    await site.page.get_by_role("link", name="Older").click()
+    assert await site.page.locator("tbody tr").count() == 5
+    await site.page.get_by_role("link", name="Newest").click()
+    await site.page.get_by_label("Subject").fill("asset/7")
+    await site.page.get_by_role("button", name="Search").click()
+    assert await site.page.locator("tbody th").all_inner_texts() == [names[7]]
+    await site.page.get_by_label("Until (UTC)").fill("2020-01-01T00:00")
+    await site.page.get_by_role("button", name="Search").click()
+    assert "No event fits" in await site.text()
+
+
+async def test_a_page_stays_up_to_date_but_not_under_the_hands_of_its_reader(browser, gateway):
+    async with visiting(browser, gateway.service.admin_url) as site:
+        await site.page.clock.install()
+        await site.open("/events")
+        await expired(gateway, subject="license/new")
+        await site.page.clock.fast_forward(3100)
+        await site.page.get_by_text("license/new").wait_for()
+        await site.page.locator("tbody th a").focus()
+        await expired(gateway, subject="license/newer")
+        async with site.page.expect_response(re.compile("/events")):
+            await site.page.clock.fast_forward(3100)
+        await site.page.wait_for_function("document.documentElement.dataset.refreshed >= 2")
+        assert "license/newer" not in await site.text()
+
+
+async def test_a_keyboard_is_enough(gateway, site):
+    names = [await expired(gateway) for _ in range(2)]
+    await site.open("/events")
+    await site.page.keyboard.press("Tab")
+    assert await site.page.evaluate("document.activeElement.textContent") == "To the content"
+    await site.page.keyboard.press("/")
+    assert await site.page.evaluate("document.activeElement.name") == "type"
+    await site.page.keyboard.press("Escape")
+    for key in "jjk":
+        await site.page.keyboard.press(key)
+    async with site.page.expect_navigation():
+        await site.page.keyboard.press("Enter")
+    assert site.page.url.endswith(names[1])
+    await site.page.keyboard.press("g")
+    async with site.page.expect_navigation():
+        await site.page.keyboard.press("d")
+    assert site.page.url.endswith("/dead")
+
+
+async def test_what_strangers_write_is_text_wherever_it_stands(gateway, site, seen):
+    gateway.endpoint("pager").reply(500, body=HOSTILE.encode())
+    event = await gateway.send(
+        "getty",
+        {"type": "license.expired", "subject": HOSTILE, "id": HOSTILE, "data": {HOSTILE: [HOSTILE]}},
+    )
+    await gateway.send("mapped", orjson.dumps({"kind": {"": HOSTILE}, "x": HOSTILE}))
+    refused = asyncio.ensure_future(seen(gateway, "refusals.kept"))
+    await gateway.post("getty", HOSTILE.encode(), {"user-agent": "<script>alert(3)</script>"})
+    await refused
+    await gateway.settled()
+    await gateway.service._operate.pause("cms", reason=HOSTILE)
+    found = {}
+    for path in await pages_of(gateway, event["id"]):
+        await site.open(path)
+        found[path] = await site.page.inner_text("body")
+        await site.page.evaluate("document.querySelectorAll('details').forEach((d) => d.open = true)")
+        found[path] = await site.page.inner_text("body")
+        assert await site.page.locator("img").count() == 0, path
+    for path in ("/events", "/endpoints/cms", f"/events/{event['id']}"):
+        assert SHOWN in found[path], path
+    assert any("<script>alert(3)</script>" in text for path, text in found.items() if "/inbox/" in path)
+    for path in ("/events?subject=", "/deliveries?key=", "/dead?reason=", "/inbox?code=", "/audit?who="):
+        await site.page.goto(site.url + path + '"><script>alert(4)</script>')
+        assert await site.page.locator("script:not([src])").count() == 0
