@@ -12,7 +12,9 @@ from gateway.ports import Clock, LookUpStore
 STANDS = 10 * SECOND
 """A count is not repeated within this."""
 SHARE = 20
-"""Nor within so many times what it took: at most a twentieth of the time is spent on counting."""
+"""Nor within so many times what it took: at most a twentieth of the time is spent on counting …"""
+QUICK = SECOND // 50
+"""… unless it takes less than this."""
 
 
 class Backlog:
@@ -36,7 +38,8 @@ class Backlog:
         """Have the store count, unless it did so within *stands* or lately. Raises StoreUnavailable."""
         async with self._counting:
             began = self._clock.monotonic()
-            stands_until = (self._counted_at or 0) + max(stands, SHARE * self._took)
+            long = SHARE * self._took if self._took > QUICK else 0
+            stands_until = (self._counted_at or 0) + max(stands, long)
             if self._counted_at is not None and began < stands_until:
                 return
             stats = await self._store.stats()

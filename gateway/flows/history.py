@@ -80,6 +80,7 @@ class History:
         self._clock = clock
         self._all = Hour()
         self._endpoints: dict[str, Hour] = {}
+        self._begun = False
         self.loop = Loop("history", self._step, clock, telemetry)
         telemetry.listen(self)
 
@@ -121,6 +122,9 @@ class History:
         return self._clock.now() // MINUTE
 
     async def _step(self) -> Micros | None:
+        if not self._begun:  # there is a whole minute to count in
+            self._begun = True
+            return self._next_minute()
         try:
             await self._backlog.look()
         except StoreUnavailable:  # then nobody knows

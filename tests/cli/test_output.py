@@ -2,34 +2,18 @@
 
 import re
 import sys
-from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from gateway.cli import output
-from gateway.cli.operate import _print_deliveries, _print_delivery, _print_inbox, _troubles
+from gateway.cli.operate import _print_deliveries, _print_delivery, _print_inbox
 from gateway.cli.output import own_command, printable
 
 
 def test_control_characters_do_not_reach_the_terminal():
     assert printable("a\x1b[2Jb\nc\u202ed") == "a�[2Jb�c�d"
-
-
-@pytest.mark.parametrize(
-    ("moment", "text"),
-    [
-        ("2026-11-18T11:06:35.000Z", "5s ago"),
-        ("2026-11-18T11:16:40.000Z", "in 10m"),
-        ("2026-11-18T09:06:40.000Z", "2h ago"),
-        ("2026-11-15T11:06:40.000Z", "3d ago"),
-        (None, ""),
-    ],
-)
-def test_moments_are_told_from_now(monkeypatch, moment, text):
-    monkeypatch.setattr(output, "_now", lambda: datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC))
-    assert output.ago(moment) == text
 
 
 def a_delivery(**more):
@@ -203,28 +187,3 @@ def test_the_next_command_is_one_that_can_be_typed(monkeypatch, tmp_path):
     assert own_command() == "bin/gateway"
     monkeypatch.setattr(sys, "argv", [str(Path("gateway") / "__main__.py")])
     assert own_command().endswith("-m gateway")
-
-
-def test_status_tells_what_needs_a_person_and_whom_to_ask():
-    state = {
-        "ready": True,
-        "store": {"state": "ok", "reason": ""},
-        "routes": {"rejected": ["routes.yaml:3:1: unknown-key: unknown key; remove it"]},
-        "endpoints": [],
-        "held_by": [],
-        "nodes": [
-            {"name": "one", "this": True, "lost": False, "routes": "r1"},
-            {"name": "two", "this": False, "lost": False, "routes": "r2"},
-        ],
-        "late": {},
-        "stats": {"dead": {}, "scheduled": {}},
-        "failing": [
-            {"route": "reviews", "owner": "rights-team", "events": 2},
-            {"route": "(all)", "owner": None, "events": 1},
-        ],
-    }
-    differing, faulty, failing, too_wide = _troubles(state, 0)
-    assert differing.startswith("the node two goes by other routes, r2, than this one")
-    assert "the former one stays in force: 1 error, routes.yaml:3:1" in faulty
-    assert failing.startswith("expressions of the route reviews (rights-team) failed for 2 events")
-    assert too_wide.startswith("1 event could not be matched with any route")

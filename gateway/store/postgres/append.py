@@ -127,7 +127,7 @@ async def _write_plain(work: Work, arrivals: Sequence[Arrival], vault: Vault) ->
         *columns(events, 18),
         *columns(sent, 16),
         *columns(withheld, 5),
-        *columns(noted, 9),
+        *columns(noted, 10),
     )
     return {name for (name,) in found}
 

@@ -57,11 +57,11 @@ not_sent AS (
     WHERE (event_id IN (SELECT id FROM fresh)) IS TRUE
 ),
 noted AS (
-    INSERT INTO inbox (id, source, code, detail, received_at, content_type, body, event_id, data_key)
+    INSERT INTO inbox (id, source, code, detail, received_at, content_type, body, event_id, headers, data_key)
     SELECT *
     FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::bigint[], ?::text[], ?::bytea[], ?::text[],
-                ?::integer[])
-        AS given (id, source, code, detail, received_at, content_type, body, event_id, data_key)
+                ?::text[], ?::integer[])
+        AS given (id, source, code, detail, received_at, content_type, body, event_id, headers, data_key)
     WHERE (event_id IN (SELECT id FROM fresh)) IS TRUE
 )
 SELECT id FROM fresh
