@@ -26,7 +26,11 @@ addEventListener("securitypolicyviolation", (event) =>
 
 def chromium() -> str:
     """Where it is. Skips the test where there is none, unless tools are required."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if found is None:
         if os.environ.get("TEST_TOOLS") == "required":
             pytest.fail("there is no chromium: apt install chromium")

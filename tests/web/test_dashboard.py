@@ -123,9 +123,7 @@ async def test_empty_pages_say_what_to_do_and_can_be_read_by_everyone_too(site):
 
 async def test_without_scripts_pages_show_the_same_and_buttons_work(browser, gateway):
     event = await a_busy_day(gateway)
-    async with visiting(
-        browser, gateway.service.admin_url, java_script_enabled=False
-    ) as site:
+    async with visiting(browser, gateway.service.admin_url, java_script_enabled=False) as site:
         for path in await pages_of(gateway, event):
             await site.open(path)
             assert await site.page.locator("h1").count() == 1, path
@@ -143,7 +141,11 @@ async def test_the_overview_tells_first_what_needs_attention_then_how_the_hour_w
         "the inbox got 1 request in the last 24 hours: see gateway inbox Look",
     ]
     tiles = await site.page.locator(".tiles div").all_inner_texts()
-    assert [each.replace("\n", " ") for each in tiles[:3]] == ["Events 3", "Delivered 3", "Success 75 %"]
+    assert [each.replace("\n", " ") for each in tiles[:3]] == [
+        "Events 3",
+        "Delivered 3",
+        "Success 75 %",
+    ]
     assert await site.page.locator(".chart rect.c-bad").count() == 1
     row = site.page.get_by_role("row", name="pager")
     assert "50 %" in await row.inner_text()
@@ -214,11 +216,15 @@ async def test_dead_letters_are_sent_again_in_bulk_after_a_look_at_what_that_com
     assert "ended" in await site.text()
     gateway.clock.advance(1)
     await sent
-    states = {d["state"] for e in events for d in await gateway.service._store.deliveries({"event": e})}
+    states = {
+        d["state"] for e in events for d in await gateway.service._store.deliveries({"event": e})
+    }
     assert states == {"delivered"}
 
 
-async def test_what_came_in_unreadable_is_read_again_once_routes_are_mended(gateway, site, tmp_path):
+async def test_what_came_in_unreadable_is_read_again_once_routes_are_mended(
+    gateway, site, tmp_path
+):
     await gateway.send("mapped", b'{"type": "license.expired", "about": "asset/1"}')
     await site.open("/inbox")
     await site.page.get_by_role("link", name="inb_").click()
@@ -231,7 +237,11 @@ async def test_what_came_in_unreadable_is_read_again_once_routes_are_mended(gate
     await site.page.get_by_role("button", name="Read the unreadable ones again").click()
     assert "Read: 1 entry." in await site.text()
     (event,) = await gateway.service._store.events({})
-    assert (event["type"], event["subject"], event["deliveries"]) == ("license.expired", "asset/1", 2)
+    assert (event["type"], event["subject"], event["deliveries"]) == (
+        "license.expired",
+        "asset/1",
+        2,
+    )
     await site.page.get_by_role("link", name="inb_").click()
     await site.page.get_by_role("link", name="evt_").first.click()
     assert "license.expired" in await site.page.inner_text("h1")
@@ -305,7 +315,12 @@ async def test_what_strangers_write_is_text_wherever_it_stands(gateway, site, se
     gateway.endpoint("pager").reply(500, body=HOSTILE.encode())
     event = await gateway.send(
         "getty",
-        {"type": "license.expired", "subject": HOSTILE, "id": HOSTILE, "data": {HOSTILE: [HOSTILE]}},
+        {
+            "type": "license.expired",
+            "subject": HOSTILE,
+            "id": HOSTILE,
+            "data": {HOSTILE: [HOSTILE]},
+        },
     )
     await gateway.send("mapped", orjson.dumps({"kind": {"": HOSTILE}, "x": HOSTILE}))
     refused = asyncio.ensure_future(seen(gateway, "refusals.kept"))
@@ -317,12 +332,22 @@ async def test_what_strangers_write_is_text_wherever_it_stands(gateway, site, se
     for path in await pages_of(gateway, event["id"]):
         await site.open(path)
         found[path] = await site.page.inner_text("body")
-        await site.page.evaluate("document.querySelectorAll('details').forEach((d) => d.open = true)")
+        await site.page.evaluate(
+            "document.querySelectorAll('details').forEach((d) => d.open = true)"
+        )
         found[path] = await site.page.inner_text("body")
         assert await site.page.locator("img").count() == 0, path
     for path in ("/events", "/endpoints/cms", f"/events/{event['id']}"):
         assert SHOWN in found[path], path
-    assert any("<script>alert(3)</script>" in text for path, text in found.items() if "/inbox/" in path)
-    for path in ("/events?subject=", "/deliveries?key=", "/dead?reason=", "/inbox?code=", "/audit?who="):
+    assert any(
+        "<script>alert(3)</script>" in text for path, text in found.items() if "/inbox/" in path
+    )
+    for path in (
+        "/events?subject=",
+        "/deliveries?key=",
+        "/dead?reason=",
+        "/inbox?code=",
+        "/audit?who=",
+    ):
         await site.page.goto(site.url + path + '"><script>alert(4)</script>')
         assert await site.page.locator("script:not([src])").count() == 0
