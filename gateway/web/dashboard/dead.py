@@ -13,7 +13,7 @@ from gateway.web.dashboard.visit import Visit, moment
 
 FILTERS = ("endpoint", "route", "reason", "type", "subject")
 LATEST = 20
-LONGEST_COUNT = SECOND // 5
+LONGEST_COUNT = SECOND // 10
 """Where there are very many, a page shows what was counted by then."""
 FASTEST = 10_000
 """Deliveries a second."""
