@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from gateway.cli.client import At, Client, TokenFile, connect, segment
+from gateway.cli.completion import endpoint_names
 from gateway.cli.exits import INTERRUPTED, NO
 from gateway.cli.options import Database, Since, Until
 from gateway.cli.output import AsJson, console, print_json, print_table, printable
@@ -54,7 +55,10 @@ def redeliver(
             help="Those that are dead (so it is where nothing else is said), or cancelled."
         ),
     ] = None,
-    endpoint: Annotated[str | None, typer.Option(metavar="NAME", help="To this endpoint.")] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="To this endpoint.", autocompletion=endpoint_names),
+    ] = None,
     route: Annotated[str | None, typer.Option(help="By this route.")] = None,
     reason: Annotated[
         str | None, typer.Option(help="Of this reason, as `gateway dead --by reason` shows it.")
@@ -119,7 +123,12 @@ def replay(
         bool, typer.Option("--unmatched", help="That no route took when they came.")
     ] = False,
     endpoint: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only what goes to this endpoint is sent.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only what goes to this endpoint is sent.",
+            autocompletion=endpoint_names,
+        ),
     ] = None,
     since: Since = None,
     until: Until = None,

@@ -83,6 +83,7 @@ class Client:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url.rstrip("/")
+        self.timeout_seconds = TIMEOUT_SECONDS
         self._token = token
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Json:
@@ -114,7 +115,7 @@ class Client:
         with _reading(self.url):
             request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310
             try:
-                return _opener.open(request, timeout=TIMEOUT_SECONDS)
+                return _opener.open(request, timeout=self.timeout_seconds)
             except urllib.error.HTTPError as error:
                 raise _of_answer(error) from None
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.client import At, TokenFile, connect, segment
+from gateway.cli.completion import endpoint_names
 from gateway.cli.options import Database
 from gateway.cli.output import AsJson, ago, print_json, print_table
 from gateway.core.breaker import BreakerState
@@ -18,7 +19,13 @@ def register(app: typer.Typer) -> None:
 
 def endpoints(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only this one.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="Only this one.",
+            show_default=False,
+            autocompletion=endpoint_names,
+        ),
     ] = None,
     at: At = None,
     token_file: TokenFile = None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.completion import endpoint_names
 from gateway.cli.exits import FIX
 from gateway.cli.options import Routes, content_of
 from gateway.cli.output import AsJson, console, print_json
@@ -111,7 +112,7 @@ def _say(text: str) -> None:
 
 
 def rotate(
-    endpoint: Annotated[str, typer.Argument(show_default=False)],
+    endpoint: Annotated[str, typer.Argument(show_default=False, autocompletion=endpoint_names)],
     overlap: Annotated[
         str, typer.Option(metavar="DURATION", help="How long the present secrets go on signing.")
     ] = "24h",

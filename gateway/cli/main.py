@@ -3,6 +3,7 @@
 Errors come here from every command; exits.py has the codes.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -42,7 +43,7 @@ VERSION = "--version"
 def main() -> NoReturn:
     """Run the command that the arguments name, and exit."""
     try:
-        app_of(modules_for(sys.argv[1:]))()
+        app_of(modules_for(asked_about(sys.argv[1:])))()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except GatewayError as error:
@@ -51,10 +52,18 @@ def main() -> NoReturn:
     sys.exit(DONE)
 
 
+def asked_about(arguments: Sequence[str]) -> Sequence[str]:
+    """The words of the command, or of the one about which a shell asks what it could become."""
+    if "_GATEWAY_COMPLETE" not in os.environ:
+        return arguments
+    line = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")
+    return line.split()[1:]
+
+
 def modules_for(arguments: Sequence[str]) -> Iterable[str]:
     """The module with the command that they name, so that the imports of the others cost it nothing.
 
-    All of them for help, for a word that is no command, and where a shell asks what it could become.
+    All of them for help, and for a word that is no command.
     """
     if arguments[:1] == [VERSION]:
         return ()

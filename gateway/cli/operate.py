@@ -3,9 +3,11 @@
 from typing import Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from gateway.cli.bulk import counted_groups, print_groups
 from gateway.cli.client import At, Client, TokenFile, connect, segment
+from gateway.cli.completion import endpoint_names
 from gateway.cli.exits import NO
 from gateway.cli.options import Database, Since
 from gateway.cli.output import AsJson, ago, console, print_json, print_table, printable
@@ -16,7 +18,14 @@ from gateway.core.verifying import OUTCOMES
 from gateway.core.words import counted
 
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
-Endpoint = Annotated[str | None, typer.Option(metavar="NAME", help="Only to this endpoint.")]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Only to this endpoint.", autocompletion=endpoint_names),
+]
+
+
+MOST_ENDPOINTS, MOST_TROUBLES = 6, 6
+"""So many `status` shows: it is to be read at a glance."""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +54,7 @@ def _print_status(client: Client, state: dict[str, Json]) -> None:
         f" {routes['file']} {routes['fingerprint']}; {counted(stats['unmatched'], 'unmatched event')};"
         f" {stats['inbox']} in the inbox, and {counted(stats['refused'], 'refused request')}"
     )
+    shown, others = _shown_endpoints(state)
     print_table(
         ("endpoint", "state", "running", "scheduled", "late", "dead", "owner"),
         (
@@ -52,15 +62,17 @@ def _print_status(client: Client, state: dict[str, Json]) -> None:
                 each["name"],
                 f"breaker {each['breaker']}" if is_left_alone(each) else each["state"],
                 each["running"],
-                stats["scheduled"].get(each["name"], {}).get("count", 0),
-                state["late"].get(each["name"], 0),
-                stats["dead"].get(each["name"], {}).get("count", 0),
+                _waiting(state, each),
+                _late_or_dead(state, each)[0] or "",
+                _late_or_dead(state, each)[1] or "",
                 each["owner"],
             )
-            for each in state["endpoints"]
+            for each in shown
         ),
         empty="no endpoints",
     )
+    if others:
+        console().print(f"and {counted(others, 'other')}: see `gateway endpoints`")
     for node in state["nodes"] if len(state["nodes"]) > 1 else ():
         this = ", which tells this" if node["this"] else ""
         console().print(
@@ -71,8 +83,35 @@ def _print_status(client: Client, state: dict[str, Json]) -> None:
     if routes["unverified"]:
         names = ", ".join(routes["unverified"])
         console().print(f"[red]not verified: anyone who reaches it can post to {names}[/]")
-    for trouble in state["attention"]:
-        console().print(f"[bold red]![/] {trouble}")
+    troubles = state["attention"]
+    for trouble in troubles[:MOST_TROUBLES]:
+        console().print(f"[bold red]![/] {escape(printable(trouble))}")
+    if len(troubles) > MOST_TROUBLES:
+        console().print(
+            f"[bold red]![/] and {len(troubles) - MOST_TROUBLES} more: see `gateway status --json`"
+        )
+
+
+def _shown_endpoints(state: dict[str, Json]) -> tuple[list[dict[str, Json]], int]:
+    """Those to show, in the order of the file, and how many others there are: what is well is the last to be shown."""
+    endpoints = state["endpoints"]
+
+    def urgency(each: dict[str, Json]) -> tuple[bool, int, int, int]:
+        held = each["state"] != "open" or is_left_alone(each)
+        return (held, *_late_or_dead(state, each), _waiting(state, each))
+
+    first = sorted(endpoints, key=urgency, reverse=True)[:MOST_ENDPOINTS]
+    names = {each["name"] for each in first}
+    return [each for each in endpoints if each["name"] in names], len(endpoints) - len(first)
+
+
+def _waiting(state: dict[str, Json], endpoint: dict[str, Json]) -> int:
+    return int(state["stats"]["scheduled"].get(endpoint["name"], {}).get("count", 0))
+
+
+def _late_or_dead(state: dict[str, Json], endpoint: dict[str, Json]) -> tuple[int, int]:
+    name = endpoint["name"]
+    return state["late"].get(name, 0), state["stats"]["dead"].get(name, {}).get("count", 0)
 
 
 def events(
@@ -383,7 +422,7 @@ def cancel(
 
 
 def pause(
-    endpoint: Name,
+    endpoint: Annotated[str, typer.Argument(show_default=False, autocompletion=endpoint_names)],
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Why: `gateway endpoints` shows it.")
     ] = None,
@@ -400,7 +439,8 @@ def pause(
 
 def resume(
     endpoint: Annotated[
-        str | None, typer.Argument(metavar="[ENDPOINT]", show_default=False)
+        str | None,
+        typer.Argument(metavar="[ENDPOINT]", show_default=False, autocompletion=endpoint_names),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="End the pause of a gateway that was started --paused.")

@@ -91,9 +91,15 @@ def print_json(value: Any, *, on_one_line: bool = False) -> None:
 
 
 WHOLE = frozenset({"id", "delivery", "state", "attempts", "due", "received", "last", "when"})
-"""Columns whose words are copied, or short: they are never folded."""
+"""Columns whose words are copied, or short: they stand beside each other before all others."""
+NAMES = frozenset({"endpoint", "route", "source", "owner", "who"})
+"""Columns whose words are cut where there is no room; `--json` has them whole."""
+SHORTEST_NAME = 16
+"""They are cut to no less."""
+SHORT = 12
+"""Text that is no longer is not folded, and not cut: `5m ago`."""
 LONGEST_WORD = 24
-"""Longer words of other columns are folded where there is no room."""
+"""Longer words of a text are folded where there is no room."""
 WIDEST_IN_A_PIPE = 40
 """What is wider there moves the rest of its own row to the right, and that of no other."""
 GAP = "  "
@@ -102,8 +108,9 @@ GAP = "  "
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
     """Rows under their columns; *empty* where there are none.
 
-    In a pipe each row is one line. On a terminal, text goes on below its own column; what finds no
-    room beside ids and states, stands below the row; so do states, where there is no room for them.
+    In a pipe each row is one line. On a terminal, text goes on below its own column, and names are
+    cut; what finds no room beside ids and states, stands below the row; so do states, where there is no
+    room for them.
     """
     out = console()
     cells = [[_cell(value) for value in row] for row in rows]
@@ -120,10 +127,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Text]], out: Console)
     below: list[int] = []
     widths = {i: max(len(columns[i]), *(row[i].cell_len for row in rows)) for i in beside}
     if out.is_terminal:
-        least = {
-            i: width if columns[i] in WHOLE else min(width, _longest_word(columns[i], rows, i))
-            for i, width in widths.items()
-        }
+        least = {i: _least(columns[i], [row[i] for row in rows], widths[i]) for i in beside}
         while _width(beside, least) > out.width and len(beside) > 1:
             last = next((i for i in reversed(beside) if columns[i] not in WHOLE), beside[-1])
             beside.remove(last)
@@ -137,12 +141,16 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Text]], out: Console)
         widths = {i: min(width, WIDEST_IN_A_PIPE) for i, width in widths.items()}
     yield _row([[Text(columns[i], style="bold")] for i in beside], [widths[i] for i in beside], 0)
     for row in rows:
-        lines = [_folded(row[i], widths[i], out) if out.is_terminal else [row[i]] for i in beside]
+        lines = [
+            _fitted(columns[i], row[i], widths[i], out) if out.is_terminal else [row[i]]
+            for i in beside
+        ]
         for number in range(max(map(len, lines), default=0)):
             yield _row(lines, [widths[i] for i in beside], number)
         told = [Text.assemble((f"{columns[i]} ", "dim"), row[i]) for i in below if row[i].plain]
         if told:
             for line in Text(", ").join(told).wrap(out, max(LONGEST_WORD, out.width - len(GAP))):
+                line.rstrip()
                 yield Text(GAP) + line
 
 
@@ -150,13 +158,24 @@ def _width(columns: Sequence[int], widths: Mapping[int, int]) -> int:
     return sum(widths[i] for i in columns) + len(GAP) * (len(columns) - 1)
 
 
-def _longest_word(column: str, rows: Sequence[Sequence[Text]], i: int) -> int:
-    words = (word for row in rows for word in row[i].plain.split())
+def _least(column: str, cells: Sequence[Text], width: int) -> int:
+    """How narrow a column may become before it goes below."""
+    if column in NAMES:
+        return min(width, max(len(column), SHORTEST_NAME))
+    if column in WHOLE or width <= SHORT or not any(" " in cell.plain for cell in cells):
+        return width
+    words = (word for cell in cells for word in cell.plain.split())
     return max(len(column), min(LONGEST_WORD, max(map(cell_len, words), default=0)))
 
 
-def _folded(cell: Text, width: int, out: Console) -> Sequence[Text]:
-    return [cell] if cell.cell_len <= width else list(cell.wrap(out, width))
+def _fitted(column: str, cell: Text, width: int, out: Console) -> Sequence[Text]:
+    if cell.cell_len <= width:
+        return [cell]
+    if column in NAMES:
+        cut = cell.copy()
+        cut.truncate(width, overflow="ellipsis")
+        return [cut]
+    return list(cell.wrap(out, width))
 
 
 def _row(cells: Sequence[Sequence[Text]], widths: Sequence[int], number: int) -> Text:

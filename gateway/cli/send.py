@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from gateway.cli.client import At, TokenFile, connect, post, running, segment
+from gateway.cli.completion import endpoint_names
 from gateway.cli.exits import LATER, NO
 from gateway.cli.operate import print_event
 from gateway.cli.options import Database, Headers, Routes, content_of, parsed_headers
@@ -190,7 +191,7 @@ def _print_settled(event: dict[str, Json], *, as_json: bool) -> None:
 
 
 def ping(
-    endpoint: Annotated[str, typer.Argument(show_default=False)],
+    endpoint: Annotated[str, typer.Argument(show_default=False, autocompletion=endpoint_names)],
     routes: Routes = None,
     database: Database = None,
     as_json: AsJson = False,

@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from gateway.cli.client import At, TokenFile, connect
+from gateway.cli.completion import endpoint_names
 from gateway.cli.options import Database
 from gateway.cli.output import AsJson, console, print_json, printable
 from gateway.core.model import Json
@@ -36,7 +37,10 @@ def tail(
         str | None, typer.Option(metavar="SUBJECT", help="Only of this subject.")
     ] = None,
     endpoint: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only attempts at this endpoint.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Only attempts at this endpoint.", autocompletion=endpoint_names
+        ),
     ] = None,
     outcome: Annotated[
         str | None, typer.Option(metavar="OUTCOME", help="Only with this outcome.")

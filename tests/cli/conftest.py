@@ -11,13 +11,18 @@ from tests.kit.process import GatewayProcess
 ROOT = Path(__file__).parents[2]
 
 
+def copy_example(folder: Path) -> None:
+    """Put the example routes and the handlers there."""
+    shutil.copy(ROOT / "routes.yaml", folder)
+    shutil.copytree(
+        ROOT / "handlers", folder / "handlers", ignore=shutil.ignore_patterns("__pycache__")
+    )
+
+
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """A folder with the example routes and the handlers."""
-    shutil.copy(ROOT / "routes.yaml", tmp_path)
-    shutil.copytree(
-        ROOT / "handlers", tmp_path / "handlers", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    copy_example(tmp_path)
     return tmp_path
 
 

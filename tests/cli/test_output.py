@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import output
-from gateway.cli.operate import _print_deliveries, _print_delivery, _print_inbox
+from gateway.cli.client import Client
+from gateway.cli.operate import (
+    _print_deliveries,
+    _print_delivery,
+    _print_inbox,
+    _print_status,
+)
 from gateway.cli.output import own_command, printable
+from gateway.core.attention import troubles
+from tests.kit.build import NOW
 
 
 def test_control_characters_do_not_reach_the_terminal():
@@ -151,6 +159,18 @@ def test_what_is_narrower_than_ids_and_states_has_them_among_each_other(table):
     assert all(len(line) <= 40 for line in rest)
 
 
+@pytest.mark.parametrize("width", [60, 66, 70])
+def test_a_name_that_is_too_long_is_cut_and_no_word_is_broken(table, width):
+    columns = ("endpoint", "state", "waiting", "since", "on")
+    long, on = "the-workflow-of-the-newsroom-" + 34 * "x", 30 * "y"
+    row = (long, "open", 3, "5m ago", on)
+    head, first, *below = table(row, columns=columns, width=width)
+    assert re.match(rf"{long[:15]}[a-z-]*…  open   3        5m ago$", first)
+    assert below == [f"  on {on}"]
+    assert all(len(line) <= width for line in (head, first, *below))
+    assert long in " ".join(table(row, columns=columns, width=None))
+
+
 def test_a_column_that_is_empty_in_every_row_is_left_out(table):
     assert "owner" not in table(ROW, width=200)[0]
     assert "owner" in table(ROW, (*ROW[:6], "web-team", ""), width=200)[0]
@@ -187,3 +207,33 @@ def test_the_next_command_is_one_that_can_be_typed(monkeypatch, tmp_path):
     assert own_command() == "bin/gateway"
     monkeypatch.setattr(sys, "argv", [str(Path("gateway") / "__main__.py")])
     assert own_command().endswith("-m gateway")
+
+
+def test_status_fits_a_screen_however_many_endpoints_there_are(terminal):
+    """What is not well is shown before what is."""
+    endpoints = [
+        {
+            "name": f"endpoint-{i}-of-the-newsroom", "state": "paused" if i == 30 else "open",
+            "breaker": "closed", "running": 0, "owner": "the-night-desk", "reason": None,
+        }
+        for i in range(50)
+    ]  # fmt: skip
+    dead = {f"endpoint-{i}-of-the-newsroom": {"count": i} for i in range(10, 25)}
+    state = {
+        "version": "1", "ready": True, "store": {"state": "ok", "reason": ""}, "held_by": [], "nodes": [],
+        "endpoints": endpoints, "late": {}, "failing": [],
+        "routes": {"file": "routes.yaml", "fingerprint": "abc", "rejected": [], "unverified": []},
+        "stats": {"dead": dead, "scheduled": {}, "unmatched": 0, "inbox": 0, "refused": 0},
+    }  # fmt: skip
+    told_first = [each.text for each in troubles(state, 0, NOW)][::-1]
+    state["attention"] = ["[/] is no markup", *told_first]
+    client = Client("http://127.0.0.1:8081", None)
+    lines = terminal(80, lambda: _print_status(client, state))
+    told = "\n".join(lines)
+    assert len(lines) <= 18
+    assert all(len(line) <= 80 for line in lines)
+    assert re.search(r"endpoint-30-of-the-newsroom +paused", told)
+    assert re.search(r"endpoint-24-of-the-newsroom +open .* 24 ", told)
+    assert "and 44 others: see `gateway endpoints`" in told
+    assert "! [/] is no markup" in told
+    assert "! and 10 more: see `gateway status --json`" in told
