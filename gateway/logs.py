@@ -65,7 +65,8 @@ def set_up_logging(form: Form, level: str, redact: Callable[[str], str] = _as_it
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("uvicorn.access").disabled = True
-    for noisy in ("asyncio", "uvicorn.error", "watchfiles.main"):
+    # aiosqlite tells at debug of every statement, and with it of what someone looks for.
+    for noisy in ("aiosqlite", "asyncio", "uvicorn.error", "watchfiles.main"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
@@ -86,7 +87,10 @@ class LogListener:
         elif name == "event.refused":
             self._refused(fields)
         elif name == "caller.unknown":
-            self._capped(name, "a call to the admin API had no token that is known", fields)
+            text = (
+                "a call to the admin API had no token that is known: `gateway tokens new` makes one"
+            )
+            self._capped(name, text, fields)
         elif name in LEVELS:
             level, text = LEVELS[name]
             self._log.log(level, text, extra=_of_entry(fields) if "at" in fields else fields)
@@ -111,28 +115,45 @@ class LogListener:
             )
 
     def _kept(self, arrivals: list[Arrival], receipts: list[Receipt]) -> None:
+        tells_all = self._log.isEnabledFor(logging.DEBUG)
         for arrival, receipt in zip(arrivals, receipts, strict=True):
+            if tells_all:
+                self._event(arrival, receipt)
             if not arrival.routed.failures or receipt.duplicate:
                 continue
             for failure in arrival.routed.failures:
                 self._capped(
                     f"route {failure.route}",
-                    "an expression of a route failed",
+                    "an expression of a route failed: see `gateway inbox`",
                     {"event_id": arrival.event.event_id, **asdict(failure)},
                 )
 
+    def _event(self, arrival: Arrival, receipt: Receipt) -> None:
+        """Tell of an event without what it says, its subject included: the log is out of reach for `erase`."""
+        self._log.debug(
+            "an event came that is there already" if receipt.duplicate else "an event is kept",
+            extra={
+                "event_id": receipt.event_id,
+                "source": arrival.event.source,
+                "event_type": arrival.event.type,
+                "deliveries": 0 if receipt.duplicate else len(arrival.deliveries),
+            },
+        )
+
     def _refused(self, fields: dict[str, Any]) -> None:
         text, source = "a request was refused", fields["source"]
+        if "entry" in fields:
+            text += f": see `gateway inbox {fields['entry']}`"
         if fields["code"] in NO_ROOM:  # as many as there are senders
             self._capped(f"{source} {fields['code']}", text, fields, most=1)
         else:
             self._capped(source, text, fields)
 
     def _capped(self, who: str, text: str, fields: dict[str, Any], most: int = 5) -> None:
-        """Warn, but not more than *most* times a second of the same one."""
+        """Warn, but not more than *most* times a second of the same one; the rest is for who debugs."""
         bucket = self._buckets.setdefault(who, TokenBucket(most))
-        if bucket.take(self._monotonic()) == 0:
-            self._log.warning(text, extra=fields)
+        capped = bucket.take(self._monotonic()) > 0
+        self._log.log(logging.DEBUG if capped else logging.WARNING, text, extra=fields)
 
 
 def _of_entry(fields: dict[str, Any]) -> dict[str, Any]:
@@ -159,6 +180,7 @@ NO_ROOM = frozenset({Overloaded.code, StoreBehind.code, StoreUnavailable.code, D
 
 LEVELS: dict[str, tuple[int, str]] = {
     "event.unreadable": (logging.WARNING, "a verified request is unreadable: see `gateway inbox`"),
+    "event.ignored": (logging.DEBUG, "a request was ignored, as its source asks"),
     "source.handshake": (logging.INFO, "a sender made sure that it is expected"),
     "source.confirmed": (logging.INFO, "a subscription was confirmed"),
     "refusals.lost": (logging.DEBUG, "refused requests could not be kept"),
@@ -210,7 +232,10 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "a route did not deliver all of an event in time: an event says what",
     ),
-    "lease.lost": (logging.WARNING, "a lease ran out before its outcome was recorded"),
+    "lease.lost": (
+        logging.WARNING,
+        "a lease ran out before its outcome was recorded, and the attempt is made again: see what is slow",
+    ),
     "leases.reclaimed": (logging.WARNING, "deliveries whose lease ran out are back on schedule"),
     "endpoint.closed": (
         logging.WARNING,
@@ -247,7 +272,7 @@ LEVELS: dict[str, tuple[int, str]] = {
     ),
     "routes.warning": (logging.WARNING, "the routes file has a weakness"),
     "handler.blocking": (logging.WARNING, "a handler blocks the event loop: use its async client"),
-    "loop.blocked": (logging.WARNING, "the event loop was blocked"),
+    "loop.blocked": (logging.WARNING, "the event loop was blocked: give it more processor"),
     "audit.written": (logging.INFO, "someone made a change: see `gateway audit`"),
     "audit.refused": (
         logging.WARNING,

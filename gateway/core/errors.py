@@ -55,6 +55,8 @@ class GatewayError(Exception):
     """Base of all; never raised itself."""
 
     code: ClassVar[str] = "error"
+    instance: str = ""
+    """What its caller is told to ask by, and the log has; empty until a caller is answered."""
 
     def __init__(self, what: str, *, cure: str = "") -> None:
         super().__init__(f"{what}; {cure}" if cure else what)

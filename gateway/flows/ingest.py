@@ -160,9 +160,10 @@ class Ingest:
 
     def refused(self, source: str, error: GatewayError, head: Head | None = None) -> None:
         """Report that a request to *source* was refused; with its *head*, it is kept to be looked at."""
+        fields = {"instance": error.instance}
         if head is not None and isinstance(error, RequestRefused):
-            self._refusals.note(source, error, head)
-        fields = {}
+            entry = self._refusals.note(source, error, head)
+            fields |= {"entry": entry} if entry else {}
         if isinstance(error, RequestRefused) and error.outcome is not None:
             fields["outcome"] = error.outcome
         if isinstance(error, (CertificateUnavailable, ConfirmationFailed)):

@@ -62,17 +62,17 @@ class Refusals:
         self._waiting: list[Refusal] = []
         self.loop = Loop("refusals", self._write, clock, telemetry)
 
-    def note(self, source: str, error: RequestRefused, head: Head) -> None:
-        """Have a refused request kept, if there is room for it now."""
+    def note(self, source: str, error: RequestRefused, head: Head) -> str | None:
+        """Have a refused request kept, if there is room for it now; its name in the inbox."""
         if isinstance(error, NOT_KEPT) or not self._has_room(source):
-            return
+            return None
         self._serial += 1
         now = self._clock.now()
-        outcome, body = error.outcome, error.body
+        name, outcome, body = inbox_id(event_id(now, self._serial)), error.outcome, error.body
         types = (value for name, value in head.headers if name == b"content-type")
         self._waiting.append(
             Refusal(
-                id=inbox_id(event_id(now, self._serial)),
+                id=name,
                 source=source,
                 code=error.code,
                 outcome=outcome,
@@ -88,6 +88,7 @@ class Refusals:
             )
         )
         self.loop.wake()
+        return name
 
     async def close(self) -> None:
         """Write down what waits, and end."""

@@ -86,29 +86,41 @@ Headers = list[tuple[bytes, bytes]]
 PROBLEM = (b"content-type", b"application/problem+json")
 
 
+def identified(error: GatewayError) -> GatewayError:
+    """*error*, with a name of its own: for the log and for who is answered, so that one leads to the other."""
+    error.instance = f"urn:uuid:{uuid4()}"
+    return error
+
+
 def answer(error: Exception) -> tuple[int, Headers, bytes]:
     """Status, headers and body that tell a caller of *error*."""
+    log = logging.getLogger("gateway")
     for kind, status, title in STATUS:
         if isinstance(error, kind):
+            if not error.instance:  # nobody else tells of it
+                noted = {"instance": identified(error).instance, "code": error.code}
+                log.debug("a request was refused", extra=noted | {"status": status})
             # The store's own words name files and disks: they are for the log.
             detail = title if status >= 500 else str(error)
-            return status, _headers(error), _problem(status, error.code, title, detail)
+            problem = _problem(status, error.code, title, detail, error.instance)
+            return status, _headers(error), problem
     if isinstance(error, MemoryError):
-        logging.getLogger(__name__).error("a request was refused: there is no memory left")
+        log.error("a request was refused: there is no memory left")
         return answer(Overloaded("there is no memory left", cure="try again in a moment"))
-    logging.getLogger(__name__).error("an unexpected error", exc_info=error)
-    title = "Internal error"
-    return 500, [], _problem(500, "internal-error", title, "the gateway's log has the details")
+    unexpected = identified(GatewayError("an unexpected error"))
+    log.error(str(unexpected), exc_info=error, extra={"instance": unexpected.instance})
+    title, detail = "Internal error", "the gateway's log has the details"
+    return 500, [], _problem(500, "internal-error", title, detail, unexpected.instance)
 
 
-def _problem(status: int, code: str, title: str, detail: str) -> bytes:
+def _problem(status: int, code: str, title: str, detail: str, instance: str) -> bytes:
     return orjson.dumps(
         {
             "type": TYPE + code,
             "title": title,
             "status": status,
             "detail": detail,
-            "instance": f"urn:uuid:{uuid4()}",
+            "instance": instance,
             "code": code,
         }
     )

@@ -29,7 +29,7 @@ from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest, Received
 from gateway.flows.publish import Publish
 from gateway.flows.refusals import Head
-from gateway.web.errors import PROBLEM, Headers, answer
+from gateway.web.errors import PROBLEM, Headers, answer, identified
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -124,6 +124,7 @@ class PublicApp:
                 raise UnknownSource("there is no such source", cure=cure)
             return await self._receive_from(source, scope, receive, peer, proxied=proxied)
         except GatewayError as error:
+            identified(error)
             if source is None:
                 self._ingest.refused(UNKNOWN, error)
             else:

@@ -27,7 +27,7 @@ from gateway.core.errors import (
     UrlTooLong,
 )
 from gateway.web.door import NEVER, Door
-from gateway.web.errors import PROBLEM, answer
+from gateway.web.errors import PROBLEM, answer, identified
 from gateway.web.hosts import name_in
 
 HEALTH_CHECKS = (b"/livez", b"/readyz")
@@ -79,7 +79,8 @@ class Connection(HttpToolsProtocol):
         most = self._door.limits.connections
         if len(self.connections) > most and not self._door.make_room(self._watched()):
             refusal = Overloaded("all connections are taken", cure="try again in a moment")
-            self._door.refused(refusal)  # `_refuse` tells only of those that have said something
+            # `_refuse` tells only of those that have said something.
+            self._door.refused(identified(refusal))
             self._refuse(refusal)
             if len(self.connections) > most + self._door.limits.lingering:
                 transport.close()
@@ -347,7 +348,7 @@ class Connection(HttpToolsProtocol):
         error.__traceback__ = None  # its frames hold what was being read
         self.deadline = NEVER
         if self._heard:
-            self._door.refused(error)
+            self._door.refused(identified(error))
         if self._in_body:
             cycle = self.cycle
             if cycle.response_started:  # it was answered before it was read, and that is all

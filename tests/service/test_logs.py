@@ -12,7 +12,7 @@ from gateway.core.redaction import Redaction
 from gateway.core.retry import Finish, GiveUp, Park, RetryAt
 from gateway.logs import LEVELS, LogListener, set_up_logging
 from gateway.testing import ManualClock
-from tests.kit.build import NOW, a_delivery, an_arrival
+from tests.kit.build import NOW, a_delivery, an_arrival, an_event
 from tests.store.test_contract import an_attempt
 
 
@@ -78,13 +78,27 @@ def test_an_attempt_is_one_line_whose_level_says_how_bad(logged, listener, decis
     assert word in line["event"]
 
 
-def test_refusals_are_capped_per_source(logged, listener):
+def test_refusals_are_capped_per_source_but_for_who_debugs(logged, listener):
     for _ in range(100):
         listener(
             "event.refused", {"source": "getty", "code": "verification-failed", "outcome": "x"}
         )
     listener("event.refused", {"source": "dam", "code": "verification-failed", "outcome": "x"})
-    assert [line["source"] for line in logged()] == ["getty"] * 5 + ["dam"]
+    lines = logged()
+    warned = [line["source"] for line in lines if line["level"] == "warning"]
+    assert (warned, len(lines)) == (["getty"] * 5 + ["dam"], 101)
+
+
+def test_at_debug_an_event_is_a_line_without_what_it_says(logged, listener):
+    arrival = an_arrival(an_event(subject="customer/4711"))
+    name = arrival.event.event_id
+    receipts = [Receipt(name, duplicate=False), Receipt(name, duplicate=True)]
+    listener("events.kept", {"arrivals": [arrival] * 2, "receipts": receipts})
+    kept, again = logged()
+    assert (kept["level"], kept["event_id"], kept["source"]) == ("debug", name, "getty")
+    assert (kept["deliveries"], again["deliveries"]) == (len(arrival.deliveries), 0)
+    assert "there already" in again["event"]
+    assert "4711" not in str(kept) + str(again)
 
 
 def test_control_characters_cannot_forge_a_line(logged, listener):
@@ -119,7 +133,10 @@ def test_an_expression_that_fails_is_logged_with_its_route_but_not_without_end(l
     arrivals = [an_arrival(failures=[failure]) for _ in range(20)]
     receipts = [Receipt(a.event.event_id, duplicate=False) for a in arrivals]
     listener("events.kept", {"arrivals": arrivals, "receipts": receipts})
-    lines = [line for line in logged() if line["event"] == "an expression of a route failed"]
+    lines = [
+        line for line in logged() if line["event"].startswith("an expression of a route failed")
+    ]
+    lines = [line for line in lines if line["level"] == "warning"]
     assert 0 < len(lines) <= 5
     assert (lines[0]["route"], lines[0]["detail"]) == ("a-route", "route a-route, when: no x")
 
@@ -129,4 +146,4 @@ def test_what_failed_for_a_duplicate_is_not_told_again(logged, listener):
     arrival = an_arrival(failures=[failure])
     receipt = Receipt(arrival.event.event_id, duplicate=True)
     listener("events.kept", {"arrivals": [arrival], "receipts": [receipt]})
-    assert logged() == []
+    assert [line["level"] for line in logged()] == ["debug"]

@@ -236,7 +236,9 @@ async def test_a_source_takes_nothing_from_other_addresses(started, ask):
     status, _, answer = await ask("POST", "/in/far", b"{}")
     assert (status, json.loads(answer)["code"]) == (403, "ip-not-allowed")
     refused = {"source": "far", "code": "ip-not-allowed", "outcome": "ip_not_allowed"}
-    assert ("event.refused", refused) in told
+    assert any(
+        name == "event.refused" and refused.items() <= fields.items() for name, fields in told
+    )
 
 
 async def test_amazon_calls_its_json_plain_text(started):
