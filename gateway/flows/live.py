@@ -28,9 +28,6 @@ KEPT = 1000
 Item = dict[str, Json]
 """What happened: `what`, `at` and `failed`, and what there is to say of it."""
 
-FILTERS = ("what", "source", "type", "subject", "endpoint", "route", "outcome")
-"""What one may be interested in only."""
-
 
 class Watcher:
     """One who watches."""

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from gateway.core.errors import BodyCorrupt
+from gateway.core.listing import DEFAULT_LIMIT, LARGEST_LIMIT
 from gateway.core.model import (
     Erased,
     EventId,
@@ -28,7 +29,6 @@ from gateway.store.vault import Vault
 
 CORRUPT = "(what was stored here has changed)"
 
-DEFAULT_LIMIT, LARGEST_LIMIT = 50, 500
 LARGEST_PAGE_BYTES = 1024 * 1024
 """Of whole events, where it holds more than one: what a page costs the gateway is bounded."""
 
@@ -360,7 +360,7 @@ class LookUp:
         for name, value in query.items():
             if name != "limit":
                 conditions.append(filters[name].format(self.all_deliveries))
-                parameters += value if isinstance(value, tuple) else (value,)
+                parameters += value if isinstance(value, tuple) else (_plain(value),)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
         sql = f"{select}{where} ORDER BY {order} LIMIT {limit}"
@@ -369,6 +369,11 @@ class LookUp:
             _shown(dict(zip(names, row, strict=True)))
             for row in await self.rows(sql, tuple(parameters))
         ]
+
+
+def _plain(value: Json) -> Json:
+    """Both engines keep truths as 0 and 1."""
+    return int(value) if isinstance(value, bool) else value
 
 
 def _add(scheduled: dict[str, Json], endpoint: str, behind: dict[str, Json]) -> None:

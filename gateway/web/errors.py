@@ -83,7 +83,13 @@ TYPE = "urn:rights-gateway:problem:"
 """docs/errors.md says what each means."""
 
 Headers = list[tuple[bytes, bytes]]
-PROBLEM = (b"content-type", b"application/problem+json")
+PROBLEM_TYPE = "application/problem+json"
+PROBLEM = (b"content-type", PROBLEM_TYPE.encode())
+
+
+def status_of(kind: type[GatewayError]) -> int:
+    """The status with which errors of that kind are answered."""
+    return next(status for each, status, _ in STATUS if issubclass(kind, each))
 
 
 def identified(error: GatewayError) -> GatewayError:

@@ -144,7 +144,8 @@ async def test_a_body_is_read_strictly(api, body):
 async def test_what_is_no_json_or_too_large_is_refused(gateway):
     async with aiohttp.ClientSession(gateway.service.admin_url) as session:
         for body, status in ((b"{", 400), (b" " * 70_000, 413)):
-            async with session.post(REDELIVER, data=body) as answer:
+            json = {"content-type": "application/json"}
+            async with session.post(REDELIVER, data=body, headers=json) as answer:
                 assert answer.status == status
 
 

@@ -1,0 +1,303 @@
+"""What a call to the admin API may ask: its parameters and bodies, read strictly.
+
+Each model is read from strangers' text and described in the API's document: neither is written twice.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import ErrorDetails
+
+from gateway.config.quantities import Rate
+from gateway.core.bulk import DEFAULT_RATE
+from gateway.core.errors import ParameterInvalid
+from gateway.core.listing import DEFAULT_LIMIT, LARGEST_LIMIT
+from gateway.core.model import Json, Micros, parse_delivery_id, rfc3339_moment
+from gateway.core.state import State
+from gateway.core.verifying import OUTCOMES
+
+Kind = TypeVar("Kind", bound="Asked")
+
+SAYS = "`/api/v1/openapi.json` says what it takes"
+LONGEST_TEXT = 1024
+LONGEST_REASON = 500
+NO_NUL = r"^[^\x00]*$"
+"""No database keeps one in its text."""
+
+
+class Asked(BaseModel):
+    """Nothing, unless a subclass says more."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _moment(value: object) -> Micros:
+    found = rfc3339_moment(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("no moment; write it as 2026-12-01T00:00:00Z")
+    return found
+
+
+def _truth(value: object) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("say true or false")
+    return value == "true"
+
+
+def _whole(value: object) -> int:
+    if not (isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10):
+        raise ValueError("no whole number")
+    return int(value)
+
+
+def _of_delivery(value: str) -> str:
+    if parse_delivery_id(value) is None:
+        raise ValueError("of another listing; use `next` of the last page")
+    return value
+
+
+Moment = Annotated[
+    Micros,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Truth = Annotated[bool, BeforeValidator(_truth), WithJsonSchema({"type": "boolean"})]
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, pattern=NO_NUL)]
+EventCursor = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=r"^evt_[!-~]*$")]
+"""`next` of the page before: an id. It is compared with, and need not be one that there is."""
+EntryCursor = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=r"^inb_[!-~]*$")]
+ChangeCursor = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=r"^aud_[!-~]*$")]
+DeliveryCursor = Annotated[
+    str,
+    Field(max_length=LONGEST_TEXT, pattern=r"^dlv_[0-9A-Za-z~]+_[0-9]{1,9}$"),
+    AfterValidator(_of_delivery),
+]
+EndedCursor = Annotated[
+    str,
+    Field(max_length=LONGEST_TEXT, pattern=r"^[^\x00]+/dlv_[0-9A-Za-z~]+_[0-9]{1,9}$"),
+]
+OperationId = Annotated[str, Field(pattern=r"^op_[0-9a-z]{8,40}$")]
+Limit = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST_LIMIT)]
+
+
+# -- listings ------------------------------------------------------------------------------------------
+
+
+NEXT = Field(None, description="`next` of the page before this one: go on with what follows.")
+
+
+class Page(Asked):
+    """A page of a listing, newest first."""
+
+    since: Annotated[Moment | None, Field(description="Only what came then or later.")] = None
+    until: Annotated[Moment | None, Field(description="Only what came before.")] = None
+    limit: Annotated[Limit, Field(description="At most so many.")] = DEFAULT_LIMIT
+
+
+class Events(Page):
+    """Which events."""
+
+    cursor: EventCursor | None = NEXT
+    source: Text | None = None
+    type: Text | None = None
+    subject: Text | None = None
+    state: Annotated[State | None, Field(description="With a delivery in this state.")] = None
+    unmatched: Annotated[Truth | None, Field(description="Whether no route took it.")] = None
+
+
+class Deliveries(Page):
+    """Which deliveries."""
+
+    state: State | None = None
+    endpoint: Text | None = None
+    route: Text | None = None
+    event: Text | None = None
+    key: Annotated[Text | None, Field(description="Of those that go one by one (`order`).")] = None
+    cursor: DeliveryCursor | None = NEXT
+
+
+class Inbox(Page):
+    """Which entries of the inbox."""
+
+    cursor: EntryCursor | None = NEXT
+    source: Text | None = None
+    code: Annotated[Text | None, Field(description="See docs/errors.md.")] = None
+    outcome: Annotated[
+        Literal[OUTCOMES] | None,  # type: ignore[valid-type]  # they are listed once
+        Field(description="What verification found."),
+    ] = None
+    refused: Annotated[Truth | None, Field(description="Whether its sender was told so.")] = None
+    event: Annotated[Text | None, Field(description="About this event.")] = None
+
+
+class Audit(Page):
+    """Which changes."""
+
+    cursor: ChangeCursor | None = NEXT
+    who: Text | None = None
+    action: Text | None = None
+    object: Text | None = None
+
+
+class Recorded(Page):
+    """Which whole events, oldest first."""
+
+    cursor: EventCursor | None = NEXT
+
+
+class Watched(Asked):
+    """What happens, of all that does."""
+
+    what: Literal["event", "request", "attempt"] | None = None
+    source: Text | None = None
+    type: Text | None = None
+    subject: Text | None = None
+    endpoint: Text | None = None
+    route: Text | None = None
+    outcome: Text | None = None
+    failed: Annotated[Truth | None, Field(description="Whether it was refused, or failed.")] = None
+
+
+# -- changes -------------------------------------------------------------------------------------------
+
+
+class Pause(Asked):
+    """Why."""
+
+    reason: Annotated[
+        str, Field(max_length=LONGEST_REASON, pattern=NO_NUL, description="Shown while it lasts.")
+    ] = ""
+
+
+class Slice(Asked):
+    """A part of long work."""
+
+    cursor: Annotated[
+        str,
+        Field(max_length=LONGEST_TEXT, pattern=NO_NUL, description="`next` of the last answer."),
+    ] = ""
+    dry_run: Annotated[Truth, Field(description="Only say what would be done.")] = False
+
+
+class Erase(Slice):
+    """Whose events."""
+
+    subject: Text
+
+
+class EndedFilter(Asked):
+    """Which dead or cancelled deliveries; `{}` is all dead ones."""
+
+    state: Literal["dead", "cancelled"] = "dead"
+    endpoint: Text | None = None
+    route: Text | None = None
+    reason: Annotated[
+        Text | None, Field(description="What a reason begins with: `http-503`, `egress-denied`.")
+    ] = None
+    event: Text | None = None
+    type: Text | None = None
+    subject: Text | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class Groups(EndedFilter):
+    """Which of them are counted."""
+
+    cursor: EndedCursor | None = None
+
+
+class EventFilter(Asked):
+    """Which events; of what they are routed to, only what goes to *endpoint*, where there is one."""
+
+    source: Text | None = None
+    type: Text | None = None
+    subject: Text | None = None
+    unmatched: Literal[True] | None = None
+    endpoint: Text | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class Bulk(Asked):
+    """Work on all that fits a filter, or the next page of it."""
+
+    dry_run: StrictBool = True
+    operation: OperationId | None = None
+    rate: Rate = Field(
+        default_factory=lambda: DEFAULT_RATE, description="At most so many: `50/s`, `100/m`."
+    )
+
+
+class Redeliver(Bulk):
+    """Dead or cancelled deliveries go back on schedule."""
+
+    filter: EndedFilter | None = None
+    cursor: EndedCursor | None = Field(None, description="Of a dry run: where to go on counting.")
+
+
+class Replay(Bulk):
+    """Events are routed again."""
+
+    filter: EventFilter | None = None
+    cursor: EventCursor | None = Field(None, description="Of a dry run: where to go on counting.")
+
+
+# -- reading -------------------------------------------------------------------------------------------
+
+
+def read_query(kind: type[Kind], pairs: Iterable[tuple[str, str]]) -> Kind:
+    """The parameters of a call. Raises ParameterInvalid; also for one that is given twice."""
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name in given:
+            raise ParameterInvalid(f"{_named(name)} is given twice", cure="say it once")
+        given[name] = value
+    return _read(kind, given)
+
+
+def read_body(kind: type[Kind], body: bytes) -> Kind:
+    """The body of a call. Raises ParameterInvalid."""
+    return _read(kind, body or b"{}")
+
+
+def _read(kind: type[Kind], given: bytes | Mapping[str, str]) -> Kind:
+    try:
+        if isinstance(given, bytes):
+            return kind.model_validate_json(given)
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ParameterInvalid(_told(first, kind), cure=SAYS) from None
+
+
+def _told(error: ErrorDetails, kind: type[Asked]) -> str:
+    place = _named(".".join(map(str, error["loc"]))) or "the body"
+    match error["type"]:
+        case "extra_forbidden" if len(error["loc"]) == 1:
+            known = ", ".join(kind.model_fields)
+            return f"there is no parameter {place}" + (f": use {known}" if known else "")
+        case "value_error":
+            return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+        case _:
+            return f"{place}: {error['msg']}"
+
+
+def _named(place: str) -> str:
+    """A name that a caller gave, no longer than ours are, on one line."""
+    return "".join(char if char.isprintable() else "?" for char in place[:80])
+
+
+def sought(asked: Asked) -> dict[str, Json]:
+    """A filter without what it says nothing of."""
+    return asked.model_dump(exclude_none=True)

@@ -1,0 +1,69 @@
+"""Paths of the admin API that change something. Their names are those of the audit log."""
+
+from starlette.responses import Response
+
+from gateway.web.call import Call, json_answer
+
+
+async def replay(call: Call) -> Response:
+    """Route an event again."""
+    names, failures = await call.around.operate.replay(call.part, call.caller)
+    return json_answer({"deliveries": names, "failures": failures}, 202)
+
+
+async def redeliver(call: Call) -> Response:
+    """Put a delivery back on schedule."""
+    await call.around.operate.redeliver(call.part, call.caller)
+    return json_answer({"id": call.part, "state": "scheduled"}, 202)
+
+
+async def cancel(call: Call) -> Response:
+    """Do not make a delivery."""
+    await call.around.operate.cancel(call.part, "cancelled by an operator", call.caller)
+    return json_answer({"id": call.part, "state": "cancelled"})
+
+
+async def read_again(call: Call) -> Response:
+    """Read an entry of the inbox once more."""
+    receipts = await call.around.read_again.again(call.part, call.caller)
+    shown = [{"id": each.event_id, "duplicate": each.duplicate} for each in receipts]
+    return json_answer({"events": shown}, 202)
+
+
+async def pause(call: Call) -> Response:
+    """Begin no attempt at an endpoint."""
+    await call.around.operate.pause(call.part, call.caller, call.filters["reason"].strip())
+    return json_answer({"name": call.part, "state": "paused"})
+
+
+async def resume(call: Call) -> Response:
+    """Begin attempts at it again."""
+    await call.around.operate.resume(call.part, call.caller)
+    return json_answer({"name": call.part, "state": "open"})
+
+
+async def resume_all(call: Call) -> Response:
+    """End the pause of a start."""
+    await call.around.operate.resume_all(call.caller)
+    return json_answer({"held_by": call.around.status()["held_by"]})
+
+
+async def prune(call: Call) -> Response:
+    """A slice of what retention lets go of."""
+    flow, after = call.around.prune, call.filters["cursor"]
+    done = await (
+        flow.count(after) if call.filters["dry_run"] else flow.on_request(after, call.caller)
+    )
+    return json_answer({**done.gone, "next": done.after})
+
+
+async def erase(call: Call) -> Response:
+    """A slice of what is known of a subject."""
+    flow, subject, after = call.around.erase, call.filters["subject"], call.filters["cursor"]
+    done = await (
+        flow.count(subject, after)
+        if call.filters["dry_run"]
+        else flow.erase(subject, after, call.caller)
+    )
+    told = done.erased._asdict()
+    return json_answer({**told, "log_emptied": done.log_emptied, "next": done.after})
