@@ -250,6 +250,7 @@ class LookUp:
         """What is left of an event, as the API shows one."""
         (event,) = await self.events({"id": event_id})
         attributes = {"type": event.pop("type")}
+        del event["subject"]
         return {**event, "content_type": "", "attributes": attributes, "data": None, "body": ""}
 
     async def count_others(self, before: Horizon) -> dict[str, int]:

@@ -87,7 +87,7 @@ EndedCursor = Annotated[
     Field(max_length=LONGEST_TEXT, pattern=r"^[^\x00]+/dlv_[0-9A-Za-z~]+_[0-9]{1,9}$"),
 ]
 OperationId = Annotated[str, Field(pattern=r"^op_[0-9a-z]{8,40}$")]
-Limit = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST_LIMIT)]
+Limit = Annotated[int, Field(ge=1, le=LARGEST_LIMIT), BeforeValidator(_whole)]
 
 
 # -- listings ------------------------------------------------------------------------------------------
@@ -229,8 +229,22 @@ class EventFilter(Asked):
     until: Moment | None = None
 
 
+BEGUN_OR_NAMED: dict[str, Json] = {
+    "anyOf": [
+        {"required": ["filter"], "properties": {"filter": {"type": "object"}}},
+        {
+            "required": ["operation", "dry_run"],
+            "properties": {"operation": {"type": "string"}, "dry_run": {"const": False}},
+        },
+    ]
+}
+"""Nobody sends everything again by leaving something out."""
+
+
 class Bulk(Asked):
     """Work on all that fits a filter, or the next page of it."""
+
+    model_config = ConfigDict(json_schema_extra=BEGUN_OR_NAMED)
 
     dry_run: StrictBool = True
     operation: OperationId | None = None

@@ -274,7 +274,8 @@ COMPONENTS: Mapping[str, Schema] = {
         id=TEXT, at=MOMENT, who=TEXT, address=TEXT, action=TEXT, object=TEXT, outcome=TEXT
     ),
     "Pruned": shape(
-        events=COUNT, inbox=COUNT, once=COUNT, audit=COUNT, operations=COUNT, next=maybe(TEXT)
+        next=maybe(TEXT),
+        less_often=dict.fromkeys(("events", "inbox", "once", "audit", "operations"), COUNT),
     ),
     "Erased": shape(
         events=COUNT, cancelled=COUNT, under_way=COUNT, log_emptied=TRUTH, next=maybe(TEXT)

@@ -9,7 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 from openapi_spec_validator import validate
+from yarl import URL
 
+from gateway.config.tokens import fresh_token
 from gateway.core.access import Scope
 from gateway.testing import Gateway
 from gateway.web.openapi import document
@@ -63,6 +65,13 @@ async def filled(gateway) -> Gateway:
     return gateway
 
 
+def use_token(gateway: Gateway, *scopes: Scope) -> str:
+    """Have it want a token: that one, which is returned."""
+    text, token = fresh_token("tester", frozenset(scopes))
+    gateway.service._access.use([token])
+    return text
+
+
 async def parts(gateway: Gateway) -> dict[str, list[str]]:
     """What there is, by the listing that has it."""
     found = {"operations": ["op_12345678"], "endpoints": ["cms", "pager"]}
@@ -100,9 +109,7 @@ def close(schema: Any) -> None:
             close(each)
 
 
-def asked(
-    described: dict[str, Any], url: str, phases: dict[str, Any], **more: Any
-) -> Iterator[str]:
+def asked(described: dict[str, Any], url: str, token: str, **more: Any) -> Iterator[str]:
     """What is wrong with the answers of the gateway at that address."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -116,7 +123,8 @@ def asked(
                 "continue-on-failure": True,
                 "base-url": url,
                 "generation": {"max-examples": 4, "deterministic": True, "database": "none"},
-                "phases": {"stateful": {"enabled": False}, **phases},
+                "phases": {"stateful": {"enabled": False}},
+                "auth": {"openapi": {"token": {"bearer": token}}},
                 **more,
             }
         )
@@ -128,10 +136,126 @@ def asked(
                 for checks in event.recorder.checks.values():
                     for check in checks:
                         if check.failure_info is not None:
-                            yield f"{event.recorder.label}: {check.failure_info.failure}"
+                            yield f"{check.failure_info.code_sample} {check.failure_info.failure}"
 
 
 async def test_the_gateway_answers_all_that_can_be_asked_as_the_document_says(filled):
     exact = exacting(await parts(filled))
-    found = await asyncio.to_thread(lambda: list(asked(exact, filled.service.admin_url, {})))
-    assert found == []
+    token = use_token(filled, Scope.ADMIN)
+    found = await asyncio.to_thread(lambda: list(asked(exact, filled.service.admin_url, token)))
+    assert not found, "\n".join(found)
+
+
+# -- refused, in the words of the document -------------------------------------------------------------
+
+
+def some(path: str) -> str:
+    return path.replace("{id}", "x").replace("{name}", "x")
+
+
+async def test_who_may_not_is_told_so_as_the_document_says(gateway):
+    async with aiohttp.ClientSession(gateway.service.admin_url) as session:
+        for path in PATHS:
+            operation = document()["paths"][path.path][path.method.lower()]
+            little = use_token(gateway, *(set(Scope) - {path.scope, Scope.ADMIN}))
+            for headers, status in (({}, 401), ({"authorization": f"Bearer {little}"}, 403)):
+                call = session.request(path.method, some(path.path), headers=headers)
+                async with call as answer:
+                    problem = await answer.json(content_type=None)
+                assert (answer.status, path.name) == (status, path.name)
+                told = operation["responses"][str(status)]["content"][answer.content_type]
+                codes = told["schema"]["allOf"][1]["properties"]["code"]["enum"]
+                assert problem["code"] in codes, path.name
+
+
+PROBLEM = {"type", "title", "status", "detail", "instance", "code"}
+JSON = {"content-type": "application/json"}
+INVALID = (400, "parameter-invalid")
+REDELIVER = "/api/v1/deliveries/redeliver"
+
+
+ODD = [
+        ("GET", "/api/v1/events?state=dead&state=dead", {}, INVALID),
+        ("GET", "/api/v1/events?source=%00", {}, INVALID),
+        ("GET", "/api/v1/events?source=", {}, INVALID),
+        ("GET", "/api/v1/events?limit=" + "9" * 5000, {}, INVALID),
+        ("GET", "/api/v1/events?limit=%C2%B2", {}, INVALID),
+        ("GET", "/api/v1/events?limit=-1", {}, INVALID),
+        ("GET", "/api/v1/events?unmatched=yes", {}, INVALID),
+        ("GET", "/api/v1/events?cursor=dlv_01_0", {}, INVALID),
+        ("GET", "/api/v1/events?cursor=%00", {}, INVALID),
+        ("GET", "/api/v1/deliveries?cursor=dlv_01_9999999999", {}, INVALID),
+        ("GET", "/api/v1/deliveries?cursor=evt_01", {}, INVALID),
+        ("GET", "/api/v1/deliveries/groups?cursor=dlv_01_0", {}, INVALID),
+        ("GET", "/api/v1/inbox?outcome=nonsense", {}, INVALID),
+        ("GET", "/api/v1/events?since=2026-02-30T00:00:00Z", {}, INVALID),
+        ("GET", "/api/v1/status?verbose=true", {}, INVALID),
+        ("GET", "/api/v1/events/%00", {}, (404, "not-found")),
+        ("GET", "/api/v1/events/" + "x" * 2000, {}, (404, "not-found")),
+        ("GET", "/api/v1/events/a%2Fb", {}, (404, "not-found")),
+        ("GET", "/api/v1/", {}, (404, "not-found")),
+        ("GET", "/api/v2/events", {}, (404, "not-found")),
+        ("GET", "/nothing", {}, (404, "not-found")),
+        ("POST", "/api/v1/endpoints/cms/pause", {"data": b"{}", "headers": JSON}, INVALID),
+        ("GET", "/api/v1/events", {"data": b"{}"}, INVALID),
+        ("POST", REDELIVER, {"data": b"<a/>", "headers": {"content-type": "text/xml"}},
+         (415, "media-type-unsupported")),
+        ("POST", REDELIVER, {"data": b"{", "headers": JSON}, INVALID),
+        ("POST", REDELIVER, {"data": b"[]", "headers": JSON}, INVALID),
+        ("POST", REDELIVER, {"data": b'{"filter": {"type": "\\u0000"}}', "headers": JSON}, INVALID),
+        ("POST", REDELIVER, {"data": b'{"filter": {"nope": 1}}', "headers": JSON}, INVALID),
+        ("POST", REDELIVER, {"data": b'{"filter": {}, "dry_run": "true"}', "headers": JSON}, INVALID),
+        ("POST", REDELIVER, {"data": b" " * 70_000, "headers": JSON}, (413, "body-too-large")),
+        ("DELETE", "/api/v1/events", {}, (405, "method-not-allowed")),
+        ("POST", "/api/v1/events", {}, (405, "method-not-allowed")),
+        ("GET", REDELIVER, {}, (405, "method-not-allowed")),
+        ("OPTIONS", "/api/v1/status", {}, (405, "method-not-allowed")),
+        ("PATCH", "/api/v1/status", {}, (405, "method-not-allowed")),
+]  # fmt: skip
+
+
+async def test_what_is_odd_is_refused_with_a_problem(gateway):
+    async with aiohttp.ClientSession() as session:
+        for method, path, more, expected in ODD:
+            url = URL(f"{gateway.service.admin_url}{path}", encoded=True)
+            async with session.request(method, url, **more) as answer:
+                problem = await answer.json(content_type=None)
+            asked = f"{method} {path[:80]}"
+            assert (answer.status, problem["code"], asked) == (*expected, asked)
+            assert answer.content_type == "application/problem+json"
+            assert problem.keys() == PROBLEM
+            assert problem["status"] == answer.status
+            if answer.status == 405:
+                methods = {each.method for each in PATHS if each.path == path}
+                heads = {"HEAD"} if "GET" in methods else set()
+                assert set(answer.headers["allow"].split(", ")) == methods | heads
+
+
+async def test_each_problem_is_an_instance_of_its_own(gateway):
+    found = set()
+    async with aiohttp.ClientSession(gateway.service.admin_url) as session:
+        for _ in range(2):
+            async with session.get("/nothing") as answer:
+                found.add((await answer.json(content_type=None))["instance"])
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/api/v1/status", 200), ("/api/v1/events/x", 404), ("/metrics", 200)]
+)
+async def test_a_head_says_what_a_get_would_say_and_no_more(gateway, path, status):
+    async with aiohttp.ClientSession(gateway.service.admin_url) as session:
+        async with session.head(path) as answer:
+            assert (answer.status, await answer.read()) == (status, b"")
+            assert int(answer.headers["content-length"]) > 0
+        async with session.get(path) as answer:  # on the same connection: nothing was left on it
+            assert answer.status == status
+
+
+async def test_what_curl_says_of_its_data_is_good_enough(gateway):
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    async with (
+        aiohttp.ClientSession(gateway.service.admin_url) as session,
+        session.post(REDELIVER, data=b'{"filter": {}}', headers=form) as answer,
+    ):
+        assert answer.status == 200
