@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from gateway.core.access import AuditEntry
 from gateway.core.bulk import Ended, Operation, Page, Replayed
 from gateway.core.errors import StoreUnavailable
+from gateway.core.evidence import KeptChain, KeptLink
 from gateway.core.histogram import Histogram
 from gateway.core.model import (
     Arrival,
@@ -423,6 +424,28 @@ class BulkStore(Protocol):
 
     async def replay(self, operation: Operation, events: Sequence[Replayed]) -> int | None:
         """Add new deliveries to stored events, as `OperateStore.replay` does; how many were made."""
+
+
+class EvidenceStore(Protocol):
+    """What was written for good of what was received and delivered: core/evidence.py has the whole of it."""
+
+    async def chains(self) -> list[KeptChain]:
+        """All chains, in the order in which they began."""
+
+    async def links(self, chain: KeptChain, first: int, last: int, most: int) -> list[KeptLink]:
+        """Its links with numbers from *first* to *last*, in their order, at most so many."""
+
+    async def entries(self, chain: KeptChain, seq: int) -> list[bytes]:
+        """The entries of a link, in their order."""
+
+    async def personal(self, chain: KeptChain, seq: int, event_id: str) -> bytes | None:
+        """What is personal of the entry about an event there; None: nothing is, or it was erased."""
+
+    async def places(self, event_id: str) -> list[tuple[int, int, int]]:
+        """Where an event is told of: the chain's number, the link's, the entry's."""
+
+    async def of_subject(self, tag: bytes) -> list[str]:
+        """The events about the subject that a tag stands for."""
 
 
 class NodeStore(Protocol):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.config.encryption import read_keys
+from gateway.config.evidence_key import evidence_key
 from gateway.config.extras import postgres_extra
 from gateway.config.files import included
 from gateway.config.layers import DATABASE
@@ -42,6 +43,7 @@ from gateway.flows.claim import Claim
 from gateway.flows.confirm import Confirm
 from gateway.flows.deliver import Deliver
 from gateway.flows.erase import Erase
+from gateway.flows.evidence import Evidence
 from gateway.flows.expire import Expire
 from gateway.flows.handshake import Handshakes
 from gateway.flows.history import History
@@ -268,6 +270,8 @@ class Service:
             paused=lambda: PAUSED in lanes.held_by,
         )
         self._erase = Erase(store=store, audit=store, clock=clock, telemetry=telemetry)
+        key = evidence_key(self.settings.evidence_key_file)
+        self._evidence = Evidence(store.evidence, key, clock, __version__)
         self._verify = Verify(self._senders.call, clock, telemetry)
         self._expire = Expire(store=store, clock=clock, telemetry=telemetry)
         self._late = Late(look_up=store, store=store, clock=clock, telemetry=telemetry)
@@ -445,6 +449,7 @@ class Service:
             read_again=self._read_again,
             prune=self._prune,
             erase=self._erase,
+            evidence=self._evidence,
             status=self.status,
             in_force=lambda: self.routes,
             files=self.files,
@@ -727,14 +732,15 @@ class Service:
 
 async def _open_store(settings: Settings, telemetry: Telemetry) -> "SqliteStore | PostgresStore":
     keys, skip = read_keys(settings.encryption_key), settings.skip_backup
+    key = evidence_key(settings.evidence_key_file)
     if settings.database_url is not None:
-        return await _postgres().open(settings.database_url, keys, telemetry)
+        return await _postgres().open(settings.database_url, keys, telemetry, evidence=key)
     file = settings.database_file or DATABASE
     try:
-        return await SqliteStore.open(file, keys, telemetry, skip_backup=skip)
+        return await SqliteStore.open(file, keys, telemetry, skip_backup=skip, evidence=key)
     except DiskFull:
         release(ballast_path(file))
-        return await SqliteStore.open(file, keys, telemetry, skip_backup=skip)
+        return await SqliteStore.open(file, keys, telemetry, skip_backup=skip, evidence=key)
 
 
 def _postgres() -> "type[PostgresStore]":

@@ -95,6 +95,11 @@ class Client:
         content = None if body is None else orjson.dumps(body)
         return self._call("POST", _with_query(path, query), content)
 
+    def lines(self, path: str, query: Mapping[str, Any]) -> list[bytes]:
+        """The lines of a long answer to GET."""
+        with self._open("GET", _with_query(path, query)) as answer, _reading(self.url):
+            return [line.rstrip(b"\n") for line in answer]
+
     def watch(self, path: str, query: Mapping[str, Any]) -> Iterator[Json]:
         """What a stream of events tells, until it ends. Raises Unreachable where it does."""
         with self._open("GET", _with_query(path, query)) as answer, _reading(self.url):

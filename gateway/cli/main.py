@@ -32,6 +32,7 @@ COMMANDS = {
     "endpoints": ("endpoints",),
     "tail": ("tail",),
     "tokens": ("tokens",),
+    "evidence": ("evidence",),
     "maintain": ("backup", "prune", "erase"),
     "migrate": ("migrate",),
 }  # fmt: skip

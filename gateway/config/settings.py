@@ -149,6 +149,8 @@ class Settings(BaseModel):
     """Names by which the admin API is called, besides its own address and those of loopback."""
     encryption_key: Files = ()
     """Files with keys: what is stored is encrypted with the first, and read with all."""
+    evidence_key: Path | None = None
+    """The file with the key that signs evidence, made where there is none; default: beside the database."""
     retention: Duration = 7 * DAY
     """How long events are kept of which nothing is left to do."""
     retention_dead: Duration = 90 * DAY
@@ -159,6 +161,8 @@ class Settings(BaseModel):
     """How long it is remembered for which values a `once` has fired."""
     retention_audit: Duration = 400 * DAY
     """How long the audit log is kept."""
+    retention_evidence: Duration | None = None
+    """How long evidence is kept of what was received and delivered; default: for good."""
     retention_size: Size = 10 * 1024**3
     """When the database holds more, finished events go before their time, oldest first."""
     retention_events: Annotated[int, Field(ge=1)] | None = None
@@ -226,10 +230,23 @@ class Settings(BaseModel):
         return self.database if isinstance(self.database, PostgresUrl) else None
 
     @property
+    def evidence_key_file(self) -> Path:
+        """Where the key that signs evidence is."""
+        if self.evidence_key is not None:
+            return self.evidence_key
+        file = self.database_file
+        return DATABASE.with_name("evidence-key") if file is None else key_beside(file)
+
+    @property
     def development_secrets(self) -> Path | None:
         """Where made-up secrets are kept, beside the database's file if it has one; None in production."""
         folder = (self.database_file or DATABASE).parent
         return None if self.production else folder / "development-secrets.json"
+
+
+def key_beside(database: Path) -> Path:
+    """Where the key is that signs a database's evidence, if nothing else is said."""
+    return database.with_name(f"{database.name}.evidence-key")
 
 
 def read_settings(flags: Mapping[str, Any]) -> Settings:

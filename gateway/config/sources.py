@@ -21,10 +21,8 @@ from gateway.config.verifiers import (
 )
 from gateway.config.verify_shapes import (
     AddressAllow,
-    Also,
     MessageSignatureVerify,
     PresetVerify,
-    Verify,
 )
 from gateway.core.egress import Network
 from gateway.core.handshake import NoChallenge
@@ -69,9 +67,9 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
     return Source(
         name=name,
         verifier=verifier,
+        proof=_proof(shape),
         verified=shape.verify != "none"
         or any(not isinstance(each, AddressAllow) for each in shape.also),
-        verified_by=" and ".join(map(_how, [shape.verify, *shape.also])),
         networks=allowed,
         handshakes=handshakes,
         confirmation=subscribe_url if is_sns(verifier) else None,
@@ -88,13 +86,6 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         strict_json=shape.verify == "none" if shape.strict_json is None else shape.strict_json,
         reject_unreadable=shape.on_unreadable == "reject",
     )
-
-
-def _how(verify: Verify | Also) -> str:
-    """The name of a way to verify."""
-    if isinstance(verify, str):
-        return verify
-    return verify.preset if isinstance(verify, PresetVerify) else str(verify.scheme)
 
 
 def _content_types(shape: SourceShape, verifier: Verifier) -> frozenset[str]:
@@ -150,6 +141,16 @@ def _data(
     if shape.each is not None and shape.data in (None, "${item}"):
         return "item"
     return compute("data")
+
+
+def _proof(shape: SourceShape) -> str:
+    """How requests are verified, in words: `github`, or `hmac and ip`."""
+    words = [
+        each if isinstance(each, str)
+        else each.preset if isinstance(each, PresetVerify) else each.scheme
+        for each in (shape.verify, *shape.also)
+    ]  # fmt: skip
+    return " and ".join(word for word in words if word != "none") or "none"
 
 
 def _verifier(

@@ -78,6 +78,14 @@ def format_public(public: bytes) -> str:
     return PUBLIC_PREFIX + base64.b64encode(public).decode("ascii")
 
 
+def parse_public(text: str) -> bytes:
+    """The public key that is written so. Raises ValueError."""
+    key = base64.b64decode(text.removeprefix(PUBLIC_PREFIX), validate=True)
+    if len(key) != SEED_BYTES:
+        raise ValueError(f"it is {len(key)} bytes long, not {SEED_BYTES}")
+    return key
+
+
 def json_web_key(public: bytes) -> dict[str, Json]:
     """A public key as a JSON Web Key."""
     x = _base64url(public)

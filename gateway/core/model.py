@@ -498,6 +498,10 @@ class Attempt:
     calls: list[CallRecord] = field(default_factory=list)
     lane: LaneMark | None = None
     """What it changed for the endpoint's lane, if anything: written down in the same commit."""
+    to: str | None = None
+    """The URL of its endpoint, without a query or a secret: for evidence."""
+    answer: str | None = None
+    """The SHA-256 of the answer's body as it was read, in hex; None: there was no body. Likewise."""
 
 
 ALL_ROUTES = "(all)"
@@ -574,6 +578,8 @@ class Arrival:
     """An earlier event with the same source and key makes this one a duplicate if it is not older."""
     routes: str = ""
     """The fingerprint of the routes files that it was routed by."""
+    verified: str = "none"
+    """How it was proven who sent it: for evidence."""
 
     @property
     def deliveries(self) -> list[Delivery]:

@@ -94,8 +94,8 @@ class Source:
     verifier: Verifier
     verified: bool = True
     """False where `verify: none` was spelled out."""
-    verified_by: str = ""
-    """In words: the preset or the scheme, and what has to hold besides."""
+    proof: str = "none"
+    """How its requests are verified, in a word or two: the preset, or the scheme."""
     networks: tuple[Network, ...] = ()
     """The addresses that it may come from; none: any."""
     handshakes: tuple[Handshake, ...] = ()

@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from urllib.parse import quote
 
 from gateway.core.breaker import failure_of
@@ -50,6 +51,8 @@ from gateway.telemetry import Telemetry
 
 EXCERPT_BYTES = 16 * 1024
 """How much of an answer is kept."""
+MOST_SHOWN_URLS = 10_000
+"""So many are remembered."""
 
 
 @dataclass(slots=True)
@@ -93,6 +96,7 @@ class Deliver:
         self.timer = Timer(self._go_on, clock, telemetry)
         self._workers: set[asyncio.Task[None]] = set()
         self._releases: set[asyncio.Future[None]] = set()
+        self._shown_urls: dict[str, str] = {}
 
     def begin(self, deliveries: Iterable[Delivery], now: Micros) -> None:
         """Take up deliveries that have just been committed: with a lease at once, else by a claim.
@@ -244,6 +248,7 @@ class Deliver:
         posted = endpoint.handler is None and not spelled_out
         if endpoint.success is not None:
             outcome = judged(outcome, endpoint.success, posted=posted)
+        answer = _answer_digest(outcome)
         outcome = self._redaction.of_outcome(outcome)
         decision = decide(
             outcome,
@@ -268,11 +273,23 @@ class Deliver:
         if mark is None and lane.pace is not None:
             mark = lane.mark(learned=False)
         attempt.lane = mark
+        attempt.to = self._shown_url(endpoint)
+        attempt.answer = answer
         sent = endpoint.sent_secrets()
         if endpoint.oauth2 is not None:
             sent += self._tokens.sent_to(endpoint)
         self._redaction.clean(attempt, sent)
         self._recorder.record(delivery, attempt, decision)
+
+    def _shown_url(self, endpoint: EndpointConfig) -> str:
+        """An endpoint's URL as it may be told for good."""
+        shown = self._shown_urls.get(endpoint.url)
+        if shown is None:
+            if len(self._shown_urls) >= MOST_SHOWN_URLS:
+                self._shown_urls.clear()
+            shown = self._redaction.redact(endpoint.url).partition("?")[0]
+            self._shown_urls[endpoint.url] = shown
+        return shown
 
     def _teach(self, lane: Lane, number: int, outcome: Outcome) -> LaneMark | None:
         """Have the lane learn from an outcome; what is to be known after a restart, if anything is."""
@@ -354,6 +371,13 @@ class Deliver:
         self._releases.discard(release)
         if not release.cancelled() and release.exception() is not None:
             self._telemetry.emit("release.failed", error=str(release.exception()))
+
+
+def _answer_digest(outcome: Outcome) -> str | None:
+    """The digest of what was answered, for whoever has kept it; of what is empty there is none."""
+    if isinstance(outcome, (Accepted, Refused)) and outcome.response.body:
+        return sha256(outcome.response.body).hexdigest()
+    return None
 
 
 def _asked_for(outcome: Outcome, now: Micros) -> Micros:

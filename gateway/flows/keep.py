@@ -9,6 +9,9 @@ from gateway.flows.lanes import Lanes
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
 
+GATEWAY = "gateway"
+"""Who vouches for the events that it makes itself."""
+
 LONGEST_STEP_BACK = 3600 * SECOND
 """A clock that was set back by more than this was wrong before: ids follow it."""
 
@@ -62,12 +65,20 @@ class Keep:
         returns, all are committed and synced. Raises StoreUnavailable; then nothing was kept.
         """
         routes, now = self.routes, events[0].received_at
+        source = routes.sources.get(events[0].source)
+        verified = GATEWAY if source is None else source.proof
         arrivals = []
         for event in events:
             routed = plan(event, routes)
             self._lanes.reserve(routed.deliveries, now)
             arrivals.append(
-                Arrival(event=event, routed=routed, since=now - window, routes=routes.fingerprint)
+                Arrival(
+                    event=event,
+                    routed=routed,
+                    since=now - window,
+                    routes=routes.fingerprint,
+                    verified=verified,
+                )
             )
         try:
             receipts = await self._store.append(arrivals)

@@ -13,7 +13,13 @@ from gateway.store.change import note
 from gateway.store.steps import Do, Steps
 from gateway.store.turns import Moved, let_others_go
 
-ERASE_OF_EVENTS = ("erase_deliveries", "erase_attempts", "erase_withheld", "erase_inbox")
+ERASE_OF_EVENTS = (
+    "erase_deliveries",
+    "erase_attempts",
+    "erase_withheld",
+    "erase_inbox",
+    "erase_evidence",
+)
 
 
 def erase(names: Sequence[EventId], now: Micros, entry: AuditEntry | None) -> Steps[Erased]:

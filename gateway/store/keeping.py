@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import orjson
@@ -39,6 +39,13 @@ NONE: frozenset[str] = frozenset()
 
 Fresh = tuple[Arrival, frozenset[str]]
 """An event that is no duplicate, and the routes that had fired before for its values."""
+
+
+@dataclass(slots=True)
+class Append:
+    """Keep the events of one request with all their deliveries."""
+
+    arrivals: Sequence[Arrival]
 
 
 def keep_fresh(

@@ -201,6 +201,11 @@ class LookUp:
         await self._learn(data_key)
         return self._vault.open_event(EventRow(*row), data_key)
 
+    async def opened(self, data_key: int | None, place: str, stored: bytes) -> bytes | None:
+        """What was stored at *place*, as it was before it was sealed."""
+        await self._learn(data_key)
+        return self._vault.open(data_key, place, stored)
+
     async def _learn(self, data_key: int | None) -> None:
         """Have the vault know a data key: a reader learns those that it meets."""
         if data_key is not None and data_key not in self._vault:

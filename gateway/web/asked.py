@@ -155,6 +155,16 @@ class Recorded(Page):
     cursor: EventCursor | None = NEXT
 
 
+class Proven(Asked):
+    """Of what there is to be evidence."""
+
+    subject: Text | None = None
+    event: Text | None = None
+    source: Text | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
 class Watched(Asked):
     """What happens, of all that does."""
 

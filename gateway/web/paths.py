@@ -18,7 +18,7 @@ from gateway.core.errors import (
     NotFound,
     StoreUnavailable,
 )
-from gateway.web import asked, bulk, changes, live, reads
+from gateway.web import asked, bulk, changes, evidence, live, reads
 from gateway.web.asked import Asked
 from gateway.web.call import Call
 from gateway.web.shapes import TEXT, Schema, listed, many, named, page, shape
@@ -131,6 +131,10 @@ PATHS: tuple[Path, ...] = (
     _get(
         "/api/v1/live", "watch", "What happens from now on, as server-sent events.", live.live, TEXT,
         query=asked.Watched, media_type="text/event-stream",
+    ),
+    _get(
+        "/api/v1/evidence", "evidence", "What was received and who was told, signed; a line of JSON for each.",
+        evidence.bundle, TEXT, query=asked.Proven, media_type="application/jsonl",
     ),
     # -- events
     _get(

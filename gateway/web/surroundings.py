@@ -10,6 +10,7 @@ from gateway.flows.backlog import Backlog
 from gateway.flows.bulk import Bulk
 from gateway.flows.carry_on import CarryOn
 from gateway.flows.erase import Erase
+from gateway.flows.evidence import Evidence
 from gateway.flows.history import History
 from gateway.flows.live import Live
 from gateway.flows.operate import Operate
@@ -31,6 +32,7 @@ class Surroundings:
     read_again: ReadAgain
     prune: Prune
     erase: Erase
+    evidence: Evidence
     status: Callable[[], dict[str, Json]]
     """What /readyz tells in detail."""
     in_force: Callable[[], Routes]

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from gateway.core.evidence import EvidenceKey
 from gateway.core.grammar import compile_pattern
 from gateway.core.model import (
     SECOND,
@@ -21,6 +22,7 @@ from gateway.core.verifying import NoVerifier
 
 NOW = 1_795_000_000 * SECOND
 ENCRYPTION_KEY = bytes(range(32))
+EVIDENCE_KEY = EvidenceKey(bytes(range(1, 33)))
 _serial = itertools.count(1)
 
 

@@ -39,10 +39,19 @@ from gateway.store.moving.tables import BYTES, TABLES
 from gateway.store.moving.target import Target
 from gateway.store.postgres import PostgresStore
 from gateway.store.sqlite import SqliteStore
-from tests.kit.build import ENCRYPTION_KEY, NOW, a_delivery, a_lease, an_arrival, an_event
+from tests.kit.build import (
+    ENCRYPTION_KEY,
+    EVIDENCE_KEY,
+    NOW,
+    a_delivery,
+    a_lease,
+    an_arrival,
+    an_event,
+)
 from tests.kit.stores import raw
 from tests.store.test_bulk import an_entry, an_operation
 from tests.store.test_contract import a_refusal, an_attempt, an_unreadable
+from tests.store.test_evidence import everything
 from tests.store.test_turns import a_turn, kept, kept_together
 
 ODD = "a\0b \ufdd0 ü"
@@ -100,7 +109,7 @@ async def _fill_others(store) -> None:
 async def filled(path, keys=()) -> None:
     """A SQLite file with something of every kind, and a log, as a gateway that was killed leaves it."""
     elsewhere = path.with_name("elsewhere")
-    store = await SqliteStore.open(elsewhere / path.name, keys)
+    store = await SqliteStore.open(elsewhere / path.name, keys, evidence=EVIDENCE_KEY)
     await fill(store)
     for file in elsewhere.glob("gateway.db*"):
         if not file.name.endswith((".lock", "-shm")):
@@ -155,6 +164,7 @@ async def questions(store) -> dict:
         "told": await store.told_till("late"),
         "next": await store.next_due(),
         "stats": await store.stats(),
+        "evidence": await everything(store),
     }
 
 

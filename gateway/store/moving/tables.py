@@ -9,7 +9,22 @@ from typing import NamedTuple
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
-BYTES = frozenset({"body", "head", "data", "sha256", "wrapped"})
+BYTES = frozenset(
+    [
+        "body",
+        "head",
+        "data",
+        "sha256",
+        "wrapped",
+        "public_key",
+        "previous",
+        "leaves",
+        "entries",
+        "signature",
+        "tag",
+        "personal",
+    ]
+)
 """Columns that hold bytes. A row is compared by their digests, so that none of them has to be in memory twice."""
 
 
@@ -128,5 +143,11 @@ TABLES = (
             "id action filter rate started_at finished_at due_at position pages done made failed"
         ),
     ),
+    Table("evidence_chains", _named("id name begun_at public_key before named gap")),
+    Table(
+        "evidence_links",
+        _named("id at previous leaves entries stored signature data_key"),
+    ),
+    Table("evidence_places", _named("event_id link i tag personal"), key=2),
 )
 """In the order in which they are moved."""

@@ -5,13 +5,13 @@ others, or fire once, are written in a transaction in which their turns are aske
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.core.errors import StoreUnavailable
 from gateway.core.model import Arrival, EventId, InboxEntry, Receipt
 from gateway.store.keeping import (
     NONE,
+    Append,
     Fresh,
     delivery_row,
     differs,
@@ -32,21 +32,14 @@ MOST_TRIES = 5
 """So often an event is written anew whose key was there, and was gone when it was looked up."""
 
 
-@dataclass(slots=True)
-class Append:
-    """Keep the events of one request with all their deliveries."""
-
-    arrivals: Sequence[Arrival]
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether they only have to be written."""
-        return not any(
-            arrival.routed.firings
-            or arrival.routed.confirmations
-            or any(delivery.turn is not None for delivery in arrival.deliveries)
-            for arrival in self.arrivals
-        )
+def _is_plain(append: Append) -> bool:
+    """Whether its events only have to be written."""
+    return not any(
+        arrival.routed.firings
+        or arrival.routed.confirmations
+        or any(delivery.turn is not None for delivery in arrival.deliveries)
+        for arrival in append.arrivals
+    )
 
 
 Known = tuple[EventId, bytes | None]
@@ -56,7 +49,7 @@ Known = tuple[EventId, bytes | None]
 async def append(work: Work, appends: Sequence[Append], keys: Keys) -> list[list[Receipt]]:
     """Do them all, in the order in which they came."""
     arrivals = [arrival for each in appends for arrival in each.arrivals]
-    plain = all(each.is_plain for each in appends)
+    plain = all(_is_plain(each) for each in appends)
     keep = _keep_plain if plain else _keep_in_turn
     receipts: list[Receipt] = []
     # A statement cannot find out that two of its own rows have the same key.
@@ -69,7 +62,7 @@ async def append(work: Work, appends: Sequence[Append], keys: Keys) -> list[list
 def is_one_statement(appends: Sequence[Append]) -> bool:
     """Whether nothing of it needs a transaction around it."""
     arrivals = [arrival for each in appends for arrival in each.arrivals]
-    return all(each.is_plain for each in appends) and len(_without_twins(arrivals)) == 1
+    return all(_is_plain(each) for each in appends) and len(_without_twins(arrivals)) == 1
 
 
 def _without_twins(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from gateway.core.access import AuditEntry
 from gateway.core.errors import StoreUnavailable
+from gateway.core.evidence import EvidenceKey
 from gateway.core.histogram import Histogram
 from gateway.core.model import (
     Arrival,
@@ -34,10 +35,11 @@ from gateway.core.turns import Ready
 from gateway.ports import NO_LIMIT, NodeStore
 from gateway.store.bulk import Bulk
 from gateway.store.erase import erase
+from gateway.store.evidence import KeptEvidence, Ledger, told_by
 from gateway.store.group_commit import GroupCommit, InTask
+from gateway.store.keeping import Append
 from gateway.store.leasing import Claim
 from gateway.store.postgres import append, days, lease, nodes, record
-from gateway.store.postgres.append import Append
 from gateway.store.postgres.database import ANSWER_SECONDS, OURS, Session, Text, Work
 from gateway.store.postgres.days import Days, Dropped
 from gateway.store.postgres.migrate import migrate
@@ -68,7 +70,14 @@ class Change:
 class PostgresStore(CommonVerbs):
     """One node's part in a database."""
 
-    def __init__(self, url: PostgresUrl, keys: Keys, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        url: PostgresUrl,
+        keys: Keys,
+        telemetry: Telemetry,
+        key: EvidenceKey | None = None,
+    ) -> None:
+        """Evidence is written where there is a *key* to sign it: each of the two streams has its own chain."""
         self._telemetry = telemetry
         self._keys = keys
         self.on_ready: Callable[[Ready], None] = _nobody
@@ -94,20 +103,30 @@ class PostgresStore(CommonVerbs):
         )
         self.bulk = Bulk(self._bulk_reader, self._change, keys.vault)
         """See `BulkStore`."""
+        self.evidence = KeptEvidence(self._bulk_reader)
+        """See `EvidenceStore`."""
+        self._received, self._told = (
+            None if key is None else Ledger(key, keys.vault) for _ in range(2)
+        )
 
     @classmethod
     async def open(
-        cls, url: PostgresUrl, keys: Sequence[bytes] = (), telemetry: Telemetry | None = None
+        cls,
+        url: PostgresUrl,
+        keys: Sequence[bytes] = (),
+        telemetry: Telemetry | None = None,
+        *,
+        evidence: EvidenceKey | None = None,
     ) -> "PostgresStore":
         """Reach and migrate the database.
 
         Where there are *keys*, what is stored from now on is encrypted; the first of them counts, all
         open what is there. Raises StoreUnavailable, SchemaTooNew, or ConfigError where the database is
-        encrypted and none of the keys opens it.
+        encrypted and none of the keys opens it. With a key for it, *evidence* is written.
         """
         known = Keys(keys)
         await migrate(url, known)
-        store = cls(url, known, telemetry or Telemetry())
+        store = cls(url, known, telemetry or Telemetry(), evidence)
         try:
             await store._days.make_today()  # before the first event of it comes
         except BaseException:
@@ -151,11 +170,11 @@ class PostgresStore(CommonVerbs):
         def work(work: Work) -> Coroutine[Any, Any, list[list[Receipt]]]:
             return append.append(work, appends, self._keys)
 
-        if append.is_one_statement(appends):
+        receipts: list[list[Receipt]]
+        if self._received is None and append.is_one_statement(appends):
             receipts = await self._arrivals.run(work)
         else:
-            receipts, ready = await self._arrivals.transact(work)
-            self._tell(ready)
+            receipts = await self._with_evidence(self._received, self._arrivals, appends, work)
         self._look_at_days(received_at(appends[-1].arrivals[-1].event.event_id))
         return receipts
 
@@ -223,11 +242,37 @@ class PostgresStore(CommonVerbs):
         def work(work: Work) -> Coroutine[Any, Any, list[Any]]:
             return record.record(work, records, self._vault)
 
-        if record.is_one_statement(records):
+        if self._told is None and record.is_one_statement(records):
             return await self._outcomes.run(work)
-        outcomes, ready = await self._outcomes.transact(work)
+        return await self._with_evidence(self._told, self._outcomes, records, work)
+
+    # -- evidence ----------------------------------------------------------------------------------
+
+    async def _with_evidence(
+        self,
+        ledger: Ledger | None,
+        session: Session,
+        operations: Sequence[Any],
+        work: Callable[[Work], Awaitable[list[Any]]],
+    ) -> list[Any]:
+        """Do *work* in a transaction, with what is to be told for good of *operations*."""
+
+        async def within(done: Work) -> list[Any]:
+            results = await work(done)
+            if ledger is not None:
+                await done.take(ledger.note(told_by(operations, results)))
+            return results
+
+        try:
+            results, ready = await session.transact(within)
+        except BaseException:
+            if ledger is not None:  # who knows whether it was committed
+                ledger.broken_off()
+            raise
+        if ledger is not None:
+            ledger.committed()
         self._tell(ready)
-        return outcomes
+        return results
 
     # -- commit ------------------------------------------------------------------------------------
 

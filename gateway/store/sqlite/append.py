@@ -2,22 +2,14 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.core.model import Arrival, EventId, InboxEntry, Micros, Receipt
-from gateway.store.keeping import Fresh, differs, failures_of, fire, keep_fresh, told_of
+from gateway.store.keeping import Append, Fresh, differs, failures_of, fire, keep_fresh, told_of
 from gateway.store.sqlite.database import Transaction, powers_of_two, statement, take
 from gateway.store.vault import Vault
 
 FIND_DUPLICATES = statement("find_duplicates")
 READ_BODY = statement("read_body")
-
-
-@dataclass(slots=True)
-class Append:
-    """Keep the events of one request with all their deliveries."""
-
-    arrivals: Sequence[Arrival]
 
 
 def append(cursor: Transaction, appends: Sequence[Append], vault: Vault) -> list[list[Receipt]]:

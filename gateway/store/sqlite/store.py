@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.core.access import AuditEntry
 from gateway.core.errors import StoreUnavailable
+from gateway.core.evidence import EvidenceKey
 from gateway.core.histogram import Histogram
 from gateway.core.model import (
     Arrival,
@@ -25,12 +26,13 @@ from gateway.core.retry import Decision
 from gateway.core.turns import Ready
 from gateway.ports import NO_LIMIT, NodeStore
 from gateway.store.bulk import Bulk
+from gateway.store.evidence import KeptEvidence
 from gateway.store.group_commit import GroupCommit, InThread
+from gateway.store.keeping import Append
 from gateway.store.leasing import Claim
 from gateway.store.lock import Lock
 from gateway.store.recording import Record
 from gateway.store.sqlite import erase, lease, prune
-from gateway.store.sqlite.append import Append
 from gateway.store.sqlite.backup import back_up_before_migration
 from gateway.store.sqlite.database import PAGE_BYTES, take, touch, unusable
 from gateway.store.sqlite.read import Reader
@@ -46,14 +48,21 @@ class SqliteStore(CommonVerbs):
     nodes: NodeStore | None = None
     """What the nodes on this database tell each other; None: nobody else delivers from it."""
 
-    def __init__(self, path: Path, lock: Lock, vault: Vault, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        path: Path,
+        lock: Lock,
+        vault: Vault,
+        telemetry: Telemetry,
+        key: EvidenceKey | None = None,
+    ) -> None:
         self.path = path
         self._telemetry = telemetry
         self.lock = lock
         self._loop = asyncio.get_running_loop()
         self.on_ready: Callable[[Ready], None] = _nobody
         """See `LeaseStore.on_ready`."""
-        self._writer = writer = Writer(path, vault, self._tell_ready)
+        self._writer = writer = Writer(path, vault, self._tell_ready, key)
         self._commits: GroupCommit[Operation] = GroupCommit(
             InThread(writer.commit, name="store-writer")
         )
@@ -63,6 +72,8 @@ class SqliteStore(CommonVerbs):
         self._bulk_reader = Reader(path, vault, self._commits.fail)
         self.bulk = Bulk(self._bulk_reader, self._change, vault)
         """See `BulkStore`."""
+        self.evidence = KeptEvidence(self._bulk_reader)
+        """See `EvidenceStore`."""
 
     @classmethod
     async def open(
@@ -72,10 +83,12 @@ class SqliteStore(CommonVerbs):
         telemetry: Telemetry | None = None,
         *,
         skip_backup: bool = False,
+        evidence: EvidenceKey | None = None,
     ) -> "SqliteStore":
         """Lock, open and migrate the database; it is made where there is none.
 
-        Before it is migrated, a copy is made beside it, unless *skip_backup*.
+        Before it is migrated, a copy is made beside it, unless *skip_backup*. With a key for it, *evidence*
+        is written.
 
         Where there are *keys*, what is stored from now on is encrypted; the first of them counts, all
         open what is there. Raises StoreInUse, StoreUnavailable, SchemaTooNew, BackupFailed, or ConfigError where
@@ -90,7 +103,7 @@ class SqliteStore(CommonVerbs):
             if not skip_backup:
                 back_up_before_migration(path)
             vault = Vault(keys)
-            return cls(path, lock, vault, telemetry or Telemetry())
+            return cls(path, lock, vault, telemetry or Telemetry(), evidence)
         except BaseException:
             lock.release()
             raise

@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gateway.core.errors import StoreBroken, StoreUnavailable
+from gateway.core.evidence import EvidenceKey
 from gateway.core.turns import Ready
 from gateway.store.disk import full, has_room
+from gateway.store.evidence import Ledger, told_by
+from gateway.store.keeping import Append
 from gateway.store.leasing import Claim
 from gateway.store.recording import Record
-from gateway.store.sqlite.append import Append, append
+from gateway.store.sqlite.append import append
 from gateway.store.sqlite.database import (
     LOOK_AT_THE_DISK,
     Transaction,
     connect,
     migrate,
     statement,
+    take,
     translated,
 )
 from gateway.store.sqlite.lease import claim
@@ -94,8 +98,16 @@ class Writer:
     It tells *on_ready*, in that thread, what may go after each commit that had to wait.
     """
 
-    def __init__(self, path: Path, vault: Vault, on_ready: Callable[[Ready], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        vault: Vault,
+        on_ready: Callable[[Ready], None],
+        key: EvidenceKey | None = None,
+    ) -> None:
+        """Evidence is written where there is a *key* to sign it."""
         self._on_ready = on_ready
+        self._ledger = None if key is None else Ledger(key, vault)
         self._path = path
         self._connection = connect(path)
         self._vault = vault
@@ -165,7 +177,11 @@ class Writer:
                 outcomes = do(cursor, [operations[i] for i in chosen], self._vault)
                 for i, outcome in zip(chosen, outcomes, strict=True):
                     results[i] = outcome
+        if self._ledger is not None:
+            take(cursor, self._ledger.note(told_by(operations, results)))
         cursor.execute("COMMIT")
+        if self._ledger is not None:
+            self._ledger.committed()
         if cursor.ready:
             self._on_ready(cursor.ready)
         return results
@@ -191,6 +207,8 @@ class Writer:
         return self._broken or error
 
     def _roll_back(self) -> None:
+        if self._ledger is not None:
+            self._ledger.dropped()
         if not self._connection.in_transaction:
             return
         try:

@@ -1,0 +1,189 @@
+"""Evidence: what was received, who was told, when, and with which answer, so that a change of it shows.
+
+An *entry* tells of one event: that it was received, or which attempts at its deliveries were made. It holds
+no body, only SHA-256 digests. What may be about a person, the subject and the URLs that hold what an event
+said, stands beside the entry, which holds its digest: it can be erased, and the entry stays what it was.
+
+The entries of one commit are one *link*: the digests of the entries, and of the link before. Links of one
+process, or of one stream of its commits, are a *chain*; a chain begins with the last links of those that it
+found. So nothing can be taken out of the middle, or changed, and no chain be cut off once another has begun.
+Once a second a link is signed: whoever can write to the database and has not the key can make no chain.
+
+A *bundle* shows links, and some of their entries; of the others only digests. Every entry has a salt, so
+that nobody finds out by guessing what is behind a digest.
+
+Texts that are digested are canonical JSON (RFC 8785): objects, lists, texts, whole numbers, truths and nulls.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b, sha256
+from typing import NamedTuple
+
+from gateway.core.ed25519 import PrivateKey, format_public
+from gateway.core.model import SECOND, Json, Micros
+
+FORMAT = 1
+"""Of bundles."""
+DIGEST_BYTES = 32
+SIGNED_EVERY = SECOND
+OF_LINK = b"gateway evidence link\n"
+OF_BUNDLE = b"gateway evidence bundle\n"
+OF_GAP = b"gateway evidence gap\n"
+"""What stands before that which is signed: none of these can be taken for another."""
+TAG_BYTES = 16
+
+
+def canonical(value: Json) -> bytes:
+    """JSON in the one form that is digested (RFC 8785, of what is used here)."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def digest(text: bytes) -> bytes:
+    """SHA-256."""
+    return sha256(text).digest()
+
+
+class Named(NamedTuple):
+    """A link as a later chain names it."""
+
+    chain: str
+    seq: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """How a chain begins."""
+
+    name: str
+    begun_at: Micros
+    key: bytes
+    """The public key that signs its links."""
+    before: tuple[Named, ...]
+    """The last links of chains that none had named so before."""
+
+    @property
+    def facts(self) -> dict[str, Json]:
+        """What is digested, as a bundle has it."""
+        return {
+            "chain": self.name,
+            "begun_at": self.begun_at,
+            "key": format_public(self.key),
+            "before": [[each.chain, each.seq, each.hash.hex()] for each in self.before],
+        }
+
+    @property
+    def hash(self) -> bytes:
+        """What its first link has for the link before."""
+        return digest(canonical(self.facts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What one commit told."""
+
+    chain: str
+    seq: int
+    """From 0."""
+    at: Micros
+    """When the latest happened that it tells of."""
+    previous: bytes
+    root: bytes
+    """Of the digests of its entries, in their order."""
+    count: int
+
+    @property
+    def facts(self) -> dict[str, Json]:
+        """What is digested, as a bundle has it."""
+        return {
+            "chain": self.chain,
+            "seq": self.seq,
+            "at": self.at,
+            "previous": self.previous.hex(),
+            "root": self.root.hex(),
+            "count": self.count,
+        }
+
+    @property
+    def hash(self) -> bytes:
+        """What the next link has for the link before."""
+        return digest(canonical(self.facts))
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceKey:
+    """Signs links and bundles, and stands for subjects in the index of the database."""
+
+    seed: bytes = field(repr=False)
+    private: PrivateKey = field(init=False)
+    _tags: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "private", PrivateKey(self.seed))
+        object.__setattr__(self, "_tags", digest(b"gateway evidence subjects\n" + self.seed))
+
+    @property
+    def public(self) -> bytes:
+        """Whoever has it can verify."""
+        return self.private.public
+
+    def tag(self, subject: str) -> bytes:
+        """What finds a subject: without the key nobody can tell whose it is, nor after it was erased."""
+        return blake2b(subject.encode(), key=self._tags, digest_size=TAG_BYTES).digest()
+
+
+def root_of(leaves: Sequence[bytes]) -> bytes:
+    """One digest of those of all entries of a link."""
+    return digest(b"".join(leaves))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """The first links of a chain, which were kept no longer: signed by who let them go."""
+
+    chain: str
+    until: int
+    """The number of the last of them."""
+    hash: bytes
+    """Of that link."""
+    at: Micros
+    """Its moment."""
+    let_go_at: Micros
+
+    @property
+    def facts(self) -> dict[str, Json]:
+        """What is signed, as a bundle has it."""
+        return {
+            "chain": self.chain,
+            "until": self.until,
+            "hash": self.hash.hex(),
+            "at": self.at,
+            "let_go_at": self.let_go_at,
+        }
+
+
+# -- as it is kept ---------------------------------------------------------------------------------------
+
+
+class KeptChain(NamedTuple):
+    """A chain in a store."""
+
+    number: int
+    chain: Chain
+    last: int
+    """The number of its last link; -1: there is none any more."""
+    gap: str | None
+    """JSON: what was let go of, as a bundle has it."""
+
+
+class KeptLink(NamedTuple):
+    """A link in a store."""
+
+    link: Link
+    leaves: bytes
+    """The digests of its entries, one after the other."""
+    signature: bytes | None

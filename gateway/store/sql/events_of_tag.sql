@@ -1,0 +1,1 @@
+SELECT event_id FROM evidence_places WHERE tag = ?

@@ -1,0 +1,1 @@
+SELECT entries, data_key FROM evidence_links WHERE id = ?
