@@ -6,7 +6,7 @@ atomic: what one promises is committed and synced when it returns, or nothing of
 
 import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.core.access import AuditEntry
 from gateway.core.bulk import Ended, Operation, Page, Replayed
@@ -36,6 +36,9 @@ from gateway.core.nodes import Around, Beat
 from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
+
+if TYPE_CHECKING:  # it brings megabytes along
+    from gateway.core.evidence_key import EvidenceKey
 
 
 class Clock(Protocol):
@@ -435,17 +438,20 @@ class EvidenceStore(Protocol):
     async def links(self, chain: KeptChain, first: int, last: int, most: int) -> list[KeptLink]:
         """Its links with numbers from *first* to *last*, in their order, at most so many."""
 
-    async def entries(self, chain: KeptChain, seq: int) -> list[bytes]:
-        """The entries of a link, in their order."""
+    async def entries(self, chain: KeptChain, seq: int) -> list[tuple[bytes, bytes]]:
+        """The entries of a link, in their order, each with what is personal of it.
 
-    async def personal(self, chain: KeptChain, seq: int, event_id: str) -> bytes | None:
-        """What is personal of the entry about an event there; None: nothing is, or it was erased."""
+        That is empty where nothing is, or where it was erased.
+        """
 
-    async def places(self, event_id: str) -> list[tuple[int, int, int]]:
-        """Where an event is told of: the chain's number, the link's, the entry's."""
+    async def find(self, number: int) -> list[tuple[int, int, int]]:
+        """Where that is told of for which a number stands, and others with the same: chain, link, entry."""
 
-    async def of_subject(self, tag: bytes) -> list[str]:
-        """The events about the subject that a tag stands for."""
+    async def let_go(self, before: Micros, now: Micros, most: int, key: "EvidenceKey") -> int:
+        """Delete links that are older, at most so many; how many. That they were there is signed with *key*."""
+
+    async def size_bytes(self) -> int:
+        """About how much room it takes."""
 
 
 class NodeStore(Protocol):

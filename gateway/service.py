@@ -259,6 +259,7 @@ class Service:
         self._refusals = Refusals(
             store=store, clock=clock, telemetry=telemetry, first_serial=secrets.randbits(48)
         )
+        key = evidence_key(self.settings.evidence_key_file)
         self._prune = Prune(
             store=store,
             audit=store,
@@ -266,11 +267,12 @@ class Service:
             windows=lambda: {s.name: s.dedupe_window for s in self.routes.sources.values()},
             clock=clock,
             telemetry=telemetry,
+            evidence=store.evidence,
+            key=key,
             # Who starts it so wants to look at what was restored, and that is older than it was.
             paused=lambda: PAUSED in lanes.held_by,
         )
         self._erase = Erase(store=store, audit=store, clock=clock, telemetry=telemetry)
-        key = evidence_key(self.settings.evidence_key_file)
         self._evidence = Evidence(store.evidence, key, clock, __version__)
         self._verify = Verify(self._senders.call, clock, telemetry)
         self._expire = Expire(store=store, clock=clock, telemetry=telemetry)
@@ -732,7 +734,7 @@ class Service:
 
 async def _open_store(settings: Settings, telemetry: Telemetry) -> "SqliteStore | PostgresStore":
     keys, skip = read_keys(settings.encryption_key), settings.skip_backup
-    key = evidence_key(settings.evidence_key_file)
+    key = evidence_key(settings.evidence_key_file) if settings.evidence == "on" else None
     if settings.database_url is not None:
         return await _postgres().open(settings.database_url, keys, telemetry, evidence=key)
     file = settings.database_file or DATABASE

@@ -102,10 +102,9 @@ def key(database: Database = None) -> None:
     """Tell the public key, whpk_…, of this machine's evidence; it is made where there is none."""
     from gateway.config.evidence_key import evidence_key
     from gateway.config.settings import read_settings
-    from gateway.core.ed25519 import format_public
 
     settings = read_settings({"database": database})
-    print(format_public(evidence_key(settings.evidence_key_file).public))
+    print(evidence_key(settings.evidence_key_file).public)
 
 
 def _end(proof: Proof, *, as_json: bool) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MOST_TIMES, PAUSE_SECONDS = 20, 2
 """So often erasing is tried, with pauses: for longer than most attempts last."""
 
+EVIDENCE = "evidence"
+"""What goes only where `retention_evidence` says so."""
+
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")]
 
 
@@ -83,7 +86,10 @@ def prune(
     """Delete what retention keeps no longer, now. A gateway that runs does so by itself, little by little."""
     client = connect(at, token_file, database)
     gone = _in_slices(client, "/api/v1/prune", {"dry_run": str(dry_run).lower()})
-    told = {kind: gone[kind] for kind in ("events", "inbox", "once", "audit", "operations")}
+    kinds = ("events", "inbox", "once", "audit", "operations")
+    told = {kind: gone[kind] for kind in kinds} | {
+        kind: gone[kind] for kind in gone if kind == EVIDENCE
+    }
     if as_json:
         print_json({**told, "dry_run": dry_run})
         return
@@ -93,6 +99,11 @@ def prune(
         counted(told["once"], "value of `once`", "values of `once`"),
         counted(told["audit"], "entry of the audit log", "entries of the audit log"),
         counted(told["operations"], "operation"),
+        *(
+            [counted(told[EVIDENCE], "link of evidence", "links of evidence")]
+            if EVIDENCE in told
+            else []
+        ),
     )
     console().print(f"{', '.join(parts)} {'would go' if dry_run else 'are gone'}")
 

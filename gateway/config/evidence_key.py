@@ -6,7 +6,7 @@ from pathlib import Path
 from gateway.config.private import write_private
 from gateway.core.ed25519 import format_private, parse_seed
 from gateway.core.errors import ConfigError, Problem
-from gateway.core.evidence import EvidenceKey
+from gateway.core.evidence_key import EvidenceKey
 
 SEED_BYTES = 32
 

@@ -149,6 +149,8 @@ class Settings(BaseModel):
     """Names by which the admin API is called, besides its own address and those of loopback."""
     encryption_key: Files = ()
     """Files with keys: what is stored is encrypted with the first, and read with all."""
+    evidence: Literal["on", "off"] = "on"
+    """Whether evidence is written of what was received and delivered."""
     evidence_key: Path | None = None
     """The file with the key that signs evidence, made where there is none; default: beside the database."""
     retention: Duration = 7 * DAY
@@ -207,6 +209,7 @@ class Settings(BaseModel):
             inbox=self.retention_inbox,
             once=self.retention_once,
             audit=self.retention_audit,
+            evidence=self.retention_evidence,
             size_bytes=self.retention_size,
             events=self.retention_events,
         )

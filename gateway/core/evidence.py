@@ -17,11 +17,10 @@ Texts that are digested are canonical JSON (RFC 8785): objects, lists, texts, wh
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b, sha256
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import NamedTuple
 
-from gateway.core.ed25519 import PrivateKey, format_public
 from gateway.core.model import SECOND, Json, Micros
 
 FORMAT = 1
@@ -32,7 +31,6 @@ OF_LINK = b"gateway evidence link\n"
 OF_BUNDLE = b"gateway evidence bundle\n"
 OF_GAP = b"gateway evidence gap\n"
 """What stands before that which is signed: none of these can be taken for another."""
-TAG_BYTES = 16
 
 
 def canonical(value: Json) -> bytes:
@@ -61,8 +59,8 @@ class Chain:
 
     name: str
     begun_at: Micros
-    key: bytes
-    """The public key that signs its links."""
+    key: str
+    """The public key that signs its links, as it is written."""
     before: tuple[Named, ...]
     """The last links of chains that none had named so before."""
 
@@ -72,7 +70,7 @@ class Chain:
         return {
             "chain": self.name,
             "begun_at": self.begun_at,
-            "key": format_public(self.key),
+            "key": self.key,
             "before": [[each.chain, each.seq, each.hash.hex()] for each in self.before],
         }
 
@@ -110,30 +108,26 @@ class Link:
 
     @property
     def hash(self) -> bytes:
-        """What the next link has for the link before."""
-        return digest(canonical(self.facts))
+        """What the next link has for the link before: of its facts, canonical, written at once."""
+        return digest(
+            b'{"at":%d,"chain":"%b","count":%d,"previous":"%b","root":"%b","seq":%d}'
+            % (
+                self.at,
+                self.chain.encode(),
+                self.count,
+                self.previous.hex().encode(),
+                self.root.hex().encode(),
+                self.seq,
+            )
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class EvidenceKey:
-    """Signs links and bundles, and stands for subjects in the index of the database."""
-
-    seed: bytes = field(repr=False)
-    private: PrivateKey = field(init=False)
-    _tags: bytes = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "private", PrivateKey(self.seed))
-        object.__setattr__(self, "_tags", digest(b"gateway evidence subjects\n" + self.seed))
-
-    @property
-    def public(self) -> bytes:
-        """Whoever has it can verify."""
-        return self.private.public
-
-    def tag(self, subject: str) -> bytes:
-        """What finds a subject: without the key nobody can tell whose it is, nor after it was erased."""
-        return blake2b(subject.encode(), key=self._tags, digest_size=TAG_BYTES).digest()
+def number_of_event(event_id: str) -> int:
+    """What finds an event: of its name's millisecond and count as much as fits. Others may share it."""
+    try:
+        return int(event_id[4:16], 16) << 20 | int(event_id[16:28], 16) & 0xFFFFF
+    except ValueError:
+        return int.from_bytes(digest(event_id.encode())[:8]) >> 1
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:

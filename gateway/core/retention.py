@@ -29,6 +29,8 @@ class Retention:
     once: Micros = 400 * DAY
     """For which values a `once` has fired."""
     audit: Micros = 400 * DAY
+    evidence: Micros | None = None
+    """What was received, and who was told; None: for good."""
     size_bytes: int = 10 * 1024**3
     """When more is in use, finished events go before their time, oldest first."""
     events: int | None = None

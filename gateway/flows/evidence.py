@@ -9,17 +9,17 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from gateway.core.ed25519 import format_public
 from gateway.core.evidence import (
     DIGEST_BYTES,
     FORMAT,
     OF_BUNDLE,
-    EvidenceKey,
     KeptChain,
     KeptLink,
     Named,
     canonical,
+    number_of_event,
 )
+from gateway.core.evidence_key import EvidenceKey
 from gateway.core.model import Json, Micros
 from gateway.ports import Clock, EvidenceStore
 
@@ -94,24 +94,39 @@ class Evidence:
             }
         )
         chains = await self._store.chains()
-        places = await self._places(asked)
+        names = await self._names(asked)
+        places = None if names is None else await self._places(names)
         for chain in chains:
             wanted = None if places is None else places.get(chain.number, {})
             async for line in self._chain(chain, asked, wanted, written):
                 yield line
         yield canonical(self._manifest(written)) + b"\n"
 
-    async def _places(self, asked: Asked) -> dict[int, dict[int, set[int]]] | None:
-        """By chain, where what was asked for is told; None: that has to be looked for."""
-        if asked.event is None and asked.subject is None:
-            return None
+    async def _names(self, asked: Asked) -> set[str] | None:
+        """The events that are asked for; None: that has to be looked for."""
         names = None if asked.event is None else {asked.event}
         if asked.subject is not None:
-            of_subject = set(await self._store.of_subject(self._key.tag(asked.subject)))
+            of_subject = await self._of_subject(asked.subject)
             names = of_subject if names is None else names & of_subject
+        return names
+
+    async def _of_subject(self, subject: str) -> set[str]:
+        """The events about a subject. Of one that was erased nobody can tell more than its number does."""
+        chains = {kept.number: kept for kept in await self._store.chains()}
+        names = set()
+        for chain, seq, i in await self._store.find(self._key.number_of_subject(subject)):
+            entries = await self._store.entries(chains[chain], seq)
+            if i < len(entries):
+                entry, personal = map(_read, entries[i])
+                if personal.get("subject", subject) == subject:
+                    names.add(str(entry.get("event")))
+        return names
+
+    async def _places(self, names: set[str]) -> dict[int, dict[int, set[int]]]:
+        """By chain, where events are told of."""
         places: dict[int, dict[int, set[int]]] = {}
-        for name in sorted(names or ()):
-            for chain, seq, i in await self._store.places(name):
+        for name in names:
+            for chain, seq, i in await self._store.find(number_of_event(name)):
                 places.setdefault(chain, {}).setdefault(seq, set()).add(i)
         return places
 
@@ -178,13 +193,12 @@ class Evidence:
             return []
         if wanted is not None and seq not in wanted:
             return []
-        chosen = []
-        for i, text in enumerate(await self._store.entries(kept, seq)):
+        chosen: list[Chosen] = []
+        for i, (text, personal) in enumerate(await self._store.entries(kept, seq)):
             if wanted is not None and i not in wanted[seq]:
                 continue
             entry = _read(text)
             if asked.source is None or entry.get("source") == asked.source:
-                personal = await self._store.personal(kept, seq, str(entry.get("event")))
                 chosen.append((i, entry, _read(personal) if personal else None))
         return chosen
 
@@ -207,7 +221,7 @@ class Evidence:
             "counts": written.counts,
             "heads": [[each.chain, each.seq, each.hash.hex()] for each in written.heads],
             "lines": written.lines,
-            "key": format_public(self._key.public),
+            "key": self._key.public,
         }
         signature = self._key.private.sign(OF_BUNDLE + canonical(facts))
         return {**facts, "signature": signature.hex()}

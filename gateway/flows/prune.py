@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from gateway.core.access import ALL, LOCAL, Caller
 from gateway.core.errors import StoreUnavailable
+from gateway.core.evidence_key import EvidenceKey
 from gateway.core.model import SECOND, EventId, Micros
-from gateway.core.retention import Examined, Horizon, Retention, bytes_to_give_back, horizon
+from gateway.core.retention import Examined, Horizon, Retention, Room, bytes_to_give_back, horizon
 from gateway.flows.audit import Audit
 from gateway.flows.loop import Loop
-from gateway.ports import Clock, OperateStore, TendStore
+from gateway.ports import Clock, EvidenceStore, OperateStore, TendStore
 from gateway.telemetry import Telemetry
 
 EVERY = 60 * SECOND
@@ -68,7 +69,7 @@ class Slice(NamedTuple):
     """What came of a part of a walk that someone asked for."""
 
     gone: Mapping[str, int]
-    """By kind: `events`, `inbox`, `once`, `audit`, `operations`."""
+    """By kind: `events`, `inbox`, `once`, `audit`, `operations`, `evidence`."""
     after: str | None
     """Where the next slice begins; None: this was the last."""
 
@@ -76,7 +77,7 @@ class Slice(NamedTuple):
 class Prune:
     """Walks now and then, and on request."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it tends
         self,
         *,
         store: TendStore,
@@ -85,6 +86,8 @@ class Prune:
         windows: Callable[[], Mapping[str, Micros]],
         clock: Clock,
         telemetry: Telemetry,
+        evidence: EvidenceStore | None = None,
+        key: EvidenceKey | None = None,
         paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
@@ -92,6 +95,8 @@ class Prune:
         self._retention = retention
         self._windows = windows
         self._paused = paused
+        self._evidence = evidence
+        self._key = key
         self._clock = clock
         self._telemetry = telemetry
         self._walk = Walk()
@@ -143,8 +148,9 @@ class Prune:
         """Say how large the store is, and when it is larger than it was to be."""
         room, most = await self._store.room(), self._retention.size_bytes
         self._telemetry.emit("store.measured", **room._asdict())
-        if room.used > most:
-            self._telemetry.emit("retention.exceeded", used=room.used, retention_size=most)
+        used = await self._counted(room)
+        if used > most:
+            self._telemetry.emit("retention.exceeded", used=used, retention_size=most)
 
     def _horizon(self, *, too_large: bool) -> Horizon:
         """What goes at this moment."""
@@ -167,6 +173,7 @@ class Prune:
             (may_drop and await self._drop_day(walk, before))
             or await self._prune_page(walk, before, most)
             or await self._prune_others(walk, before)
+            or await self._prune_evidence(walk)
             or await self._give_back()
         )
 
@@ -175,7 +182,7 @@ class Prune:
         now = self._clock.monotonic()
         if self._too_large or now >= self._measure_at:
             room = await self._store.room()
-            self._too_large = room.used > self._retention.size_bytes
+            self._too_large = await self._counted(room) > self._retention.size_bytes
             self._measure_at = now + MEASURED_EVERY
         return self._too_large
 
@@ -202,6 +209,20 @@ class Prune:
         gone = await self._store.prune_others(before, GENTLE.rows)
         walk.gone.update(gone)
         return max(gone.values()) == GENTLE.rows
+
+    async def _prune_evidence(self, walk: Walk) -> bool:
+        lasts = self._retention.evidence
+        if lasts is None or self._evidence is None or self._key is None:
+            return False
+        now = self._clock.now()
+        gone = await self._evidence.let_go(now - lasts, now, GENTLE.page, self._key)
+        walk.gone["evidence"] += gone
+        return gone > 0
+
+    async def _counted(self, room: Room) -> int:
+        """What `retention_size` is about: evidence is kept for a time of its own, however large it is."""
+        beside = 0 if self._evidence is None else await self._evidence.size_bytes()
+        return max(0, room.used - beside)
 
     async def _give_back(self) -> bool:
         spare = bytes_to_give_back(await self._store.room())

@@ -10,19 +10,17 @@ from collections.abc import Sequence
 from gateway.core.access import AuditEntry
 from gateway.core.model import Erased, EventId, Micros
 from gateway.store.change import note
+from gateway.store.evidence import erase_personal
 from gateway.store.steps import Do, Steps
 from gateway.store.turns import Moved, let_others_go
+from gateway.store.vault import Vault
 
-ERASE_OF_EVENTS = (
-    "erase_deliveries",
-    "erase_attempts",
-    "erase_withheld",
-    "erase_inbox",
-    "erase_evidence",
-)
+ERASE_OF_EVENTS = ("erase_deliveries", "erase_attempts", "erase_withheld", "erase_inbox")
 
 
-def erase(names: Sequence[EventId], now: Micros, entry: AuditEntry | None) -> Steps[Erased]:
+def erase(
+    names: Sequence[EventId], now: Micros, entry: AuditEntry | None, vault: Vault
+) -> Steps[Erased]:
     """Erase events, and cancel what was still to be sent of them; one that is being sent is left."""
     given = list(names)
     moved = [Moved(*row) for row in (yield Do("cancel_erased", (given, now)))]
@@ -32,6 +30,7 @@ def erase(names: Sequence[EventId], now: Micros, entry: AuditEntry | None) -> St
     erased = yield Do("erase_events", (idle, now))
     for erase_rows in ERASE_OF_EVENTS:
         yield Do(erase_rows, (idle,))
+    yield from erase_personal(idle, vault)
     if moved or erased:
         yield from note(entry)
     return Erased(len(erased), len(moved), len(names) - len(idle))

@@ -6,7 +6,7 @@ nobody knows whether a commit came to pass: then the new chain names what the fo
 
 import secrets
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -15,17 +15,21 @@ import orjson
 from gateway.core.calls import PreparedCall
 from gateway.core.evidence import (
     DIGEST_BYTES,
+    OF_GAP,
     OF_LINK,
     SIGNED_EVERY,
     Chain,
-    EvidenceKey,
+    Gap,
     KeptChain,
     KeptLink,
     Link,
     Named,
+    canonical,
     digest,
+    number_of_event,
 )
-from gateway.core.model import Arrival, BodyForm, Delivery, Json, Micros
+from gateway.core.evidence_key import EvidenceKey
+from gateway.core.model import Arrival, BodyForm, Delivery, EventId, Json, Micros
 from gateway.core.retry import Finish, GiveUp, Park, RetryAt
 from gateway.core.state import State
 from gateway.store.keeping import Append, Fresh
@@ -35,8 +39,8 @@ from gateway.store.steps import Do, Insert, Lock, Row, Steps
 from gateway.store.vault import Vault
 
 SALT_BYTES = 16
-PLACE_BYTES = 240
-"""About what an entry takes beside its text: its place, what is personal, the indexes, its digest."""
+ENTRY_BYTES = 80
+"""About what an entry takes beside its texts: its digest, and where it is found."""
 LINK_BYTES = 160
 
 LOCK = ["evidence"]
@@ -50,7 +54,7 @@ class Entry(NamedTuple):
     subject: str | None
     """Of one that was received."""
     text: bytes
-    personal: bytes | None
+    personal: bytes
 
 
 class Told(NamedTuple):
@@ -137,26 +141,47 @@ class Ledger:
         link_hash = link.hash
         is_due = at - head.signed_at >= SIGNED_EVERY
         signature = self._key.private.sign(OF_LINK + link_hash) if is_due else None
-        texts = zlib.compress(b"\n".join([each.text for each in entries]), 1)
-        if self._vault.current is not None:
+        texts = packed([each.text for each in entries])
+        personal = b"\n".join([each.personal for each in entries])
+        sealed_by = self._vault.current
+        if sealed_by is not None:
             texts = self._vault.seal(entries_place(number), texts)
-        rows = [self._place(number, i, each) for i, each in enumerate(entries)]
-        stored = head.stored + len(texts) + LINK_BYTES + PLACE_BYTES * len(entries)
-        yield Do(
-            "note_link",
-            (number, at, head.hash, leaves, texts, stored, signature, self._vault.current),
-        )
-        yield Insert("note_place", rows)
+            personal = self._vault.seal(personal_place(number), personal)
+        size = len(texts) + len(personal) + LINK_BYTES + ENTRY_BYTES * len(entries)
+        stored = head.stored + size
+        signed = (stored, signature, sealed_by, sealed_by)
+        yield Do("note_link", (number, at, head.hash, leaves, texts, personal, *signed))
+        yield Insert("note_place", self._places(number, entries))
         signed_at = at if is_due else head.signed_at
         self._next = _Head(head.number, head.name, seq, link_hash, at, stored, signed_at)
 
-    def _place(self, link: int, i: int, entry: Entry) -> Row:
-        personal, subject = entry.personal, entry.subject
-        if personal is not None and self._vault.current is not None:
-            personal = self._vault.seal(personal_place(link, entry.event_id), personal)
-        tag = None if subject is None else self._key.tag(subject)
-        return (entry.event_id, link, i, tag, personal)
+    def _places(self, link: int, entries: Sequence[Entry]) -> list[Row]:
+        places: list[Row] = []
+        for i, each in enumerate(entries):
+            places.append((number_of_event(each.event_id), link, i))
+            if each.subject is not None:
+                places.append((self._key.number_of_subject(each.subject), link, i))
+        return places
 
+
+def packed(texts: Sequence[bytes]) -> bytes:
+    """Entries as they are stored. A small window is enough for them, and a large one costs more than its work."""
+    compress = zlib.compressobj(1, zlib.DEFLATED, WINDOW, 4)
+    return compress.compress(b"\n".join(texts)) + compress.flush()
+
+
+def unpacked(stored: bytes | None) -> list[bytes]:
+    """The entries that were packed so; none where they were changed: that will show."""
+    if stored is None:
+        return []
+    try:
+        return zlib.decompress(stored, WINDOW).split(b"\n")
+    except zlib.error:
+        return []
+
+
+WINDOW = -12
+"""4 KiB, and nothing around it."""
 
 SEQ_BITS = 40
 """Of a link's id: a chain of a thousand commits a second takes decades to use them up."""
@@ -172,9 +197,9 @@ def entries_place(link: int) -> str:
     return f"evidence_links.entries:{link}"
 
 
-def personal_place(link: int, event_id: str) -> str:
-    """Likewise what is personal of one of them."""
-    return f"evidence_places.personal:{link}/{event_id}"
+def personal_place(link: int) -> str:
+    """Likewise what is personal of them."""
+    return f"evidence_links.personal:{link}"
 
 
 def link_of(chain: str, row: Sequence[Any]) -> Link:
@@ -322,7 +347,7 @@ def _entry(
     event_id: str, subject: str | None, facts: dict[str, Json], personal: dict[str, Json] | None
 ) -> Entry:
     if personal is None:
-        return Entry(event_id, subject, orjson.dumps(facts), None)
+        return Entry(event_id, subject, orjson.dumps(facts), b"")
     aside = orjson.dumps(personal, option=orjson.OPT_SORT_KEYS)
     facts["personal"] = sha256(aside).hexdigest()
     return Entry(event_id, subject, orjson.dumps(facts), aside)
@@ -342,14 +367,82 @@ def _sent(delivery: Delivery, known: dict[str, str]) -> str | None:
     return known[form]
 
 
+# -- erasing -------------------------------------------------------------------------------------------
+
+
+def erase_personal(names: Sequence[EventId], vault: Vault) -> Steps[None]:
+    """Take out what is personal of all entries about events; the entries stay what they are."""
+    places: dict[int, set[int]] = {}
+    for name in names:
+        for link, i in (yield Do("find_places", (number_of_event(name),))):
+            places.setdefault(link, set()).add(i)
+    for link, chosen in places.items():
+        ((texts, personal, *keys),) = yield Do("read_entries", (link,))
+        if not vault.knows(*keys):
+            vault.unlock((yield Do("read_data_keys")))
+        entries = unpacked(vault.open(keys[0], entries_place(link), texts))
+        aside = (vault.open(keys[1], personal_place(link), personal) or b"").split(b"\n")
+        gone = {
+            i for i in chosen if i >= len(entries) or orjson.loads(entries[i])["event"] in names
+        }
+        left = b"\n".join([b"" if i in gone else each for i, each in enumerate(aside)])
+        if vault.current is not None:
+            left = vault.seal(personal_place(link), left)
+        yield Do("erase_personal", (left, vault.current, link))
+
+
+def let_go(
+    chain: KeptChain, before: Micros, now: Micros, most: int, key: EvidenceKey, vault: Vault
+) -> Steps[int]:
+    """Delete the oldest links of a chain that are older than *before*, at most so many; how many.
+
+    That they were there is signed. The last link of a chain stays: later ones name it.
+    """
+    bounds = (link_id(chain.number, 0), link_id(chain.number, chain.last))
+    going = [row for row in (yield Do("first_links", (*bounds, most))) if row[1] < before]
+    if not going:
+        return 0
+    if not vault.knows(*[each for row in going for each in row[6:]]):
+        vault.unlock((yield Do("read_data_keys")))
+    for row in going:
+        for what in _numbers(row, key, vault):
+            yield Do("prune_place", (what, row[0]))
+    last = link_of(chain.chain.name, going[-1])
+    gap = Gap(chain=last.chain, until=last.seq, hash=last.hash, at=last.at, let_go_at=now)
+    signature = key.private.sign(OF_GAP + canonical(gap.facts)).hex()
+    told = orjson.dumps({**gap.facts, "key": key.public, "signature": signature}).decode()
+    yield Do("note_gap", (told, chain.number))
+    yield Do("prune_links", (going[0][0], going[-1][0]))
+    return len(going)
+
+
+def _numbers(row: Row, key: EvidenceKey, vault: Vault) -> Iterator[int]:
+    """Under which numbers the entries of a link are found; of a subject that was erased nobody knows."""
+    link, _, _, _, texts, personal, *keys = row
+    for text in unpacked(vault.open(keys[0], entries_place(link), texts)):
+        yield number_of_event(orjson.loads(text)["event"])
+    for text in (vault.open(keys[1], personal_place(link), personal) or b"").split(b"\n"):
+        if text and (subject := orjson.loads(text).get("subject")):
+            yield key.number_of_subject(subject)
+
+
 # -- reading -------------------------------------------------------------------------------------------
+
+
+Change = Callable[..., Awaitable[Any]]
+"""Takes steps, given their function and its arguments, in one commit."""
 
 
 class KeptEvidence:
     """See `ports.EvidenceStore`."""
 
-    def __init__(self, reader: LookUp) -> None:
+    def __init__(
+        self, reader: LookUp, change: Change | None = None, vault: Vault | None = None
+    ) -> None:
+        """Where nothing is to be let go of, *reader* is enough."""
         self._reader = reader
+        self._change = change
+        self._vault = vault
 
     async def chains(self) -> list[KeptChain]:
         """See `EvidenceStore.chains`."""
@@ -361,33 +454,38 @@ class KeptEvidence:
         found = await self._reader.run("read_links", (*bounds, most))
         return [KeptLink(link_of(chain.chain.name, row), row[3], row[4]) for row in found]
 
-    async def entries(self, chain: KeptChain, seq: int) -> list[bytes]:
+    async def entries(self, chain: KeptChain, seq: int) -> list[tuple[bytes, bytes]]:
         """See `EvidenceStore.entries`."""
         number = link_id(chain.number, seq)
-        for texts, data_key in await self._reader.run("read_entries", (number,)):
-            opened = await self._reader.opened(data_key, entries_place(number), texts)
-            try:
-                return [] if opened is None else zlib.decompress(opened).split(b"\n")
-            except zlib.error:  # somebody has changed it, which will show
-                return []
+        for texts, personal, *keys in await self._reader.run("read_entries", (number,)):
+            entries = await self._reader.opened(keys[0], entries_place(number), texts)
+            beside = await self._reader.opened(keys[1], personal_place(number), personal)
+            found = unpacked(entries)
+            aside = (beside or b"").split(b"\n")
+            return list(
+                zip(found, aside if len(aside) == len(found) else [b""] * len(found), strict=True)
+            )
         return []
 
-    async def personal(self, chain: KeptChain, seq: int, event_id: str) -> bytes | None:
-        """See `EvidenceStore.personal`."""
-        number = link_id(chain.number, seq)
-        for sealed, data_key in await self._reader.run("personal_of", (event_id, number)):
-            place = personal_place(number, event_id)
-            return sealed and await self._reader.opened(data_key, place, sealed)
-        return None
+    async def let_go(self, before: Micros, now: Micros, most: int, key: EvidenceKey) -> int:
+        """See `EvidenceStore.let_go`."""
+        assert self._change is not None  # noqa: S101  # whoever tends it can change it
+        gone = 0
+        for chain in await self.chains():
+            if chain.last > 0 and gone < most:
+                given = (chain, before, now, most - gone, key, self._vault)
+                gone += await self._change(let_go, *given)
+        return gone
 
-    async def places(self, event_id: str) -> list[tuple[int, int, int]]:
-        """See `EvidenceStore.places`."""
-        found = await self._reader.run("places_of_event", (event_id,))
+    async def size_bytes(self) -> int:
+        """See `EvidenceStore.size_bytes`."""
+        ((size,),) = await self._reader.run("measure_evidence")
+        return int(size)
+
+    async def find(self, number: int) -> list[tuple[int, int, int]]:
+        """See `EvidenceStore.find`."""
+        found = await self._reader.run("find_places", (number,))
         return [(link >> SEQ_BITS, link & (1 << SEQ_BITS) - 1, i) for link, i in found]
-
-    async def of_subject(self, tag: bytes) -> list[str]:
-        """See `EvidenceStore.of_subject`."""
-        return [name for (name,) in await self._reader.run("events_of_tag", (tag,))]
 
 
 def _chain(row: Row) -> KeptChain:

@@ -48,6 +48,10 @@ class Vault:
     def __contains__(self, data_key: int) -> bool:
         return data_key in self._data_keys
 
+    def knows(self, *data_keys: int | None) -> bool:
+        """Whether what was sealed with all of these can be opened."""
+        return all(each is None or each in self._data_keys for each in data_keys)
+
     @property
     def has_keys(self) -> bool:
         """Whether an operator's key was given."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from gateway.core.evidence import EvidenceKey
+from gateway.core.evidence_key import EvidenceKey
 from gateway.core.grammar import compile_pattern
 from gateway.core.model import (
     SECOND,

@@ -271,3 +271,37 @@ async def test_a_chain_that_was_made_anew_without_the_key_is_named(store):
     await raw(store, f"UPDATE evidence_links SET at = at - 1 WHERE id = {LINK}")
     assert "link 0 of chain" in faults(await proof_of(store))
     assert "is not what was signed" in faults(await proof_of(store))
+
+
+# -- retention -----------------------------------------------------------------------------------------
+
+
+async def test_what_is_let_go_of_leaves_a_signed_gap(store):
+    await three_links(store)
+    await store.evidence.let_go(NOW + 2, NOW + 60 * SECOND, 100, EVIDENCE_KEY)
+    lines = await bundle(store)
+    proof = verify(lines, PUBLIC)
+    assert (proof.faults, proof.gaps, len(proof.entries)) == ([], 1, 1)
+    assert await raw(store, "SELECT count(*) FROM evidence_places") == [(2,)]
+    await raw(store, f"UPDATE evidence_links SET previous = leaves WHERE id = {LINK + 2}")
+    assert "link 2 of chain" in faults(await proof_of(store))
+
+
+async def test_a_gap_that_nobody_signed_is_named(store):
+    await three_links(store)
+    await store.evidence.let_go(NOW + 1, NOW, 100, EVIDENCE_KEY)
+    await raw(store, f"DELETE FROM evidence_links WHERE id = {LINK + 1}")
+    assert "links 1 to 1 of chain" in faults(await proof_of(store))
+    (((gap),),) = await raw(store, "SELECT gap FROM evidence_chains")
+    wider = gap.replace('"until":0', '"until":1')
+    await raw(store, f"UPDATE evidence_chains SET gap = '{wider}'")
+    assert "is not what was signed" in faults(await proof_of(store))
+
+
+async def test_the_last_link_of_a_chain_stays_and_its_size_is_known(store):
+    await three_links(store)
+    size = await store.evidence.size_bytes()
+    assert size > 0
+    assert await store.evidence.let_go(NOW + 9 * SECOND, NOW, 100, EVIDENCE_KEY) == 2
+    assert await store.evidence.size_bytes() < size
+    assert await store.evidence.let_go(NOW + 9 * SECOND, NOW, 100, EVIDENCE_KEY) == 0

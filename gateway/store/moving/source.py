@@ -17,7 +17,9 @@ PAGE_ROWS = 2000
 PAGE_BYTES = 4 * 1024 * 1024
 """A page is full with so many rows, or when they hold so much."""
 
-LARGE = frozenset({"body", "head", "data", "headers", "excerpt", "calls", "entries", "leaves"})
+LARGE = frozenset(
+    {"body", "head", "data", "headers", "excerpt", "calls", "entries", "personal", "leaves"}
+)
 """Columns in which there may be much."""
 
 FIRST_FROM = "SELECT min(id) FROM events WHERE id >= ?"

@@ -16,12 +16,10 @@ BYTES = frozenset(
         "data",
         "sha256",
         "wrapped",
-        "public_key",
         "previous",
         "leaves",
         "entries",
         "signature",
-        "tag",
         "personal",
     ]
 )
@@ -146,8 +144,8 @@ TABLES = (
     Table("evidence_chains", _named("id name begun_at public_key before named gap")),
     Table(
         "evidence_links",
-        _named("id at previous leaves entries stored signature data_key"),
+        _named("id at previous leaves entries personal stored signature data_key personal_key"),
     ),
-    Table("evidence_places", _named("event_id link i tag personal"), key=2),
+    Table("evidence_places", _named("what link i"), key=3),
 )
 """In the order in which they are moved."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from gateway.core.access import AuditEntry
 from gateway.core.errors import StoreUnavailable
-from gateway.core.evidence import EvidenceKey
+from gateway.core.evidence_key import EvidenceKey
 from gateway.core.histogram import Histogram
 from gateway.core.model import (
     Arrival,
@@ -103,7 +103,7 @@ class PostgresStore(CommonVerbs):
         )
         self.bulk = Bulk(self._bulk_reader, self._change, keys.vault)
         """See `BulkStore`."""
-        self.evidence = KeptEvidence(self._bulk_reader)
+        self.evidence = KeptEvidence(self._bulk_reader, self._change, keys.vault)
         """See `EvidenceStore`."""
         self._received, self._told = (
             None if key is None else Ledger(key, keys.vault) for _ in range(2)
@@ -389,7 +389,7 @@ class PostgresStore(CommonVerbs):
         self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None
     ) -> Erased:
         """See `TendStore.erase`."""
-        erased: Erased = await self._change(erase, events, now, entry)
+        erased: Erased = await self._change(erase, events, now, entry, self._vault)
         return erased
 
     async def empty_log(self) -> bool:

@@ -1,2 +1,2 @@
-INSERT INTO evidence_links (id, at, previous, leaves, entries, stored, signature, data_key)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO evidence_links (id, at, previous, leaves, entries, personal, stored, signature, data_key, personal_key)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

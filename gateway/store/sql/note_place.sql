@@ -1,2 +1,2 @@
-INSERT INTO evidence_places (event_id, link, i, tag, personal)
-VALUES (?, ?, ?, ?, ?)
+INSERT INTO evidence_places (what, link, i)
+VALUES (?, ?, ?)

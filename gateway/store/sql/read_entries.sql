@@ -1,1 +1,1 @@
-SELECT entries, data_key FROM evidence_links WHERE id = ?
+SELECT entries, personal, data_key, personal_key FROM evidence_links WHERE id = ?

@@ -10,14 +10,19 @@ from gateway.core.access import AuditEntry
 from gateway.core.model import Erased, EventId, Micros
 from gateway.store import erase as common
 from gateway.store.sqlite.database import Transaction, take
+from gateway.store.vault import Vault
 
 
 def erase(
-    cursor: Transaction, names: Sequence[EventId], now: Micros, entry: AuditEntry | None
+    cursor: Transaction,
+    names: Sequence[EventId],
+    now: Micros,
+    entry: AuditEntry | None,
+    vault: Vault,
 ) -> Erased:
     """See `gateway.store.erase`."""
     cursor.execute("PRAGMA secure_delete = ON")
     try:
-        return take(cursor, common.erase(names, now, entry))
+        return take(cursor, common.erase(names, now, entry, vault))
     finally:
         cursor.execute("PRAGMA secure_delete = FAST")

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.core.access import AuditEntry
 from gateway.core.errors import StoreUnavailable
-from gateway.core.evidence import EvidenceKey
+from gateway.core.evidence_key import EvidenceKey
 from gateway.core.histogram import Histogram
 from gateway.core.model import (
     Arrival,
@@ -72,7 +72,7 @@ class SqliteStore(CommonVerbs):
         self._bulk_reader = Reader(path, vault, self._commits.fail)
         self.bulk = Bulk(self._bulk_reader, self._change, vault)
         """See `BulkStore`."""
-        self.evidence = KeptEvidence(self._bulk_reader)
+        self.evidence = KeptEvidence(self._bulk_reader, self._change, vault)
         """See `EvidenceStore`."""
 
     @classmethod
@@ -223,7 +223,7 @@ class SqliteStore(CommonVerbs):
         self, events: Sequence[EventId], now: Micros, entry: AuditEntry | None = None
     ) -> Erased:
         """See `TendStore.erase`."""
-        erased: Erased = await self._apply(erase.erase, events, now, entry)
+        erased: Erased = await self._apply(erase.erase, events, now, entry, self._vault)
         return erased
 
     async def empty_log(self) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gateway.core.errors import StoreBroken, StoreUnavailable
-from gateway.core.evidence import EvidenceKey
+from gateway.core.evidence_key import EvidenceKey
 from gateway.core.turns import Ready
 from gateway.store.disk import full, has_room
 from gateway.store.evidence import Ledger, told_by

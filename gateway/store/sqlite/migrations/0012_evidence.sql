@@ -4,7 +4,7 @@ CREATE TABLE evidence_chains (
     id       INTEGER PRIMARY KEY,
     name     TEXT NOT NULL,
     begun_at INTEGER NOT NULL,
-    public_key BLOB NOT NULL,                  -- signs its links
+    public_key TEXT NOT NULL,                  -- signs its links
     before   TEXT NOT NULL,                    -- JSON: the links that it names: chain, seq, hash
     named    INTEGER NOT NULL,                 -- the id of its last link that another chain has named
     gap      TEXT                              -- JSON, signed: up to where it was kept no longer
@@ -16,19 +16,17 @@ CREATE TABLE evidence_links (
     previous  BLOB NOT NULL,
     leaves    BLOB NOT NULL,                   -- the digests of its entries, 32 bytes each
     entries   BLOB NOT NULL,                   -- canonical JSON, a line each, compressed
+    personal  BLOB NOT NULL,                   -- JSON, a line for each; an empty one: nothing is, or it was erased
     stored    INTEGER NOT NULL,                -- about how many bytes the chain takes up to here
     signature BLOB,
-    data_key  INTEGER
+    data_key  INTEGER,
+    personal_key INTEGER                       -- the data key of personal: it is sealed anew when some of it is erased
 ) STRICT;
 
--- Where events are told of, and what of that is personal.
+-- Where an event is told of, and where the receipt of one with a subject: under a number that stands for it.
 CREATE TABLE evidence_places (
-    event_id TEXT NOT NULL,
-    link     INTEGER NOT NULL,
-    i        INTEGER NOT NULL,
-    tag      BLOB,                             -- stands for the subject of an event that was received
-    personal BLOB,                             -- canonical JSON; NULL: there is none, or it was erased
-    PRIMARY KEY (event_id, link)
+    what INTEGER NOT NULL,
+    link INTEGER NOT NULL,
+    i    INTEGER NOT NULL,
+    PRIMARY KEY (what, link, i)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX evidence_of_subject ON evidence_places (tag) WHERE tag IS NOT NULL;

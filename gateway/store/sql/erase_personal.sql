@@ -1,0 +1,1 @@
+UPDATE evidence_links SET personal = ?, personal_key = ? WHERE id = ?

@@ -1,1 +1,0 @@
-SELECT event_id FROM evidence_places WHERE tag = ?

@@ -1,0 +1,1 @@
+SELECT link, i FROM evidence_places WHERE what = ?

@@ -1,0 +1,1 @@
+UPDATE evidence_chains SET gap = ? WHERE id = ?

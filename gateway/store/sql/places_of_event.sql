@@ -1,1 +1,0 @@
-SELECT link, i FROM evidence_places WHERE event_id = ?

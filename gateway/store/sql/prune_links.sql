@@ -1,0 +1,1 @@
+DELETE FROM evidence_links WHERE id >= ? AND id <= ?

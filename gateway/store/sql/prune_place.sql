@@ -1,0 +1,1 @@
+DELETE FROM evidence_places WHERE what = ? AND link = ?
