@@ -7,12 +7,15 @@ import pytest
 
 from gateway.core import retention
 from gateway.core.model import SECOND
+from gateway.core.proof import verify
 from gateway.core.retention import DAY, Examined, Retention
 from gateway.core.retry import Finish, GiveUp
 from gateway.flows.prune import BEHIND, GENTLE, HURRIED, START_OVER_EVERY, Prune, batches
+from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Telemetry
-from tests.kit.build import NOW, a_lease, an_arrival, an_event
+from tests.kit.build import EVIDENCE_KEY, NOW, a_lease, an_arrival, an_event
 from tests.store.test_contract import an_attempt
+from tests.store.test_evidence import everything
 
 
 @pytest.fixture
@@ -249,3 +252,28 @@ def test_a_commit_deletes_no_more_than_it_should_or_one_event(rows, sizes):
     assert [
         len(batch) for batch in batches([an_examined(each) for each in rows], GENTLE.rows)
     ] == sizes
+
+
+async def test_evidence_goes_when_its_own_retention_says_so_and_no_size_counts_it(
+    tmp_path, clock, make_flows
+):
+    store = await SqliteStore.open(tmp_path / "evidence.db", evidence=EVIDENCE_KEY)
+    try:
+        await keep(store, 3)
+        await keep(store, 1, received_at=NOW + 8 * DAY)
+        clock.advance(9 * 86_400)
+        prune = Prune(
+            store=store, audit=store, retention=Retention(evidence=3 * DAY), windows=dict,
+            clock=clock, telemetry=make_flows().telemetry, evidence=store.evidence, key=EVIDENCE_KEY,
+        )  # fmt: skip
+        before = await store.evidence.size_bytes()
+        room = await store.room()
+        assert await prune._counted(room) == room.used - before
+        done = await prune.on_request("")
+        assert done.gone["evidence"] > 0
+        assert await store.evidence.size_bytes() < before
+        (line,) = [each for each in await everything(store) if b'"line":"gap"' in each]
+        assert verify(await everything(store)).faults == []
+        assert b'"signature"' in line
+    finally:
+        await store.close()

@@ -1,0 +1,45 @@
+"""Evidence through the admin API, of a gateway that works."""
+
+import json
+from hashlib import sha256
+
+import aiohttp
+
+from gateway.core.proof import verify
+
+
+async def lines_of(gateway, **query: str) -> tuple[int, list[bytes]]:
+    async with (
+        aiohttp.ClientSession(gateway.service.admin_url) as session,
+        session.get("/api/v1/evidence", params=query) as answer,
+    ):
+        return answer.status, (await answer.read()).splitlines()
+
+
+async def test_it_tells_whom_an_event_was_told_with_which_answer(gateway):
+    gateway.endpoint("pager").reply(500, body=b"not now: s3nsitive")
+    name = (
+        await gateway.send(
+            "getty", {"type": "license.expired", "subject": "license/1", "data": {"a": 1}}
+        )
+    )["id"]
+    await gateway.settled()
+    status, lines = await lines_of(gateway, event=name)
+    proof = verify(lines)
+    assert (status, proof.faults) == (200, [])
+    attempts = [each for entry, _ in proof.entries for each in entry.get("attempts", [])]
+    failed = [each for each in attempts if each["endpoint"] == "pager"]
+    assert {each["status"] for each in failed} == {500}
+    assert {each["answer"] for each in failed} == {sha256(b"not now: s3nsitive").hexdigest()}
+    assert failed[-1]["state"] == "dead"
+    assert all(each["to"].startswith("http://127.0.0.1:") for each in attempts)
+    (sent,) = {each["sent"] for each in attempts}
+    event = await gateway.service._store.event(name)
+    assert sent == sha256(event.envelope).hexdigest()
+    assert b"s3nsitive" not in b"".join(lines)
+
+
+async def test_a_parameter_that_is_none_is_refused(gateway):
+    status, lines = await lines_of(gateway, nothing="x")
+    assert (status, json.loads(lines[0])["code"]) == (400, "parameter-invalid")
+    assert (await lines_of(gateway, since="yesterday"))[0] == 400
