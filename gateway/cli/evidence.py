@@ -10,10 +10,11 @@ import typer
 from gateway.cli.client import At, NotRunning, TokenFile, connect
 from gateway.cli.exits import NO
 from gateway.cli.options import Database, Since, Until
-from gateway.cli.output import AsJson, console, counted, print_json, print_table
+from gateway.cli.output import AsJson, console, print_json, print_table
 from gateway.core.errors import NotFound
 from gateway.core.model import Json, delivery_id, rfc3339, rfc3339_moment
 from gateway.core.proof import Proof, verify
+from gateway.core.words import counted
 
 LINES, MANIFEST = "evidence.jsonl", "manifest.json"
 """The two files of a bundle that is a folder; in a single file the manifest is the last line."""
