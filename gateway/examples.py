@@ -16,7 +16,7 @@ from gateway.config.examples import Example
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import Delivery, Event, Micros, Routed, default_origin, event_id
 from gateway.core.pattern import undotted
-from gateway.core.routing import Route, Routes, indexed, plan
+from gateway.core.routing import OWN, Route, Routes, indexed, plan
 from gateway.core.schemes.signed import SignatureVerifier
 from gateway.core.verifying import Inbound
 from gateway.flows.reading import STRUCTURED, read
@@ -76,7 +76,7 @@ def add_evidence(evidence: Evidence, examples: Iterable[Example], routes: Routes
 
 def _events(example: Example, routes: Routes, now: Micros) -> list[Event]:
     """The events of a test. Raises what reading a request raises."""
-    source = routes.sources[example.source]
+    source = OWN if example.source == OWN.name else routes.sources[example.source]
     headers = {name.lower().encode(): text.encode() for name, text in example.headers.items()}
     if example.event is None:
         body = _json(example.body)

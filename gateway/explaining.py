@@ -42,6 +42,7 @@ from gateway.core.model import (
 from gateway.core.pattern import Miss, undotted
 from gateway.core.routing import (
     MOST_DELIVERIES,
+    OWN,
     Compute,
     Route,
     Routes,
@@ -121,6 +122,8 @@ def _likely_type(body: bytes) -> str:
 
 
 def _source(routes: Routes, name: str | None) -> Source:
+    if name == OWN.name:
+        return OWN
     names = list(routes.sources)
     found = routes.sources.get(name or (names[0] if names else ""))
     if found is None:

@@ -228,6 +228,11 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "deliveries take too long: see `gateway deliveries --state scheduled`",
     ),
+    "source.silent": (
+        logging.WARNING,
+        "nothing comes from a source any more: see that its sender runs and posts here",
+    ),
+    "news.lost": (logging.WARNING, "news of the gateway's own could not be kept, and is not told"),
     "route.unconfirmed": (
         logging.WARNING,
         "a route did not deliver all of an event in time: an event says what",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from gateway.core.calls import PreparedCall
+from gateway.core.derived import OWN_SOURCE
 from gateway.core.extraction import WIDEST
 from gateway.core.model import BodyForm, Delivery, Event, Failure, Json, Routed
 from gateway.core.routing import Compute, Route, Routes, indexed, plan
@@ -246,7 +247,7 @@ class _Side:
 
     def hears(self, event: Event) -> bool:
         """Whether the file has the source that the event came in by: else it would be refused."""
-        return event.source in self._whole.sources
+        return event.source in self._whole.sources or event.source == OWN_SOURCE
 
     def made_of(self, event: Event, *, whole: bool) -> Routed:
         """What the routes make of an event, were it to arrive now, after those before it.

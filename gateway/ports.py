@@ -240,8 +240,10 @@ class LookUpStore(Protocol):
     async def latest_event(self) -> Micros:
         """The moment, to the millisecond, that the name of the latest event tells; 0: there is none."""
 
-    async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
-        """Per endpoint, how many unfinished deliveries have become late then, and when the oldest came."""
+    async def late_between(
+        self, after: Micros, until: Micros
+    ) -> dict[str, tuple[int, Micros, EventId]]:
+        """Per endpoint, how many unfinished deliveries have become late then, when the oldest came, and its event."""
 
     async def told_till(self, what: str) -> Micros | None:
         """Up to which moment something of that kind has been reported."""
@@ -364,8 +366,11 @@ class TendStore(Protocol):
 class NoteStore(Protocol):
     """What the gateway notes for itself."""
 
-    async def note_told(self, what: str, till: Micros) -> None:
-        """Write down up to which moment something of that kind has been reported."""
+    async def note_told(self, what: str, till: Micros, after: Micros | None = None) -> bool:
+        """Write down up to which moment something of that kind has been reported, if that was *after* until now.
+
+        None: nothing was. False: it is another moment by now, another node's, and stays.
+        """
 
     async def take_confirmation(
         self, event_id: EventId, route: str, now: Micros, until: Micros

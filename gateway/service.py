@@ -54,6 +54,7 @@ from gateway.flows.lanes import PAUSED, Lanes
 from gateway.flows.late import Late
 from gateway.flows.live import Live
 from gateway.flows.loop import Loop
+from gateway.flows.news import Tell
 from gateway.flows.nodes import Nodes
 from gateway.flows.operate import Operate
 from gateway.flows.prune import Prune
@@ -62,6 +63,7 @@ from gateway.flows.read_again import ReadAgain
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
 from gateway.flows.refusals import Refusals
+from gateway.flows.silence import Silence
 from gateway.flows.verify import Verify
 from gateway.loading import Checked, check
 from gateway.logs import LogListener
@@ -238,6 +240,17 @@ class Service:
             telemetry=telemetry,
             first_serial=secrets.randbits(48),
         )
+        self._tell = Tell(
+            keep=self._keep, redact=self._redaction.redact, clock=clock, telemetry=telemetry
+        )
+        self._silence = Silence(
+            routes=lambda: self.routes,
+            tell=self._tell.tell,
+            look_up=store,
+            store=store,
+            clock=clock,
+            telemetry=telemetry,
+        )
         self._claim = Claim(
             lanes=lanes,
             store=store,
@@ -333,6 +346,8 @@ class Service:
             self._expire.loop,
             self._late.loop,
             self._confirm.loop,
+            self._tell.loop,
+            self._silence.loop,
             self._refusals.loop,
             self._prune.loop,
             self._carry_on.loop,
@@ -537,6 +552,7 @@ class Service:
         for loop in reversed(self._loops):
             await loop.stop()
         await self._refusals.close()
+        await self._tell.close()
         self._watchdog.stop()
         if self._nodes is not None:
             with contextlib.suppress(StoreUnavailable):  # then its shares come free by themselves

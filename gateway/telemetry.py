@@ -15,12 +15,19 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self._by_name: dict[str, list[Listener]] = {}
 
-    def listen(self, listener: Listener) -> None:
-        """Call *listener* with the name and the fields of everything emitted from now on."""
-        self._listeners.append(listener)
+    def listen(self, listener: Listener, *names: str) -> None:
+        """Call *listener* with the name and the fields of everything emitted from now on; or of these *names* only."""
+        if not names:
+            self._listeners.append(listener)
+        for name in names:
+            self._by_name.setdefault(name, []).append(listener)
 
     def emit(self, name: str, **fields: Any) -> None:
         """Report that *name* happened."""
         for listener in self._listeners:
             listener(name, fields)
+        if name in self._by_name:
+            for listener in self._by_name[name]:
+                listener(name, fields)

@@ -12,6 +12,7 @@ from gateway.config.files import TESTS, Files
 from gateway.config.nearest import nearest
 from gateway.config.part import Part
 from gateway.config.shapes import ExampleShape, RoutesTestFile
+from gateway.core.derived import OWN_SOURCE
 from gateway.core.errors import Problem
 from gateway.core.model import Json
 
@@ -112,7 +113,7 @@ def _example(
     if shape.event is not None:
         _check_event(shape.event, shape.source, sources, part.at("event"))
     source = shape.source or next(iter(sources), "")
-    if source not in sources:
+    if source not in (*sources, OWN_SOURCE):
         what = (
             f'there is no source "{source}"'
             if source
@@ -150,7 +151,7 @@ def _check_event(
     if "type" not in event:
         part.fault("missing-key", 'the key "type" is missing', "add `type: …`", key=True)
     named = event.get("source")
-    if named in sources and source is None:
+    if named in (*sources, OWN_SOURCE) and source is None:
         what = f'"{named}" is a source of the gateway; in an event, `source` is what its sender calls itself'
         cure = f"write `source: {named}` beside `event:`"
         part.at("source").fault("test-input", what, cure, key=True)

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from gateway.config.endpoint_shapes import EndpointShape
 from gateway.config.handshake_shapes import HandshakesShape
 from gateway.config.pattern_schema import SCALAR, pattern_definitions
-from gateway.config.quantities import Duration, Rate, Size, Timeout
+from gateway.config.quantities import Duration, Rate, Size, Timeout, at_least
 from gateway.config.shape import (
     EXPRESSION,
     Condition,
@@ -104,6 +104,7 @@ def _at_most_25_mib(size: int) -> int:
 
 
 LARGEST_BODY = 25 * 1024 * 1024
+SilentAfter = Annotated[Duration, at_least(60 * SECOND, "less than 1m", "2h")]
 BodySize = Annotated[Size, AfterValidator(_at_most_25_mib)]
 
 
@@ -142,6 +143,8 @@ class SourceShape(Shape):
     """Larger bodies are refused."""
     rate: Rate | None = Field(None, examples=["50/s"])
     """Faster verified requests are refused with 429."""
+    silent_after: SilentAfter | None = Field(None, examples=["2h"])
+    """Where nothing verified has come for so long, the event `gateway.source.silent` says so, once."""
     on_unreadable: Literal["inbox", "reject"] = "inbox"
     """What becomes of a verified request whose body cannot be read: it goes to the inbox, or it is
     refused with 400. What is not verified is always refused."""

@@ -81,6 +81,7 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         ack=shape.ack,
         body_bytes=shape.max_body,
         rate=shape.rate,
+        silent_after=shape.silent_after,
         content_types=_content_types(shape, verifier),
         gzip=shape.content_encoding == "gzip",
         strict_json=shape.verify == "none" if shape.strict_json is None else shape.strict_json,

@@ -13,6 +13,8 @@ from gateway.core.model import Event, EventId, Json, Micros, rfc3339
 
 OWN_SOURCE = "gateway"
 MOST_HOPS = 16
+NEWS = "news"
+"""The attribute of the gateway's own news (news.py), and of what follows from it: it is true."""
 
 CONTENT_TYPE = "application/cloudevents+json"
 
@@ -21,6 +23,11 @@ def hops_of(event: Event) -> int:
     """How many events of the gateway's own making have led to this one."""
     hops = event.attributes.get("hopcount")
     return hops if isinstance(hops, int) and not isinstance(hops, bool) and hops > 0 else 0
+
+
+def is_news(event: Event) -> bool:
+    """Whether an event is news of the gateway's own, or follows from it. No sender can say so of its events."""
+    return event.source == OWN_SOURCE and event.attributes.get(NEWS) is True
 
 
 def derived(
@@ -49,7 +56,15 @@ def derived(
         "correlationid": cause.attributes.get("correlationid", cause.id),
         "causationid": cause.id,
         "hopcount": hops_of(cause) + 1,
+        **({NEWS: True} if is_news(cause) else {}),
     }
+    return own_event(attributes, event_id=event_id, data=data, now=now, key=key)
+
+
+def own_event(
+    attributes: dict[str, Json], *, event_id: EventId, data: Json, now: Micros, key: str
+) -> Event:
+    """An event of the gateway's own with these attributes."""
     head = json.dumps(attributes, ensure_ascii=False, separators=(",", ":")).encode()[:-1]
     splice = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
     head += b',"data":'

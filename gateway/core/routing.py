@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from gateway.core.breaker import BreakerPolicy
+from gateway.core.derived import OWN_SOURCE, is_news
 from gateway.core.egress import Network
 from gateway.core.errors import EventTooWide, ExpressionFailed
 from gateway.core.handshake import Handshake
@@ -41,7 +42,7 @@ from gateway.core.pattern import Pattern
 from gateway.core.retry import RetryPolicy
 from gateway.core.secret import Key, Secret
 from gateway.core.signing import HeaderForm, SigningKey, sign
-from gateway.core.verifying import Verifier
+from gateway.core.verifying import NoVerifier, Verifier
 
 Compute: TypeAlias = Callable[[Mapping[str, Json]], Json]
 """A compiled `${…}` value: given the variables, the value. Raises ExpressionFailed."""
@@ -121,11 +122,17 @@ class Source:
     """What is verified and cannot be read is refused, and not kept in the inbox."""
     rate: tuple[int, Micros] | None = None
     """At most so many requests in so long."""
+    silent_after: Micros | None = None
+    """Where nothing has come for so long, it is told; None: it never is."""
 
     @property
     def handshake_methods(self) -> tuple[str, ...]:
         """The methods other than POST by which it shakes hands."""
         return tuple({each.method: None for each in self.handshakes if each.method != "POST"})
+
+
+OWN = Source(name=OWN_SOURCE, verifier=NoVerifier())
+"""What events of the gateway's own are read by where somebody wants to try them; no request comes in by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -489,7 +496,7 @@ class _Planning:
             turn.due_at = _computed("at", lambda: moment_of(at(scope)))
         if timing.expires_after is not None:
             turn.expires_at = came_at + timing.expires_after
-        if endpoint.late_after is not None:
+        if endpoint.late_after is not None and not is_news(self._event):
             turn.late_at = max(came_at, turn.due_at or 0) + endpoint.late_after
         if timing.after:
             turn.after = self._after(timing.after)

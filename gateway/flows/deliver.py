@@ -301,7 +301,7 @@ class Deliver:
         jitter = self._clock.chance() if failure else 0.0
         moved = lane.breaker.learn(number, failure, now, jitter)
         if moved and was_closed != lane.breaker.is_closed:
-            self._tell_breaker(lane)
+            self.tell_breaker(lane)
         asked = _asked_for(outcome, now) if failure else 0
         if not moved and not asked:
             return None
@@ -312,11 +312,14 @@ class Deliver:
         self._lanes.wake()
         return lane.mark(learned=moved)
 
-    def _tell_breaker(self, lane: Lane) -> None:
+    def tell_breaker(self, lane: Lane) -> None:
+        """Report that the lane's breaker has opened, or closed."""
         breaker, name = lane.breaker, lane.endpoint.name
         if breaker.is_closed:
             reason = "it answered a probe"
-            self._telemetry.emit("endpoint.opened", endpoint=name, by="breaker", reason=reason)
+            self._telemetry.emit(
+                "endpoint.opened", endpoint=name, was="breaker", by="breaker", reason=reason
+            )
         else:
             self._telemetry.emit(
                 "endpoint.closed",

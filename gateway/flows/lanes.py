@@ -109,6 +109,11 @@ class Lane:
         """Whether attempts may begin."""
         return self.state == "open"
 
+    @property
+    def standing(self) -> str:
+        """Its state; `breaker`: it is open, and its breaker keeps it from beginning."""
+        return "breaker" if self.is_open and not self.breaker.is_closed else self.state
+
     def reopen(self) -> None:
         """Let attempts begin, whatever had stopped them."""
         self.state, self.reason, self.since = "open", "", None

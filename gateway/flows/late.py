@@ -25,21 +25,23 @@ class Late:
     async def counts(self) -> dict[str, int]:
         """How many unfinished deliveries are late, by endpoint."""
         late = await self._look_up.late_between(0, self._clock.now())
-        return {endpoint: count for endpoint, (count, _) in late.items()}
+        return {endpoint: count for endpoint, (count, _, _) in late.items()}
 
     async def _step(self) -> Micros | None:
         now = self._clock.now()
-        # Another node may have told of more by now.
-        told_till = max(self._told_till, await self._look_up.told_till(WHAT) or 0)
+        noted = await self._look_up.told_till(WHAT)
+        told_till = max(self._told_till, noted or 0)
         late = await self._look_up.late_between(told_till, now)
-        for endpoint, (count, oldest) in late.items():
+        # Of several nodes that look at once, the one that notes it first tells.
+        if late and not await self._store.note_told(WHAT, now, noted):
+            return self._clock.now()
+        self._told_till = now
+        for endpoint, (count, oldest, event) in late.items():
             self._telemetry.emit(
                 "deliveries.late",
                 endpoint=endpoint,
                 count=count,
                 oldest_seconds=(now - oldest) // SECOND,
+                oldest_event=event,
             )
-        if late:  # what is told again after a crash in between does no harm
-            await self._store.note_told(WHAT, now)
-        self._told_till = now
         return now + EVERY

@@ -166,7 +166,10 @@ class Nodes:
             lane.share_in(around.shares.get(name, 0))
             mark = around.marks.get(name)
             if mark is not None and mark != self._marks.get(name):
+                was_closed = lane.breaker.is_closed
                 lane.follow(mark)
+                if lane.breaker.is_closed != was_closed:
+                    self._deliver.tell_breaker(lane)
             if around.states.get(name) != self._states.get(name):
                 self._follow_state(lane, around.states.get(name))
         self._states, self._marks = around.states, around.marks
@@ -179,8 +182,9 @@ class Nodes:
             return
         if state is None:
             if not lane.is_open:
+                was = lane.standing
                 lane.reopen()
-                self._telemetry.emit("endpoint.opened", endpoint=lane.endpoint.name)
+                self._telemetry.emit("endpoint.opened", endpoint=lane.endpoint.name, was=was)
         elif lane.state != state["state"]:
             self._deliver.close_lane(lane, state["state"], state["reason"])
 

@@ -126,10 +126,10 @@ class Operate:
         self._telemetry.emit("gateway.resumed")
 
     async def _open(self, lane: Lane, entry: AuditEntry | None) -> None:
-        name = lane.endpoint.name
+        name, was = lane.endpoint.name, lane.standing
         await self._store.set_endpoint(name, "open", "", self._clock.now(), entry)
         lane.reopen()
-        self._telemetry.emit("endpoint.opened", endpoint=name)
+        self._telemetry.emit("endpoint.opened", endpoint=name, was=was)
         self._lanes.wake()
 
     async def refused(self, action: str, name: str, by: Caller, error: GatewayError) -> None:

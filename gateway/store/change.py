@@ -111,9 +111,9 @@ def note(entry: AuditEntry | None) -> Steps[None]:
         )
 
 
-def note_told(what: str, till: Micros) -> Steps[None]:
-    """Write down up to which moment something has been reported."""
-    yield Do("note_told", (what, till))
+def note_told(what: str, till: Micros, after: Micros | None) -> Steps[bool]:
+    """Write down up to which moment something has been reported, if that was *after* until now."""
+    return bool((yield Do("note_told", (what, till, after))))
 
 
 def take_confirmation(event_id: EventId, route: str, now: Micros, until: Micros) -> Steps[bool]:

@@ -296,10 +296,14 @@ class LookUp:
         ((name,),) = await self.rows("SELECT max(id) FROM events")
         return 0 if name is None else received_at(name)
 
-    async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
-        """Per endpoint, how many unfinished deliveries have become late then, and when the oldest came."""
+    async def late_between(
+        self, after: Micros, until: Micros
+    ) -> dict[str, tuple[int, Micros, EventId]]:
+        """Per endpoint, how many unfinished deliveries have become late then, when the oldest came, and its event."""
         rows = await self.run("late_between", (after, until))
-        return {endpoint: (count, oldest) for endpoint, count, oldest in rows}
+        return {
+            endpoint: (count, oldest, EventId(event)) for endpoint, count, oldest, event in rows
+        }
 
     async def told_till(self, what: str) -> Micros | None:
         """Up to which moment something of that kind has been reported."""

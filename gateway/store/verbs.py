@@ -128,7 +128,9 @@ class CommonVerbs:
         """See `LookUpStore.latest_event`."""
         return await self._reader.latest_event()
 
-    async def late_between(self, after: Micros, until: Micros) -> dict[str, tuple[int, Micros]]:
+    async def late_between(
+        self, after: Micros, until: Micros
+    ) -> dict[str, tuple[int, Micros, EventId]]:
         """See `LookUpStore.late_between`."""
         return await self._reader.late_between(after, until)
 
@@ -189,9 +191,9 @@ class CommonVerbs:
 
     # -- tend --------------------------------------------------------------------------------------
 
-    async def note_told(self, what: str, till: Micros) -> None:
+    async def note_told(self, what: str, till: Micros, after: Micros | None = None) -> bool:
         """See `NoteStore.note_told`."""
-        await self._change(change.note_told, what, till)
+        return bool(await self._change(change.note_told, what, till, after))
 
     async def take_confirmation(
         self, event_id: EventId, route: str, now: Micros, until: Micros

@@ -19,10 +19,12 @@ from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
 from gateway.flows.lanes import Lanes
 from gateway.flows.late import Late
+from gateway.flows.news import Tell
 from gateway.flows.operate import Operate
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
 from gateway.flows.refusals import Refusals
+from gateway.flows.silence import Silence
 from gateway.flows.verify import Verify
 from gateway.telemetry import Telemetry
 from gateway.testing import ManualClock
@@ -128,6 +130,10 @@ class Flows:
         self.confirm = Confirm(
             look_up=self.store, store=self.store, keep=self.keep, inbox=self.store, **common
         )
+        self.tell = Tell(keep=self.keep, redact=str, **common)
+        self.silence = Silence(
+            routes=lambda: self.routes, tell=self.tell.tell, look_up=self.store, store=self.store, **common
+        )  # fmt: skip
         self.operate = Operate(
             store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,
             routes=lambda: self.routes, **common,
@@ -150,7 +156,8 @@ class Flows:
 
     def _loops(self):
         flows = (
-            self.intake, self.recorder, self.claim, self.reclaim, self.expire, self.late, self.confirm
+            self.intake, self.recorder, self.claim, self.reclaim, self.expire, self.late, self.confirm,
+            self.tell, self.silence,
         )  # fmt: skip
         return [self.deliver.timer.loop, *(flow.loop for flow in flows)]
 
@@ -161,6 +168,7 @@ class Flows:
         for loop in self._loops():
             await loop.stop()
         await self.refusals.close()
+        await self.tell.close()
 
     async def states(self) -> dict[str, str]:
         """The state of every delivery, by endpoint (by id where there are several)."""

@@ -21,7 +21,7 @@ def cms(**more) -> EndpointConfig:
 
 
 def to_cms(**more):
-    return some_routes(({}, "cms"), cms=cms(**more))
+    return some_routes(({"source": "getty"}, "cms"), cms=cms(**more))
 
 
 def events(count: int):

@@ -250,7 +250,13 @@ async def test_what_is_late_is_told_once(make_flows, clock):
     await flows.seen("attempt.recorded", 1)
     clock.advance(60)
     (told,) = await flows.seen("deliveries.late", 1)
-    assert told == {"endpoint": "cms", "count": 1, "oldest_seconds": 60}
+    (event,) = await flows.store.events({})
+    assert told == {
+        "endpoint": "cms",
+        "count": 1,
+        "oldest_seconds": 60,
+        "oldest_event": event["id"],
+    }
     assert await flows.late.counts() == {"cms": 1}
     clock.advance(3600)
     await flows.seen("attempt.recorded", 2)

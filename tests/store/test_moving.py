@@ -302,7 +302,7 @@ async def test_it_does_not_go_on_from_a_file_that_holds_something_else_by_now(
         with pytest.raises(CutOff):
             await move(path, url, quiet)
     store = await SqliteStore.open(path)
-    await store.note_told("late", NOW + 1)
+    await store.note_told("late", NOW + 1, NOW)
     await store.close()
     with pytest.raises(MoveRefused, match="holds something else by now"):
         await move(path, url, quiet)

@@ -574,20 +574,20 @@ async def test_a_redelivered_one_expires_no_more(store):
 
 
 async def test_what_became_late_in_between_is_told_with_how_long_it_waits(store):
-    await kept(
-        store, a_turn(late_at=LATER), a_turn(late_at=LATER + 1), a_turn(late_at=LATER, leased=True)
-    )
+    first, second = a_turn(late_at=LATER), a_turn(late_at=LATER + 1)
+    await kept(store, first, second, a_turn(late_at=LATER, leased=True))
     done = a_turn(late_at=LATER, leased=True)
     await kept(store, done)
     await ended(store, done)
-    assert await store.late_between(0, LATER) == {"cms": (2, NOW)}
-    assert await store.late_between(LATER, LATER + 1) == {"cms": (1, NOW)}
+    assert await store.late_between(0, LATER) == {"cms": (2, NOW, first.event.event_id)}
+    assert await store.late_between(LATER, LATER + 1) == {"cms": (1, NOW, second.event.event_id)}
 
 
 async def test_up_to_when_something_was_told_is_kept(store):
     assert await store.told_till("late") is None
-    await store.note_told("late", NOW)
-    await store.note_told("late", LATER)
+    assert await store.note_told("late", NOW)
+    assert await store.note_told("late", LATER, NOW)
+    assert not await store.note_told("late", LATER + 1, NOW)  # another node was first
     assert await store.told_till("late") == LATER
 
 
