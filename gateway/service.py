@@ -630,7 +630,9 @@ class Service:
             if checked.routes is None:
                 self.telemetry.emit(
                     "routes.rejected",
-                    problems=[str(problem) for problem in checked.problems],
+                    problems=[
+                        str(problem) for problem in checked.problems if problem.severity == "error"
+                    ],
                     in_force=self.routes.fingerprint,
                 )
                 await self._operate.note("reload", str(self.settings.routes), ConfigError.code)

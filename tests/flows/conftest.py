@@ -1,6 +1,7 @@
 """Flows joined as the service joins them, on a real store, with a sender that answers as scripted."""
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ from gateway.flows.verify import Verify
 from gateway.telemetry import Telemetry
 from gateway.testing import ManualClock
 from tests.kit.build import some_routes
+
+_serials = itertools.count(1, 1_000_000)
+"""So that several on one store give names of their own."""
 
 
 class ScriptedSender:
@@ -119,7 +123,7 @@ class Flows:
         self.refusals = Refusals(store=self.store, first_serial=1, **common)
         self.keep = Keep(
             routes=self.routes, store=self.store, lanes=self.lanes, deliver=self.deliver,
-            first_serial=1, **common,
+            first_serial=next(_serials), **common,
         )  # fmt: skip
         self.ingest = Ingest(
             keep=self.keep, store=self.store, refusals=self.refusals,
