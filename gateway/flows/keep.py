@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 
+from gateway.core.derived import OWN_SOURCE
 from gateway.core.model import SECOND, Arrival, Delivery, Event, EventId, Micros, Receipt, event_id
 from gateway.core.routing import Routes, plan
 from gateway.flows.deliver import Deliver
 from gateway.flows.lanes import Lanes
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
-
-GATEWAY = "gateway"
-"""Who vouches for the events that it makes itself."""
 
 LONGEST_STEP_BACK = 3600 * SECOND
 """A clock that was set back by more than this was wrong before: ids follow it."""
@@ -66,7 +64,7 @@ class Keep:
         """
         routes, now = self.routes, events[0].received_at
         source = routes.sources.get(events[0].source)
-        verified = GATEWAY if source is None else source.proof
+        verified = OWN_SOURCE if source is None else source.proof
         arrivals = []
         for event in events:
             routed = plan(event, routes)

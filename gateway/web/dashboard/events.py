@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.core.access import Scope
+from gateway.core.derived import OWN_SOURCE
 from gateway.core.errors import BodyCorrupt, EventErased, NotFound
 from gateway.core.model import EventId, Json
 from gateway.core.state import State
@@ -43,6 +44,7 @@ async def show(visit: Visit) -> Response:
         "event.html",
         event=event,
         source=source,
+        own=OWN_SOURCE,
         why=why,
         requests=_requests(why),
         entries=await around.look_up.inbox({"event": event["id"]}),
