@@ -41,7 +41,14 @@ from gateway.testing import Gateway
 from tests.kit.authority import CertificateAuthority
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("docs/routes.md", "docs/order.md", "docs/news.md", "docs/senders.md", "docs/handlers.md", "README.md")
+PAGES = (
+    "docs/routes.md",
+    "docs/order.md",
+    "docs/news.md",
+    "docs/senders.md",
+    "docs/handlers.md",
+    "README.md",
+)
 EXAMPLES = sorted((ROOT / "docs/examples").rglob("*.yaml"))
 WHOLE = sorted((ROOT / "docs/examples").glob("*.yaml"))
 KEY = "whsec_" + "a" * 43 + "="

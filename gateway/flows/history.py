@@ -6,6 +6,7 @@ there; the rest happens when somebody asks.
 
 from array import array
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -23,8 +24,8 @@ MINUTE = 60 * SECOND
 MINUTES = 60
 """So many are kept."""
 
-BOUNDS = tuple(0.001 * 2 ** (i / 2) for i in range(34))
-"""Seconds, each √2 times the one before, to a minute and a half: a percentile is right to a fifth of itself."""
+BOUNDS = tuple(1000 * 2 ** (i / 2) for i in range(34))
+"""Microseconds, each √2 times the one before, to a minute and a half: a percentile is right to a fifth of itself."""
 
 
 def _no_durations() -> "array[int]":
@@ -53,13 +54,21 @@ NOTHING = Minute()
 class Hour:
     """The last minutes in which anything was noted."""
 
-    __slots__ = ("_minutes",)
+    __slots__ = ("_current", "_minutes", "_noted")
 
     def __init__(self) -> None:
         self._minutes: dict[int, Minute] = {}
+        self._current = -1
+        self._noted = NOTHING
+        """The minute that was asked for last: it nearly always is again."""
 
     def at(self, minute: int) -> Minute:
         """That minute, to note something in."""
+        if minute != self._current:
+            self._current, self._noted = minute, self._found(minute)
+        return self._noted
+
+    def _found(self, minute: int) -> Minute:
         found = self._minutes.get(minute)
         if found is None:
             found = self._minutes[minute] = Minute()
@@ -79,7 +88,7 @@ class History:
         self._backlog = backlog
         self._clock = clock
         self._all = Hour()
-        self._endpoints: dict[str, Hour] = {}
+        self._endpoints: defaultdict[str, Hour] = defaultdict(Hour)
         self._begun = False
         self.loop = Loop("history", self._step, clock, telemetry)
         telemetry.listen(self)
@@ -98,25 +107,23 @@ class History:
 
     def of(self, endpoint: str) -> list[Minute]:
         """The last hour of that endpoint."""
-        return self._endpoints.get(endpoint, Hour()).until(self._minute())
+        hour = self._endpoints.get(endpoint)
+        return [NOTHING] * MINUTES if hour is None else hour.until(self._minute())
 
     def _attempt(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> None:
-        minute = self._minute()
-        place = bisect_left(BOUNDS, attempt.duration / SECOND)
-        for hour in (self._all, self._of(delivery.endpoint)):
-            noted = hour.at(minute)
-            noted.durations[place] += 1
-            if isinstance(decision, Finish):
-                noted.delivered += 1
-            else:
+        minute = (attempt.started_at + attempt.duration) // MINUTE
+        place = bisect_left(BOUNDS, attempt.duration)
+        of_all, of_endpoint = self._all.at(minute), self._endpoints[delivery.endpoint].at(minute)
+        of_all.durations[place] += 1
+        of_endpoint.durations[place] += 1
+        if isinstance(decision, Finish):
+            of_all.delivered += 1
+            of_endpoint.delivered += 1
+        else:
+            dead = isinstance(decision, GiveUp)
+            for noted in (of_all, of_endpoint):
                 noted.failed += 1
-                noted.dead += isinstance(decision, GiveUp)
-
-    def _of(self, endpoint: str) -> Hour:
-        found = self._endpoints.get(endpoint)
-        if found is None:
-            found = self._endpoints[endpoint] = Hour()
-        return found
+                noted.dead += dead
 
     def _minute(self) -> int:
         return self._clock.now() // MINUTE
@@ -136,7 +143,7 @@ class History:
         minute = self._minute()
         self._all.at(minute).waiting = sum(waiting.values())
         for endpoint in waiting.keys() | self._endpoints.keys():
-            self._of(endpoint).at(minute).waiting = waiting.get(endpoint, 0)
+            self._endpoints[endpoint].at(minute).waiting = waiting.get(endpoint, 0)
 
     def _next_minute(self) -> Micros:
         return (self._minute() + 1) * MINUTE
@@ -151,6 +158,6 @@ def percentile(minutes: Iterable[Minute], share: float) -> float | None:
     so_far = 0
     for (lower, upper), count in zip(pairwise((0.0, *BOUNDS, BOUNDS[-1])), counts, strict=True):
         if count and so_far + count >= sought:
-            return lower + (upper - lower) * (sought - so_far) / count
+            return (lower + (upper - lower) * (sought - so_far) / count) / SECOND
         so_far += count
-    return BOUNDS[-1]
+    return BOUNDS[-1] / SECOND
