@@ -21,8 +21,10 @@ LINES, MANIFEST = "evidence.jsonl", "manifest.json"
 
 Bundle = Annotated[Path, typer.Argument(help="The folder or file.", show_default=False)]
 Key = Annotated[
-    str | None,
-    typer.Option("--key", metavar="whpk_…", help="Whose signature it has to be; its public key."),
+    list[str] | None,
+    typer.Option(
+        "--key", metavar="whpk_…", help="Whose signatures they have to be; its public key."
+    ),
 ]
 
 
@@ -78,20 +80,20 @@ def make(
 
 def check(bundle: Bundle, pinned: Key = None, as_json: AsJson = False) -> None:
     """Check a bundle, without a gateway: exit 1, and say which line is wrong, where it does not hold."""
-    proof = verify(_read(bundle), pinned)
+    proof = verify(_read(bundle), pinned or ())
     if as_json:
         faults = [{"line": line, "what": what} for line, what in proof.faults]
         print_json({"holds": proof.holds, "key": proof.key, "faults": faults})
     elif proof.holds:
         console().print(f"{bundle} holds: {_summary(proof)}", markup=False)
-        if pinned is None:
+        if not pinned:
             console().print("whether that key is the gateway's, only --key can tell", style="dim")
     _end(proof, as_json=as_json)
 
 
 def show(bundle: Bundle, pinned: Key = None, as_json: AsJson = False) -> None:
     """Show what a bundle tells: who was told, when."""
-    proof = verify(_read(bundle), pinned)
+    proof = verify(_read(bundle), pinned or ())
     if as_json:
         print_json(_told(proof))
     else:

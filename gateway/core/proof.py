@@ -6,7 +6,7 @@ before shows in that.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from hashlib import sha256
@@ -73,8 +73,11 @@ class _OfChain:
     shown: set[int] = field(default_factory=set)
 
 
-def verify(lines: Iterable[bytes], pinned: str | None = None) -> Proof:
-    """Check a bundle, its manifest the last line; with a key that is *pinned*, also whose it is."""
+def verify(lines: Iterable[bytes], pinned: Collection[str] = ()) -> Proof:
+    """Check a bundle, its manifest the last line; with keys that are *pinned*, also whose it is.
+
+    Chains have to be signed with one of those, or with that of the manifest.
+    """
     proof = Proof()
     texts = [line for line in lines if line]
     read = [_read(text) for text in texts]
@@ -85,7 +88,7 @@ def verify(lines: Iterable[bytes], pinned: str | None = None) -> Proof:
     else:
         _check_manifest(proof, manifest, texts[:-1], pinned, len(texts))
     body = read if manifest is None else read[:-1]
-    _Reading(proof, manifest).all(body)
+    _Reading(proof, manifest, pinned).all(body)
     proof.faults = sorted(set(proof.faults))
     return proof
 
@@ -102,14 +105,19 @@ def _read(text: bytes) -> dict[str, Json] | None:
 
 
 def _check_manifest(
-    proof: Proof, manifest: dict[str, Json], texts: Sequence[bytes], pinned: str | None, line: int
+    proof: Proof,
+    manifest: dict[str, Json],
+    texts: Sequence[bytes],
+    pinned: Collection[str],
+    line: int,
 ) -> None:
     facts = {name: value for name, value in manifest.items() if name != "signature"}
     proof.key = str(manifest.get("key"))
     if not _signed(proof.key, OF_BUNDLE + canonical(facts), manifest.get("signature")):
         proof.faults.append((line, "the manifest is not what was signed"))
-    if pinned is not None and proof.key != pinned:
-        proof.faults.append((line, f"it is signed with {proof.key}, and not with {pinned}"))
+    if pinned and proof.key not in pinned:
+        told = " or ".join(pinned)
+        proof.faults.append((line, f"it is signed with {proof.key}, and not with {told}"))
     if manifest.get("format") != FORMAT:
         proof.faults.append((line, f"its format is {manifest.get('format')}, not {FORMAT}"))
     listed = manifest.get("lines")
@@ -149,8 +157,11 @@ def _compare(proof: Proof, listed: Sequence[str], texts: Sequence[bytes]) -> Non
 class _Reading:
     """Reads line after line."""
 
-    def __init__(self, proof: Proof, manifest: dict[str, Json] | None) -> None:
+    def __init__(
+        self, proof: Proof, manifest: dict[str, Json] | None, pinned: Collection[str]
+    ) -> None:
         self._proof = proof
+        self._trusted = set(pinned) or {str(proof.key)}
         self._chains: dict[str, _OfChain] = {}
         self._heads = {
             (each[0], each[1]): each[2] for each in (manifest or {}).get("heads", []) if len(each) == 3
@@ -200,8 +211,13 @@ class _Reading:
         )
         if chain.name in self._chains:
             self._fault(number, f"chain {chain.name} begins for a second time")
+        self._check_key(number, chain.name, chain.key)
         self._chains[chain.name] = _OfChain(chain)
         self._proof.chains += 1
+
+    def _check_key(self, number: int, chain: str, key: Json) -> None:
+        if key not in self._trusted and self._proof.key is not None:
+            self._fault(number, f"chain {chain} is signed with {key}: name that with --key if it is yours")  # fmt: skip
 
     def _gap(self, number: int, found: dict[str, Json]) -> None:
         of_chain = self._chains[found["chain"]]
@@ -214,6 +230,7 @@ class _Reading:
         )
         if not _signed(found["key"], OF_GAP + canonical(gap.facts), found["signature"]):
             self._fault(number, f"that chain {gap.chain} was cut off is not what was signed")
+        self._check_key(number, gap.chain, found["key"])
         of_chain.gap = gap
         self._proof.gaps += 1
 

@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.core.evidence import OF_BUNDLE, canonical
+from gateway.core.evidence_key import EvidenceKey
 from gateway.core.proof import verify
 from gateway.store.sqlite import SqliteStore
 from tests.kit.build import EVIDENCE_KEY, NOW
@@ -24,12 +25,12 @@ async def lines(store):
     for i in range(3):
         await received_and_told(store, subject=f"asset/{i}", at=NOW + i * 10_000_000)
     found = await bundle(store)
-    assert verify(found, PUBLIC).faults == []
+    assert verify(found, [PUBLIC]).faults == []
     return found
 
 
 def told(lines, pinned=PUBLIC) -> dict[int, str]:
-    return dict(verify(lines, pinned).faults)
+    return dict(verify(lines, [pinned]).faults)
 
 
 def test_a_line_that_was_changed_is_named(lines):
@@ -41,7 +42,7 @@ def test_a_line_that_was_changed_is_named(lines):
 
 def test_every_line_that_is_missing_is_named(lines):
     for i in range(len(lines) - 1):
-        found = verify([*lines[:i], *lines[i + 1 :]], PUBLIC).faults
+        found = verify([*lines[:i], *lines[i + 1 :]], [PUBLIC]).faults
         assert (i + 1, f"line {i + 1} of the bundle is missing before this one") in found, i
 
 
@@ -90,7 +91,7 @@ async def test_whoever_has_the_key_of_bundles_cannot_make_up_an_entry(lines):
 @pytest.mark.parametrize("line", [b"", b"[]", b"nothing", b'{"line":"link"}', b'{"line":"entry","chain":1}', b"\xff"])  # fmt: skip
 def test_nonsense_is_named_and_not_read(lines, line):
     lines[2] = line
-    assert not verify(lines, PUBLIC).holds
+    assert not verify(lines, [PUBLIC]).holds
 
 
 async def test_the_links_up_to_the_next_signature_come_along(store):
@@ -99,4 +100,18 @@ async def test_the_links_up_to_the_next_signature_come_along(store):
     names = [json.loads(line)["entry"]["event"] for line in await bundle(store) if b'"line":"entry"' in line]  # fmt: skip
     lines = await bundle(store, event=names[1])
     assert [json.loads(line)["seq"] for line in lines if b'"line":"link"' in line] == [1, 2]
-    assert verify(lines, PUBLIC).faults == []
+    assert verify(lines, [PUBLIC]).faults == []
+
+
+async def test_a_chain_that_another_key_signed_is_named(tmp_path):
+    """Whoever can write to the database makes a whole chain, and the gateway shows it."""
+    other = EvidenceKey(bytes(32))
+    store = await SqliteStore.open(tmp_path / "other.db", evidence=other)
+    try:
+        await three_links(store)
+        lines = await bundle(store)
+    finally:
+        await store.close()
+    assert "name that with --key" in told(lines)[2]
+    assert not verify(lines).holds
+    assert verify(lines, [PUBLIC, other.public]).holds

@@ -75,7 +75,7 @@ async def everything(store) -> list[bytes]:
 
 
 async def proof_of(store, **asked) -> Proof:
-    return verify(await bundle(store, **asked), PUBLIC)
+    return verify(await bundle(store, **asked), [PUBLIC])
 
 
 def entries(proof: Proof, what: str) -> list[dict]:
@@ -121,7 +121,7 @@ async def test_no_body_and_no_excerpt_is_in_it(store):
 async def test_a_bundle_about_a_subject_shows_nothing_of_others_but_digests(store):
     await store.append([an_arrival(an_event(subject=f"asset/{i}")) for i in range(3)])
     lines = await bundle(store, subject="asset/1")
-    proof = verify(lines, PUBLIC)
+    proof = verify(lines, [PUBLIC])
     assert proof.faults == []
     assert [personal["subject"] for _, personal in proof.entries] == ["asset/1"]
     assert b"asset/0" not in b"".join(lines)
@@ -197,7 +197,7 @@ async def test_erasing_takes_the_subject_out_and_leaves_that_it_was_told(store):
     assert b"person/1" in b"".join(await bundle(store))
     await store.erase([arrival.event.event_id], NOW)
     lines = await bundle(store, event=arrival.event.event_id)
-    proof = verify(lines, PUBLIC)
+    proof = verify(lines, [PUBLIC])
     assert (proof.faults, proof.erased) == ([], 2)
     assert b"person/1" not in b"".join(lines)
     # Who knows whom to ask about still finds it.
@@ -280,7 +280,7 @@ async def test_what_is_let_go_of_leaves_a_signed_gap(store):
     await three_links(store)
     await store.evidence.let_go(NOW + 2, NOW + 60 * SECOND, 100, EVIDENCE_KEY)
     lines = await bundle(store)
-    proof = verify(lines, PUBLIC)
+    proof = verify(lines, [PUBLIC])
     assert (proof.faults, proof.gaps, len(proof.entries)) == ([], 1, 1)
     assert await raw(store, "SELECT count(*) FROM evidence_places") == [(2,)]
     await raw(store, f"UPDATE evidence_links SET previous = leaves WHERE id = {LINK + 2}")
