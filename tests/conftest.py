@@ -2,6 +2,9 @@
 
 import asyncio
 import gc
+import io
+import json
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,6 +14,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
+from gateway.logs import Form, set_up_logging
 from gateway.store.sqlite import SqliteStore
 from gateway.testing import Gateway, ManualClock
 from tests.kit.build import NOW
@@ -45,6 +49,30 @@ def _settings_of_this_process():
     sys.setswitchinterval(interval)
     gc.set_threshold(*threshold)
     gc.unfreeze()
+
+
+@pytest.fixture
+def log_to(monkeypatch) -> Iterator[Callable[..., io.StringIO]]:
+    """Have everything logged, at debug, in a form; where it goes."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+
+    def log_to(form: Form, redact: Callable[[str], str] = str) -> io.StringIO:
+        stream = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", stream)
+        set_up_logging(form, "debug", redact)
+        return stream
+
+    yield log_to
+    root.handlers = handlers
+    root.setLevel(level)  # not `root.level`: loggers remember what they are enabled for
+
+
+@pytest.fixture
+def logged(log_to) -> Callable[[], list[dict]]:
+    """What is logged, line by line, from now on."""
+    stream = log_to("json")
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 @pytest.fixture

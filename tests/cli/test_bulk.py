@@ -95,10 +95,10 @@ def test_dead_letters_are_grouped_with_the_command_that_redelivers_each_group(ru
     command = re.search(
         r"gateway (redeliver --endpoint down --reason connection-refused)", shown.stdout
     )
-    done = running.run(*command[1].split(), "--yes", "--rate", "1000/s")
+    done = running.call(*command[1].split(), "--yes", "--rate", "1000/s")
     assert done.stdout.splitlines()[-1] == "3 deliveries are back on schedule"
     assert counts(running) == {"scheduled": 3, "dead": 0}
-    assert running.run("dead", "--by", "reason").stdout == "no dead letters\n"
+    assert running.call("dead", "--by", "reason").stdout == "no dead letters\n"
 
 
 def test_without_a_terminal_nobody_is_asked_and_nothing_is_done(running):

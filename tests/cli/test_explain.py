@@ -413,20 +413,20 @@ def test_a_faulty_routes_file_says_what_is_wrong_with_it_and_exits_2(run, write)
 
 
 def test_a_recorded_event_is_explained_while_the_gateway_runs_and_after(running):
-    sent = json.loads(running.run("send", "--sample", "license.expiring", "--json").stdout)
+    sent = json.loads(running.call("send", "--sample", "license.expiring", "--json").stdout)
     name = sent["id"]
     while_it_runs = running.run("explain", name)
     assert while_it_runs.returncode == 0, while_it_runs.stderr
     assert f"from getty  {name}\n" in while_it_runs.stdout
     assert "✓ licence-expiring (rights-team) → cms, workflow, alerting" in while_it_runs.stdout
-    named = running.run("explain", name, "--gateway", f"http://{running.admin}", "--json")
-    assert running.run("explain", "gone.yaml", "--event", name).returncode == 2
-    missing = running.run("explain", "evt_0")
+    named = running.call("explain", name, "--gateway", f"http://{running.admin}", "--json")
+    assert running.call("explain", "gone.yaml", "--event", name).returncode == 2
+    missing = running.call("explain", "evt_0")
     assert (missing.returncode, "there is no event evt_0" in missing.stderr) == (1, True)
     running.kill()
     try:
-        afterwards = running.run("explain", "routes.yaml", "--event", name, "--json")
-        missing = running.run("explain", "evt_0")
+        afterwards = running.call("explain", "routes.yaml", "--event", name, "--json")
+        missing = running.call("explain", "evt_0")
     finally:
         running.start()
     assert afterwards.returncode == 0, afterwards.stderr

@@ -72,7 +72,7 @@ def test_one_event_is_erased_and_two_are(capsys, events, dry_run, told):
 def test_an_erased_event_is_not_explained_and_it_is_said_why(running):
     name = sent(running, 2)
     assert running.call("erase", "--subject", PERSON, "--yes").returncode == 0
-    told = running.run("explain", name)
+    told = running.call("explain", name)
     assert (told.returncode, f"what the event {name} said was erased" in told.stderr) == (1, True)
     replayed = running.call("replay", name)
     assert (replayed.returncode, "was erased" in replayed.stderr) == (1, True)
@@ -96,5 +96,5 @@ def test_a_copy_is_said_to_be_made_and_never_over_another(running, place):
 
 
 def test_a_database_that_is_not_there_is_named(running):
-    told = running.run("backup", "x.db", "--database", "gone.db")
+    told = running.call("backup", "x.db", "--database", "gone.db")
     assert (told.returncode, "there is no database gone.db" in told.stderr) == (1, True)

@@ -245,11 +245,11 @@ def test_a_file_with_errors_is_told_with_its_places_and_exits_2(running):
     assert result.stderr.startswith("new.yaml:10:")
     found = planned(running, "version: 1\nrotues: []\n", "--json")
     assert (found.returncode, json.loads(found.stdout)["problems"][0]["code"]) == (2, "unknown-key")
-    assert "cannot be read" in running.run("plan", "gone.yaml").stderr
+    assert "cannot be read" in running.call("plan", "gone.yaml").stderr
 
 
 def test_a_file_that_is_not_there_is_to_be_named_anew(running):
-    result = running.run("plan", "nope.yaml")
+    result = running.call("plan", "nope.yaml")
     assert result.returncode == 2
     assert "nope.yaml: no-file: " in result.stderr
     assert result.stderr.endswith("; mend the path\n")

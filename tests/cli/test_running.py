@@ -30,7 +30,7 @@ def test_the_first_lines_have_the_settings_that_are_there_for_senders(tmp_path):
         tmp_path, "--public-url", "https://hooks.example.com", "--allowed-host", "other.example.com",
         "--trusted-proxy", "10.0.0.0/8", "--encryption-key", "key", "--listen", "0.0.0.0:0",
     )  # fmt: skip
-    assert gateway.run("keys", "encryption", "--out", "key").returncode == 0
+    assert gateway.call("keys", "encryption", "--out", "key").returncode == 0
     gateway.start()
     text = "\n".join(gateway.lines)
     gateway.stop()
@@ -75,7 +75,7 @@ def test_what_is_no_event_is_said_to_be_in_the_inbox(running):
 def test_each_event_of_a_batch_is_waited_for(running):
     events = [{"specversion": "1.0", "source": "/b", "type": "x.y", "id": f"b{i}"} for i in (1, 2)]
     header = ("--header", "content-type: application/cloudevents-batch+json")
-    result = running.run("send", "-", "--wait", *header, stdin=json.dumps(events).encode())
+    result = running.call("send", "-", "--wait", *header, stdin=json.dumps(events).encode())
     assert result.stdout.count("202 kept as evt_") == 2
     assert result.stdout.count("no route took it") == 2
 
@@ -90,7 +90,7 @@ def test_each_event_of_a_batch_is_waited_for(running):
     ],
 )
 def test_what_cannot_be_read_is_said_in_a_line(running, command, words):
-    result = running.run(*command)
+    result = running.call(*command)
     assert (result.returncode, "Traceback" in result.stderr) == (2, False)
     assert words in " ".join(result.stderr.replace("│", " ").split())
 
@@ -160,8 +160,8 @@ def test_pause_cancel_redeliver_resume(running):
     ]
     (delivery,) = (d["id"] for d in listed if d["event_id"] == name)
     assert running.run("cancel", delivery).returncode == 0
-    assert running.run("cancel", delivery).returncode == 1
-    assert "paused" in running.run("status").stdout
+    assert running.call("cancel", delivery).returncode == 1
+    assert "paused" in running.call("status").stdout
     assert running.run("redeliver", delivery).returncode == 0
     assert running.run("resume", "workflow").stdout == "workflow is open\n"
 
@@ -222,7 +222,7 @@ def test_a_filter_that_nothing_fits_does_not_say_that_the_inbox_is_empty(running
 def test_ping_reaches_an_endpoint_past_the_queue(running):
     result = running.run("ping", "cms", "--json")
     assert json.loads(result.stdout)["taken"] is True
-    unknown = running.run("ping", "nope")
+    unknown = running.call("ping", "nope")
     assert (unknown.returncode, "known: alerting, cms, workflow" in unknown.stderr) == (1, False)
     assert "there is no endpoint nope" in unknown.stderr
 

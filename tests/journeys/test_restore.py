@@ -150,9 +150,9 @@ async def test_a_copy_of_sqlite_made_under_load_is_restored_as_documented(
     await rehearsal(copy, restore)
     assert any(line.startswith("  PAUSED") for line in process.lines)
     process.said("started paused")
-    made = process.run("backup", "copy.db", "--json")
+    made = process.call("backup", "copy.db", "--json")
     assert (made.returncode, json.loads(made.stdout)["file"]) == (0, "copy.db")
-    assert process.run("backup", "copy.db").returncode == 2  # never over another
+    assert process.call("backup", "copy.db").returncode == 2  # never over another
 
 
 async def test_a_dump_of_postgresql_made_under_load_is_restored_as_documented(

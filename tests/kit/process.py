@@ -66,7 +66,7 @@ class GatewayProcess:
         """Start it, and return when it serves."""
         command = [
             *self.before, sys.executable, "-m", "gateway", "serve", "--log", "json",
-            "--listen", self.public, "--admin", self.admin, *self.flags,
+            "--listen", self.public, "--admin", self.admin, "--drain", "0s", *self.flags,
         ]  # fmt: skip
         self.child = subprocess.Popen(
             command,

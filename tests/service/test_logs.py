@@ -1,42 +1,23 @@
 """Log lines."""
 
-import io
-import json
 import logging
-import sys
 
 import pytest
 
 from gateway.core.model import Failure, Receipt
 from gateway.core.redaction import Redaction
 from gateway.core.retry import Finish, GiveUp, Park, RetryAt
-from gateway.logs import LEVELS, LogListener, set_up_logging
+from gateway.logs import LEVELS, LogListener
 from gateway.testing import ManualClock
 from tests.kit.build import NOW, a_delivery, an_arrival, an_event
 from tests.store.test_contract import an_attempt
 
 
-@pytest.fixture
-def logged(monkeypatch):
-    """What is logged, line by line, from now on."""
-    root = logging.getLogger()
-    before = root.handlers, root.level
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    set_up_logging("json", "debug")
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    root.handlers, root.level = before
-
-
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_no_line_has_a_secret_nor_a_local_variable_nor_a_query(monkeypatch, form):
-    root = logging.getLogger()
-    before = root.handlers, root.level
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
+def test_no_line_has_a_secret_nor_a_local_variable_nor_a_query(log_to, form):
     redaction = Redaction()
     redaction.know(["kn0wn-secret"])
-    set_up_logging(form, "debug", redaction.redact_line)
+    stream = log_to(form, redaction.redact_line)
     local, told = "n0t-known", "kn0wn-secret https://x.example/?q=s0mebody"
 
     def fail(local_too: str) -> None:
@@ -46,8 +27,6 @@ def test_no_line_has_a_secret_nor_a_local_variable_nor_a_query(monkeypatch, form
         fail(local)
     except ValueError:
         logging.getLogger("x").exception("it", extra={"told": [told]})
-    finally:
-        root.handlers, root.level = before
     logged = stream.getvalue()
     assert "ValueError: <secret> https://x.example/?<secret>" in logged
     for text in ("kn0wn-secret", local, "s0mebody"):

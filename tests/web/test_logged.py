@@ -1,16 +1,11 @@
 """What the log has of requests: enough to find one by what its sender was told, and no secret of it."""
 
 import asyncio
-import io
-import json
-import logging
-import sys
 
 import aiohttp
 import orjson
 import pytest
 
-from gateway.logs import set_up_logging
 from tests.web.test_ingest import EVENT, JSON, raw
 
 MARK = "s3nsitive"
@@ -18,18 +13,6 @@ SECRET = {
     "authorization": f"Bearer {MARK}", "x-api-key": MARK, "cookie": f"session={MARK}",
     "webhook-signature": f"v1,{MARK}", "webhook-id": f"msg_{MARK}", "webhook-timestamp": MARK,
 }  # fmt: skip
-
-
-@pytest.fixture
-def logged(monkeypatch):
-    """What is logged, at debug."""
-    root = logging.getLogger()
-    before = root.handlers, root.level
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    set_up_logging("json", "debug")
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    root.handlers, root.level = before
 
 
 def of(lines: list[dict], instance: str) -> dict:
