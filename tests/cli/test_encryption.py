@@ -24,7 +24,7 @@ def test_a_key_is_made_used_needed_and_found_by_the_other_commands(tmp_path):
     assert gateway.call("send", "-", stdin=cloudevent("license.expired", "l/1")).returncode == 0
     event = json.loads(gateway.call("events", "--json").stdout)["items"][0]["id"]
     gateway.terminate()
-    refused = gateway.run("serve")
+    refused = gateway.call("serve")
     assert (refused.returncode, "--encryption-key" in refused.stderr) == (78, True)
     (tmp_path / "new.yaml").write_text(ROUTES.replace("match: {}", "match: {type: other}"))
     for command in (("explain", event), ("plan", "new.yaml", "--json")):

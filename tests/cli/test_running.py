@@ -104,7 +104,7 @@ def test_a_port_that_is_taken_is_named_and_nothing_else_is_said(running, tmp_pat
     taken = running.flags[1]
     (tmp_path / "routes.yaml").write_text("version: 1\n")
     other = GatewayProcess(tmp_path)
-    result = other.run("serve", "--sample-receiver", taken)
+    result = other.call("serve", "--sample-receiver", taken)
     assert result.returncode == 78
     assert result.stderr.count("\n") == 1
     assert f"cannot listen at {taken}: Address already in use" in result.stderr
@@ -246,7 +246,7 @@ def test_dead_letters_are_listed_and_exit_1(running):
 
 
 def test_a_second_gateway_on_the_same_database_exits_75(running):
-    result = running.run("serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+    result = running.call("serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
     assert result.returncode == 75
     assert f"in use by process {running.pid}" in result.stderr
 
@@ -263,7 +263,7 @@ def test_without_a_gateway_the_cure_is_named(tmp_path):
 
 
 def test_a_gateway_that_does_not_answer_exits_75(tmp_path):
-    result = GatewayProcess(tmp_path).run("status", "--gateway", "http://127.0.0.1:1")
+    result = GatewayProcess(tmp_path).call("status", "--gateway", "http://127.0.0.1:1")
     assert result.returncode == 75
 
 
@@ -282,7 +282,7 @@ def test_a_bad_configuration_at_start_exits_78(tmp_path):
 
 
 def test_production_refuses_to_make_secrets_up(folder):
-    result = GatewayProcess(folder).run("serve", "--production")
+    result = GatewayProcess(folder).call("serve", "--production")
     assert result.returncode == 78
     assert "the environment variable GETTY_WEBHOOK_SECRET is not set" in result.stderr
     assert not (folder / "data" / "development-secrets.json").exists()
@@ -290,7 +290,7 @@ def test_production_refuses_to_make_secrets_up(folder):
 
 def test_a_sample_receiver_is_refused_in_production(tmp_path):
     (tmp_path / "routes.yaml").write_text("version: 1\n")
-    result = GatewayProcess(tmp_path).run(
+    result = GatewayProcess(tmp_path).call(
         "serve", "--production", "--sample-receiver", "127.0.0.1:0"
     )
     assert (result.returncode, "sample-receiver" in result.stderr) == (78, True)
@@ -298,6 +298,6 @@ def test_a_sample_receiver_is_refused_in_production(tmp_path):
 
 def test_a_database_that_cannot_be_made_is_not_worth_trying_again(folder):
     (folder / "file").write_text("")
-    result = GatewayProcess(folder).run("serve", "--database", "file/gateway.db")
+    result = GatewayProcess(folder).call("serve", "--database", "file/gateway.db")
     assert (result.returncode, "Traceback" in result.stderr) == (78, False)
     assert "--database" in result.stderr

@@ -161,7 +161,7 @@ def test_what_cannot_be_done_exits_2(folder, arguments):
 
 def test_a_file_of_the_old_form_keeps_the_gateway_from_starting_and_is_not_shown(folder):
     (folder / "tokens").write_text("s3cr3t-t0ken\n")
-    result = GatewayProcess(folder).run("serve", "--admin-token-file", "tokens")
+    result = GatewayProcess(folder).call("serve", "--admin-token-file", "tokens")
     assert (result.returncode, "remove the file" in result.stderr) == (78, True)
     assert "s3cr3t" not in result.stderr
 

@@ -1,7 +1,9 @@
 """Commands, run in a test's own process."""
 
 import io
+import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,11 +21,13 @@ def called(
 ) -> "subprocess.CompletedProcess[str]":
     """What a command comes to in that folder, as a process of its own would tell.
 
-    Not for one that is interrupted, that asks a terminal, or whose imports matter.
+    Not for one that is interrupted, that asks a terminal, or whose imports matter; and `serve` only where it
+    is refused.
     """
     out, err = _stream(), _stream()
     with (
-        chdir(folder), redirect_stdout(out), redirect_stderr(err), _started(arguments, environment, stdin)
+        chdir(folder), redirect_stdout(out), redirect_stderr(err),
+        _started(arguments, environment, stdin), _what_a_process_sets(),
     ):  # fmt: skip
         try:
             main()
@@ -46,6 +50,19 @@ def _started(
         sys.argv, sys.stdin = before[:2]
         os.environ.clear()
         os.environ.update(before[2])
+
+
+@contextmanager
+def _what_a_process_sets() -> Iterator[None]:
+    """Logging and signals, as they were in the end: `serve` sets them."""
+    root = logging.getLogger()
+    handlers, level, heard = root.handlers, root.level, signal.getsignal(signal.SIGHUP)
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+        signal.signal(signal.SIGHUP, heard)
 
 
 def _stream(given: bytes = b"") -> io.TextIOWrapper:
