@@ -36,6 +36,14 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
 
 
+gc.disable()  # until all tests are collected
+
+
+def pytest_collection_finish() -> None:
+    """Tests that are collected stay: until all are, it is vain to look for garbage among them."""
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first: at the end nobody waits for it alone."""
     items.sort(key=lambda item: "test_bench" not in item.nodeid)

@@ -49,11 +49,14 @@ def diallers(tree: ast.AST) -> set[str]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_only_the_sender_and_few_others_can_open_a_connection(file):
-    name = str(file.relative_to(ROOT))
-    found = diallers(ast.parse(file.read_text(encoding="utf-8")))
-    assert found <= {MAY_DIAL.get(name)}, "send it with `Sender.send`: it asks the egress policy"
+def test_only_the_sender_and_few_others_can_open_a_connection():
+    found = {
+        name: diallers(ast.parse(file.read_text(encoding="utf-8"))) - {MAY_DIAL.get(name)}
+        for file in FILES
+        if (name := str(file.relative_to(ROOT)))
+    }
+    dial = {name: how for name, how in found.items() if how}
+    assert dial == {}, "send it with `Sender.send`: it asks the egress policy"
 
 
 @pytest.mark.parametrize(

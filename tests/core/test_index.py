@@ -135,7 +135,7 @@ def crowded_event(chance):
 def test_crowded_buckets_lose_and_invent_nothing(seed, full, monkeypatch):
     monkeypatch.setattr(index, "FULL", full)
     chance = random.Random(seed)
-    patterns = list(crowded_patterns(1_500, chance))
+    patterns = list(crowded_patterns(500, chance))
     check(*patterns, events=[crowded_event(chance) for _ in range(20)])
 
 
