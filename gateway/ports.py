@@ -13,6 +13,7 @@ from gateway.core.bulk import Ended, Operation, Page, Replayed
 from gateway.core.errors import StoreUnavailable
 from gateway.core.evidence import KeptChain, KeptLink
 from gateway.core.histogram import Histogram
+from gateway.core.listing import Listed, Listing
 from gateway.core.model import (
     Arrival,
     Attempt,
@@ -198,8 +199,15 @@ class LookUpStore(Protocol):
     async def shown_event(self, event_id: EventId) -> dict[str, Json] | None:
         """The same for a person to read: its columns, its attributes, its data, its body as text."""
 
+    async def page(self, listing: Listing, query: Mapping[str, Any]) -> Listed:
+        """A page of a listing, newest first, by the filters of the API: docs/api.md has them.
+
+        Beside those: `id` of an event or an entry, `n` of an event's delivery, `unread` of entries.
+        Moments are microseconds; a `cursor` of deliveries is the event's id and the number.
+        """
+
     async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """Events, newest first, by the filters of the API."""
+        """The items of such a page."""
 
     async def recorded(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """Events with every byte that was stored, oldest first, to be evaluated somewhere else.
@@ -210,7 +218,7 @@ class LookUpStore(Protocol):
         """
 
     async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """Deliveries, newest first, by the filters of the API."""
+        """The items of such a page; all, of one event."""
 
     async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
         """The attempts of one delivery, in order."""
@@ -219,7 +227,7 @@ class LookUpStore(Protocol):
         """What routes that matched an event did not send, and why."""
 
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """What was refused, unreadable or only partly routed, newest first."""
+        """The items of such a page: what was refused, unreadable or only partly routed."""
 
     async def inbox_entry(self, name: str) -> InboxEntry | None:
         """An entry of the inbox, its body byte for byte. Raises BodyCorrupt."""
@@ -235,7 +243,7 @@ class LookUpStore(Protocol):
         """
 
     async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """Who changed what, newest first."""
+        """The items of such a page: who changed what."""
 
     async def latest_event(self) -> Micros:
         """The moment, to the millisecond, that the name of the latest event tells; 0: there is none."""

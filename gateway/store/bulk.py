@@ -14,7 +14,8 @@ from gateway.core.bulk import Action, Ended, Operation, Page, Replayed
 from gateway.core.model import EventId, Json, Micros, delivery_id, first_id
 from gateway.store.change import note, put_back
 from gateway.store.change import replay as replay_one
-from gateway.store.reading import LARGEST_PAGE_BYTES, Filters, LookUp
+from gateway.store.listing import Filters
+from gateway.store.reading import LARGEST_PAGE_BYTES, LookUp
 from gateway.store.steps import Do, Lock, Steps
 from gateway.store.vault import Vault
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from gateway.core.errors import BodyCorrupt
-from gateway.core.listing import DEFAULT_LIMIT, LARGEST_LIMIT
+from gateway.core.listing import DEFAULT_LIMIT, LARGEST_LIMIT, Listed, Listing
 from gateway.core.model import (
     Erased,
     EventId,
@@ -22,6 +22,7 @@ from gateway.core.model import (
 )
 from gateway.core.retention import Examined, Horizon
 from gateway.store.keeping import PROVEN_ID
+from gateway.store.listing import Dialect, Walk, walk
 from gateway.store.recording import attempt_place
 from gateway.store.rows import EventRow, open_envelope
 from gateway.store.steps import Row
@@ -31,51 +32,6 @@ CORRUPT = "(what was stored here has changed)"
 
 LARGEST_PAGE_BYTES = 1024 * 1024
 """Of whole events, where it holds more than one: what a page costs the gateway is bounded."""
-
-Filters = Mapping[str, str]
-EVENT_FILTERS: Filters = {
-    "id": "id = ?",
-    "source": "source = ?",
-    "type": "type = ?",
-    "subject": "subject = ?",
-    "since": "received_at >= ?",
-    "until": "received_at < ?",
-    "cursor": "id < ?",
-    "unmatched": "(matched = 0) = (? <> 0)",
-    "state": "EXISTS (SELECT 1 FROM {} WHERE event_id = events.id AND state = ?)",
-}
-DELIVERY_FILTERS: Filters = {
-    "event": "event_id = ?",
-    "n": "n = ?",
-    "state": "state = ?",
-    "endpoint": "endpoint = ?",
-    "route": "route = ?",
-    "key": "key = ?",
-    "since": "created_at >= ?",
-    "until": "created_at < ?",
-    "cursor": "(event_id, n) < (?, ?)",
-}
-INBOX_FILTERS: Filters = {
-    "id": "id = ?",
-    "outcome": "outcome = ?",
-    "refused": "refused = ?",
-    "event": "event_id = ?",
-    "unread": "(event_id IS NULL) = (? <> 0)",
-    "source": "source = ?",
-    "code": "code = ?",
-    "since": "received_at >= ?",
-    "until": "received_at < ?",
-    "cursor": "id < ?",
-}
-
-AUDIT_FILTERS: Filters = {
-    "who": "who = ?",
-    "action": "action = ?",
-    "object": "object = ?",
-    "since": "at >= ?",
-    "until": "at < ?",
-    "cursor": "id < ?",
-}
 
 EVENTS = (
     "SELECT id, source, key, type, subject, received_at, deliveries, routes, erased_at FROM events"
@@ -89,6 +45,13 @@ INBOX = (
     " peer, method, headers, body_bytes, sha256, data_key FROM inbox"
 )
 AUDIT = "SELECT id, at, who, address, action, object, outcome FROM audit"
+SELECT: Mapping[Listing, tuple[str, str]] = {
+    Listing.EVENTS: (EVENTS, "id DESC"),
+    Listing.DELIVERIES: (DELIVERIES, "event_id DESC, n DESC"),
+    Listing.INBOX: (INBOX, "id DESC"),
+    Listing.AUDIT: (AUDIT, "id DESC"),
+}
+"""What is listed, and in which order: the newest first."""
 
 TIMES = frozenset(
     {
@@ -109,8 +72,7 @@ TIMES = frozenset(
 class LookUp:
     """The questions. An engine says how statements are run, and which tables they are put to."""
 
-    all_deliveries = "deliveries"
-    """Where every delivery is, also those that have ended."""
+    dialect: Dialect
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
@@ -127,25 +89,55 @@ class LookUp:
         """All rows of the statement of that name. A list among the parameters is one parameter."""
         raise NotImplementedError
 
+    async def page(self, listing: Listing, query: Mapping[str, Any]) -> Listed:
+        """See `LookUpStore.page`."""
+        walked = await self._walk(listing, query)
+        end: Row | None = None
+        if walked.has_an_end:
+            for end in await self.rows(*walked.end()):
+                walked.down_to(end)
+        select, order = SELECT[listing]
+        limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
+        sql, parameters = walked.rows(select.format(walked.table), order, limit)
+        names = [name.strip() for name in select[7:].partition(" FROM ")[0].split(",")]
+        found = [dict(zip(names, row, strict=True)) for row in await self.rows(sql, parameters)]
+        items = [await self._shown(listing, row) for row in found]
+        if len(items) == limit:
+            return Listed(items, items[-1]["id"])
+        return Listed(items, None if end is None else _cursor(listing, end))
+
+    async def _walk(self, listing: Listing, query: Mapping[str, Any]) -> Walk:
+        """How it is walked through. An engine may know a shorter way."""
+        return walk(listing, query, self.dialect)
+
+    async def _shown(self, listing: Listing, row: dict[str, Json]) -> dict[str, Json]:
+        """A row as it is listed."""
+        row = _shown(row)
+        match listing:
+            case Listing.DELIVERIES:
+                row["after"] = _shown_after(row["after"])
+                return {"id": delivery_id(EventId(row["event_id"]), row.pop("n")), **row}
+            case Listing.INBOX:
+                await self._learn(row["data_key"])
+                return _shown_entry(row, self._vault)
+            case _:
+                return row
+
     async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """Events, newest first."""
-        return await self._listed(EVENTS, EVENT_FILTERS, "id DESC", query)
+        """See `LookUpStore.events`."""
+        return (await self.page(Listing.EVENTS, query)).items
 
     async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """Deliveries, newest first; those of one event in their own order."""
-        found = await self._listed(
-            DELIVERIES.format(self.all_deliveries), DELIVERY_FILTERS, "event_id DESC, n DESC", query
-        )
-        for row in found:
-            row["after"] = _shown_after(row["after"])
-        return [{"id": delivery_id(EventId(row["event_id"]), row.pop("n")), **row} for row in found]
+        """See `LookUpStore.deliveries`."""
+        return (await self.page(Listing.DELIVERIES, query)).items
 
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """What made no event, or only part of what it should, newest first; bodies as text."""
-        found = await self._listed(INBOX, INBOX_FILTERS, "id DESC", query)
-        for row in found:
-            await self._learn(row["data_key"])
-        return [_shown_entry(row, self._vault) for row in found]
+        """See `LookUpStore.inbox`."""
+        return (await self.page(Listing.INBOX, query)).items
+
+    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
+        """See `LookUpStore.audit`."""
+        return (await self.page(Listing.AUDIT, query)).items
 
     async def inbox_entry(self, name: str) -> InboxEntry | None:
         """See `LookUpStore.inbox_entry`."""
@@ -186,10 +178,6 @@ class LookUp:
         """See `LookUpStore.count_inbox`."""
         ((count,),) = await self.run("count_inbox", (first_id("inb", since),))
         return int(count)
-
-    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """Who changed what, newest first."""
-        return await self._listed(AUDIT, AUDIT_FILTERS, "id DESC", query)
 
     async def event_row(self, event_id: EventId) -> EventRow | None:
         """The stored bytes of an event."""
@@ -361,29 +349,13 @@ class LookUp:
             _add(stats["scheduled"], endpoint, behind)
         return stats
 
-    async def _listed(
-        self, select: str, filters: Filters, order: str, query: Mapping[str, Any]
-    ) -> list[dict[str, Json]]:
-        """Rows of a listing, its WHERE composed from *filters* by the keys of *query*."""
-        conditions: list[str] = []
-        parameters: list[Any] = []
-        for name, value in query.items():
-            if name != "limit":
-                conditions.append(filters[name].format(self.all_deliveries))
-                parameters += value if isinstance(value, tuple) else (_plain(value),)
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
-        sql = f"{select}{where} ORDER BY {order} LIMIT {limit}"
-        names = [name.strip() for name in select[7:].partition(" FROM ")[0].split(",")]
-        return [
-            _shown(dict(zip(names, row, strict=True)))
-            for row in await self.rows(sql, tuple(parameters))
-        ]
 
-
-def _plain(value: Json) -> Json:
-    """Both engines keep truths as 0 and 1."""
-    return int(value) if isinstance(value, bool) else value
+def _cursor(listing: Listing, end: Row) -> str:
+    """What comes after the last row that was looked at."""
+    if listing is Listing.DELIVERIES:
+        event_id, n = end
+        return delivery_id(EventId(event_id), n)
+    return str(end[0])
 
 
 def _add(scheduled: dict[str, Json], endpoint: str, behind: dict[str, Json]) -> None:

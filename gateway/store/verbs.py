@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.core.access import AuditEntry
 from gateway.core.errors import BodyCorrupt, EventErased
+from gateway.core.listing import Listed, Listing
 from gateway.core.model import (
     Erased,
     Event,
@@ -81,6 +82,10 @@ class CommonVerbs:
         if row is not None and row.sha256 == NO_DIGEST:  # it was sealed, and does not open
             raise _corrupt(event_id)
         return None if row is None else shown_event(row)
+
+    async def page(self, listing: Listing, query: Mapping[str, Any]) -> Listed:
+        """See `LookUpStore.page`."""
+        return await self._reader.page(listing, query)
 
     async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """See `LookUpStore.events`."""

@@ -113,6 +113,12 @@ class Events(Page):
     subject: Text | None = None
     state: Annotated[State | None, Field(description="With a delivery in this state.")] = None
     unmatched: Annotated[Truth | None, Field(description="Whether no route took it.")] = None
+    text: Annotated[
+        Text | None,
+        Field(
+            description="The beginning of an id of ours, or any part of that or of the sender's."
+        ),
+    ] = None
 
 
 class Deliveries(Page):
@@ -123,6 +129,17 @@ class Deliveries(Page):
     route: Text | None = None
     event: Text | None = None
     key: Annotated[Text | None, Field(description="Of those that go one by one (`order`).")] = None
+    reason: Annotated[
+        Text | None,
+        Field(description="What its last reason begins with: `http-503`, `egress-denied`."),
+    ] = None
+    source: Annotated[Text | None, Field(description="Of its event.")] = None
+    type: Annotated[Text | None, Field(description="Of its event.")] = None
+    subject: Annotated[Text | None, Field(description="Of its event.")] = None
+    text: Annotated[
+        Text | None,
+        Field(description="The beginning of its id or its event's, or any part of the sender's."),
+    ] = None
     cursor: DeliveryCursor | None = NEXT
 
 
@@ -138,6 +155,10 @@ class Inbox(Page):
     ] = None
     refused: Annotated[Truth | None, Field(description="Whether its sender was told so.")] = None
     event: Annotated[Text | None, Field(description="About this event.")] = None
+    text: Annotated[
+        Text | None,
+        Field(description="The beginning of its id, or any part of that or its event's."),
+    ] = None
 
 
 class Audit(Page):

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from gateway import __version__
 from gateway.core.errors import StoreUnavailable
-from gateway.core.model import Json, parse_delivery_id
+from gateway.core.listing import Listed
+from gateway.core.model import parse_delivery_id
 from gateway.web.call import Call, json_answer
 
 
@@ -55,7 +56,7 @@ async def stats(call: Call) -> Response:
 
 async def events(call: Call) -> Response:
     """A page of events."""
-    return _page(await call.around.shown.events(call.filters), call)
+    return _page(await call.around.shown.events(call.filters))
 
 
 async def event(call: Call) -> Response:
@@ -74,7 +75,7 @@ async def deliveries(call: Call) -> Response:
     query: dict[str, Any] = call.filters
     if "cursor" in query:
         query["cursor"] = parse_delivery_id(query["cursor"])
-    return _page(await call.around.shown.deliveries(query), call)
+    return _page(await call.around.shown.deliveries(query))
 
 
 async def delivery(call: Call) -> Response:
@@ -84,7 +85,7 @@ async def delivery(call: Call) -> Response:
 
 async def inbox(call: Call) -> Response:
     """A page of the inbox."""
-    return _page(await call.around.shown.inbox(call.filters, call.caller), call)
+    return _page(await call.around.shown.inbox(call.filters, call.caller))
 
 
 async def inbox_entry(call: Call) -> Response:
@@ -94,7 +95,7 @@ async def inbox_entry(call: Call) -> Response:
 
 async def audit(call: Call) -> Response:
     """A page of changes."""
-    return _page(await call.around.shown.audit(call.filters), call)
+    return _page(await call.around.shown.audit(call.filters))
 
 
 async def routes(call: Call) -> Response:
@@ -117,7 +118,5 @@ async def endpoint(call: Call) -> Response:
     return json_answer(await call.around.shown.endpoint(call.part))
 
 
-def _page(items: list[dict[str, Json]], call: Call) -> Response:
-    """A listing, with the cursor of the next page when there may be one."""
-    following = items[-1]["id"] if len(items) == call.filters["limit"] else None
-    return json_answer({"items": items, "next": following})
+def _page(listed: Listed) -> Response:
+    return json_answer({"items": listed.items, "next": listed.next})

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.core.access import Caller, Scope
 from gateway.core.attention import Trouble, troubles
 from gateway.core.errors import NotFound
+from gateway.core.listing import Listed, Listing
 from gateway.core.model import SECOND, EventId, Json, parse_delivery_id
 from gateway.flows.backlog import Backlog
 from gateway.flows.operate import Operate
@@ -63,9 +64,9 @@ class Shown:
         await self._backlog.look(stands=0)
         return self._backlog.stats
 
-    async def audit(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """Who changed what, newest first."""
-        return await self._look_up.audit(query)
+    async def audit(self, query: Mapping[str, Any]) -> Listed:
+        """A page of who changed what, newest first."""
+        return await self._look_up.page(Listing.AUDIT, query)
 
     def _failing(self) -> list[dict[str, Json]]:
         """The routes with expressions that failed since the start, and who to ask about them."""
@@ -89,7 +90,7 @@ class Shown:
         event = await self._look_up.shown_event(EventId(name))
         if event is None:
             raise NotFound(f"there is no event {name}", cure="see `gateway events`")
-        deliveries = await self.deliveries({"event": name, "limit": MOST})
+        deliveries = (await self.deliveries({"event": name, "limit": MOST})).items
         for delivery in deliveries:
             delivery["attempts"] = await self._attempts(delivery["id"], caller)
         withheld = await self._look_up.withheld(EventId(name))
@@ -98,18 +99,18 @@ class Shown:
             event["routes"] = listed["routes"]
         return {**event, "deliveries": deliveries[::-1], "withheld": withheld}
 
-    async def events(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """Events, without what they carry."""
-        return await self._look_up.events(query)
+    async def events(self, query: Mapping[str, Any]) -> Listed:
+        """A page of events, newest first, without what they carry."""
+        return await self._look_up.page(Listing.EVENTS, query)
 
     async def recorded(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """Whole events, oldest first: see `LookUpStore.recorded`."""
         return await self._look_up.recorded(query)
 
-    async def deliveries(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
-        """Deliveries, with who to ask about them."""
-        found = await self._look_up.deliveries(query)
-        for each in found:
+    async def deliveries(self, query: Mapping[str, Any]) -> Listed:
+        """A page of deliveries, newest first, with who to ask about them."""
+        found = await self._look_up.page(Listing.DELIVERIES, query)
+        for each in found.items:
             each["owner"] = self._operate.owner(each["route"], each["endpoint"])
         return found
 
@@ -117,7 +118,7 @@ class Shown:
         """One of them, with its attempts. Raises NotFound."""
         parsed = parse_delivery_id(name)
         query = {"event": parsed[0], "n": parsed[1]} if parsed else {"event": ""}
-        for found in await self.deliveries(query):
+        for found in (await self.deliveries(query)).items:
             return {**found, "attempts": await self._attempts(name, caller)}
         raise NotFound(f"there is no delivery {name}", cure="see `gateway deliveries`")
 
@@ -128,13 +129,14 @@ class Shown:
 
     # -- the inbox ---------------------------------------------------------------------------------
 
-    async def inbox(self, query: Mapping[str, Any], caller: Caller) -> list[dict[str, Json]]:
-        """Entries of the inbox."""
-        return [seen_by(caller, each, "body") for each in await self._look_up.inbox(query)]
+    async def inbox(self, query: Mapping[str, Any], caller: Caller) -> Listed:
+        """A page of the inbox, newest first."""
+        found = await self._look_up.page(Listing.INBOX, query)
+        return Listed([seen_by(caller, each, "body") for each in found.items], found.next)
 
     async def inbox_entry(self, name: str, caller: Caller) -> dict[str, Json]:
         """One of them. Raises NotFound."""
-        for found in await self.inbox({"id": name}, caller):
+        for found in (await self.inbox({"id": name}, caller)).items:
             return found
         raise NotFound(f"there is no entry {name} in the inbox", cure="see `gateway inbox`")
 

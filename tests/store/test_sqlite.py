@@ -169,6 +169,7 @@ async def test_what_waited_for_others_before_they_were_written_as_ranges_still_g
         connection.execute("ALTER TABLE events DROP COLUMN routes")
         for table in ("evidence_chains", "evidence_links", "evidence_places"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX deliveries_ended_newest")
         connection.execute("PRAGMA user_version = 9")
         connection.commit()
     await (await SqliteStore.open(path)).close()

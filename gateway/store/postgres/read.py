@@ -9,6 +9,7 @@ import asyncpg
 from gateway.core.errors import StoreUnavailable
 from gateway.core.postgres_url import PostgresUrl
 from gateway.core.retention import Room
+from gateway.store.listing import Dialect
 from gateway.store.postgres.database import Session, placed, text_of
 from gateway.store.reading import LookUp
 from gateway.store.steps import Row
@@ -27,7 +28,7 @@ OF_READERS = {
 class Reader(LookUp):
     """So many connections at most, each made when it is needed."""
 
-    all_deliveries = "all_deliveries"
+    dialect = Dialect("strpos", "all_deliveries", "unfinished_deliveries")
 
     def __init__(
         self,
