@@ -90,6 +90,15 @@ class Client:
         """The answer to GET."""
         return self._call("GET", _with_query(path, query))
 
+    def listing(self, path: str, query: Mapping[str, Any]) -> Json:
+        """A page of a listing: as many items as its `limit` asks for, however far they have to be looked for."""
+        page = self.get(path, query)
+        while page["next"] is not None and len(page["items"]) < query["limit"]:
+            left = query["limit"] - len(page["items"])
+            more = self.get(path, {**query, "cursor": page["next"], "limit": left})
+            page = {"items": [*page["items"], *more["items"]], "next": more["next"]}
+        return page
+
     def post(self, path: str, body: Json = None, query: Mapping[str, Any] | None = None) -> Json:
         """The answer to POST, with *body* as JSON where there is one."""
         content = None if body is None else orjson.dumps(body)

@@ -9,7 +9,7 @@ from gateway.cli.bulk import counted_groups, print_groups
 from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.completion import endpoint_names
 from gateway.cli.exits import NO
-from gateway.cli.options import Database, Since
+from gateway.cli.options import Database, Since, Until
 from gateway.cli.output import AsJson, ago, console, print_json, print_table, printable
 from gateway.config.nearest import nearest
 from gateway.core.attention import is_left_alone
@@ -22,7 +22,24 @@ Endpoint = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Only to this endpoint.", autocompletion=endpoint_names),
 ]
-
+Source = Annotated[str | None, typer.Option(metavar="NAME", help="Only from this source.")]
+Type = Annotated[str | None, typer.Option("--type", help="Only of events of this type.")]
+Subject = Annotated[str | None, typer.Option(help="Only of events about this.")]
+Route = Annotated[str | None, typer.Option(metavar="NAME", help="Only by this route.")]
+Event = Annotated[str | None, typer.Option("--event", metavar="ID", help="Only of this event.")]
+Reason = Annotated[
+    str | None, typer.Option(help="Only where the last reason begins so: http-503, egress-denied.")
+]
+Text = Annotated[
+    str | None,
+    typer.Option(
+        help="Only with this in an id: how one of ours begins, or any part of the sender's."
+    ),
+]
+State = Annotated[
+    str | None,
+    typer.Option(metavar="STATE", help="Only in this state: scheduled, dead, delivered …"),
+]
 
 MOST_ENDPOINTS, MOST_TROUBLES = 6, 6
 """So many `status` shows: it is to be read at a glance."""
@@ -116,13 +133,18 @@ def _late_or_dead(state: dict[str, Json], endpoint: dict[str, Json]) -> tuple[in
 
 def events(
     event: Annotated[str | None, typer.Argument(help="Show this one, with its deliveries.")] = None,
-    source: Annotated[str | None, typer.Option(help="Only from this source.")] = None,
-    event_type: Annotated[str | None, typer.Option("--type", help="Only of this type.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Only about this.")] = None,
+    source: Source = None,
+    event_type: Type = None,
+    subject: Subject = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="STATE", help="Only with a delivery in this state.")
+    ] = None,
     unmatched: Annotated[
         bool, typer.Option("--unmatched", help="Only what no route took.")
     ] = False,
+    text: Text = None,
     since: Since = None,
+    until: Until = None,
     limit: Limit = 20,
     at: At = None,
     token_file: TokenFile = None,
@@ -136,17 +158,17 @@ def events(
         print_json(shown) if as_json else print_event(shown)
         return
     query = {
-        "source": source, "type": event_type, "subject": subject, "since": since, "limit": limit,
-        "unmatched": "true" if unmatched else None,
+        "source": source, "type": event_type, "subject": subject, "state": state, "text": text,
+        "unmatched": "true" if unmatched else None, "since": since, "until": until, "limit": limit,
     }  # fmt: skip
-    page = client.get("/api/v1/events", query)
+    page = client.listing("/api/v1/events", query)
     if as_json:
         print_json(page)
         return
     empty = "no events: send one with `gateway send`"
     if unmatched:
         empty = "no unmatched events: routes took every one"
-    elif source or event_type or subject or since:
+    elif _says_more(query):
         empty = "no such events"
     print_table(
         ("id", "type", "subject", "source", "deliveries", "received"),
@@ -229,10 +251,18 @@ def deliveries(
     delivery: Annotated[
         str | None, typer.Argument(help="Show this one, with its attempts.")
     ] = None,
-    state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
+    state: State = None,
     endpoint: Endpoint = None,
-    route: Annotated[str | None, typer.Option(help="Only by this route.")] = None,
+    route: Route = None,
+    event: Event = None,
+    key: Annotated[str | None, typer.Option(help="Only of this key of `order`.")] = None,
+    reason: Reason = None,
+    source: Source = None,
+    event_type: Type = None,
+    subject: Subject = None,
+    text: Text = None,
     since: Since = None,
+    until: Until = None,
     limit: Limit = 20,
     at: At = None,
     token_file: TokenFile = None,
@@ -245,9 +275,14 @@ def deliveries(
         shown = client.get(f"/api/v1/deliveries/{segment(delivery)}")
         print_json(shown) if as_json else _print_delivery(shown)
         return
-    query = {"state": state, "endpoint": endpoint, "route": route, "since": since, "limit": limit}
-    page = client.get("/api/v1/deliveries", query)
-    print_json(page) if as_json else _print_deliveries(page, "no deliveries")
+    query = {
+        "state": state, "endpoint": endpoint, "route": route, "event": event, "key": key,
+        "reason": reason, "source": source, "type": event_type, "subject": subject, "text": text,
+        "since": since, "until": until, "limit": limit,
+    }  # fmt: skip
+    page = client.listing("/api/v1/deliveries", query)
+    empty = "no such deliveries" if _says_more(query) else "no deliveries"
+    print_json(page) if as_json else _print_deliveries(page, empty)
 
 
 def _print_deliveries(page: dict[str, Json], empty: str) -> None:
@@ -292,7 +327,13 @@ def _print_delivery(delivery: dict[str, Json]) -> None:
 
 def dead(
     endpoint: Endpoint = None,
+    route: Route = None,
+    reason: Reason = None,
+    event: Event = None,
+    event_type: Type = None,
+    subject: Subject = None,
     since: Since = None,
+    until: Until = None,
     by: Annotated[
         Literal["reason"] | None,
         typer.Option(help="Count them by endpoint and reason, with what redelivers each group."),
@@ -305,13 +346,16 @@ def dead(
 ) -> None:
     """Deliveries that will not be attempted again, and why. Exit 1 when there are some."""
     client = connect(at, token_file, database)
-    query = {"state": "dead", "endpoint": endpoint, "since": since}
+    query = {
+        "state": "dead", "endpoint": endpoint, "route": route, "reason": reason, "event": event,
+        "type": event_type, "subject": subject, "since": since, "until": until,
+    }  # fmt: skip
     if by == "reason":
         found = counted_groups(lambda more: client.get(GROUPS, {**query, **more}))
         print_json(found) if as_json else print_groups(found, empty=NO_DEAD_LETTERS, commands=True)
         some = found["groups"]
     else:
-        page = client.get("/api/v1/deliveries", {**query, "limit": limit})
+        page = client.listing("/api/v1/deliveries", {**query, "limit": limit})
         print_json(page) if as_json else _print_deliveries(page, NO_DEAD_LETTERS)
         some = page["items"]
     if some:
@@ -335,7 +379,14 @@ def inbox(
         bool | None,
         typer.Option("--refused/--not-refused", help="Only requests that were refused, or none."),
     ] = None,
+    event: Annotated[
+        str | None, typer.Option("--event", metavar="ID", help="Only about this event.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Only with this in its id, or in that of its event.")
+    ] = None,
     since: Since = None,
+    until: Until = None,
     limit: Limit = 20,
     at: At = None,
     token_file: TokenFile = None,
@@ -356,15 +407,22 @@ def inbox(
         "code": code,
         "outcome": outcome,
         "refused": None if refused is None else str(refused).lower(),
+        "event": event,
+        "text": text,
         "since": since,
+        "until": until,
         "limit": limit,
     }
-    page = client.get("/api/v1/inbox", query)
+    page = client.listing("/api/v1/inbox", query)
     if as_json:
         print_json(page)
         return
-    filtered = any(value is not None for name, value in query.items() if name != "limit")
-    _print_inbox(page, "no entry fits" if filtered else "the inbox is empty")
+    _print_inbox(page, "no entry fits" if _says_more(query) else "the inbox is empty")
+
+
+def _says_more(query: dict[str, Json]) -> bool:
+    """Whether a listing was asked for more than its beginning."""
+    return any(value is not None for name, value in query.items() if name != "limit")
 
 
 def _print_inbox(page: dict[str, Json], empty: str) -> None:

@@ -41,9 +41,10 @@ EVENT_FILTERS: Filters = {
     "since": "received_at >= ?",
     "until": "received_at < ?",
     "text": "({has}(id, ?) > 0 OR {has}(key, ?) > 0)",
-    "state": "EXISTS (SELECT 1 FROM {deliveries} WHERE event_id = events.id AND state = ?)",
+    "state": "? IN (SELECT state FROM {deliveries} WHERE event_id = events.id)",
 }
-OF_EVENT = "EXISTS (SELECT 1 FROM events WHERE events.id = event_id AND {})"
+OF_EVENT = "(SELECT {} FROM events WHERE events.id = event_id)"
+"""Row by row, so that no engine takes it for a join and begins with all events."""
 DELIVERY_FILTERS: Filters = {
     "n": "n = ?",
     "state": "state = ?",
@@ -53,10 +54,10 @@ DELIVERY_FILTERS: Filters = {
     "reason": "reason_code = ?",
     "since": "created_at >= ?",
     "until": "created_at < ?",
-    "source": OF_EVENT.format("source = ?"),
-    "type": OF_EVENT.format("type = ?"),
-    "subject": OF_EVENT.format("subject = ?"),
-    "text": "({has}(event_id, ?) > 0 OR " + OF_EVENT.format("{has}(events.key, ?) > 0") + ")",
+    "source": OF_EVENT.format("source") + " = ?",
+    "type": OF_EVENT.format("type") + " = ?",
+    "subject": OF_EVENT.format("subject") + " = ?",
+    "text": "({has}(event_id, ?) > 0 OR {has}(" + OF_EVENT.format("events.key") + ", ?) > 0)",
 }
 INBOX_FILTERS: Filters = {
     "outcome": "outcome = ?",
@@ -196,8 +197,12 @@ class Dialect:
     """The function that finds one text in another."""
     deliveries: str
     """All of them."""
+    finished: str
+    """Those that have ended, or a table in which an index has them."""
     unfinished: str | None
     """A table of those that are still to be made, if there is one."""
+    among: str
+    """Whether a value is among those that a statement finds, which is run first and not joined with."""
 
 
 def walk(listing: Listing, query: Mapping[str, Any], dialect: Dialect) -> Walk:
@@ -216,14 +221,10 @@ def _events(asked: dict[str, Any], dialect: Dialect) -> Walk:
         found.where("matched = 0")
         found.through = LOOKED_UP
     elif state in ENDED_BADLY:
-        found = Walk(
-            "deliveries", ("event_id",), within="id IN (SELECT event_id FROM deliveries{})"
-        )
-        found.table = dialect.deliveries
-        found.within = f"id IN (SELECT event_id FROM {dialect.deliveries}{{}})"
+        found = _by_deliveries(dialect.finished, dialect)
         _ended_badly(found, asked.pop("state"))
     elif state in UNFINISHED and dialect.unfinished is not None:
-        found = _by_deliveries(dialect.unfinished)
+        found = _by_deliveries(dialect.unfinished, dialect)
         found.where("state = ?", asked.pop("state"))
     if "unmatched" in asked and not asked.pop("unmatched"):
         found.look("matched <> 0")
@@ -240,6 +241,7 @@ def _deliveries(asked: dict[str, Any], dialect: Dialect) -> Walk:
         found.where("event_id = ?", asked.pop("event"))
         found.bounded = True
     elif state in ENDED_BADLY:
+        found.table = dialect.finished
         _ended_badly(found, asked.pop("state"))
         if "endpoint" in asked:
             found.where("endpoint = ?", asked.pop("endpoint"))
@@ -292,9 +294,10 @@ _WALKS: Mapping[Listing, Callable[[dict[str, Any], Dialect], Walk]] = {
 }
 
 
-def _by_deliveries(table: str) -> Walk:
+def _by_deliveries(table: str, dialect: Dialect) -> Walk:
     """Events, found by what is in a table of deliveries."""
-    return Walk(table, ("event_id",), within=f"id IN (SELECT event_id FROM {table}{{}})")
+    among = dialect.among.format(f"SELECT event_id FROM {table}{{}}")
+    return Walk(table, ("event_id",), within=f"id {among}")
 
 
 def _ended_badly(found: Walk, state: str) -> None:

@@ -28,7 +28,13 @@ OF_READERS = {
 class Reader(LookUp):
     """So many connections at most, each made when it is needed."""
 
-    dialect = Dialect("strpos", "all_deliveries", "unfinished_deliveries")
+    dialect = Dialect(
+        "strpos",
+        "all_deliveries",
+        "finished_deliveries",
+        "unfinished_deliveries",
+        "= ANY (ARRAY({}))",
+    )
 
     def __init__(
         self,

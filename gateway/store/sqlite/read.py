@@ -43,7 +43,7 @@ UNFINISHED_PARTS: Mapping[State, tuple[str, ...]] = {
 class Reader(LookUp):
     """A read-only connection, opened at the first question; *broken* hears of what does not read back."""
 
-    dialect = Dialect("instr", "deliveries", None)
+    dialect = Dialect("instr", "deliveries", "deliveries", None, "IN ({})")
 
     def __init__(
         self, path: Path, vault: Vault = OPEN, broken: Callable[[StoreBroken], None] | None = None

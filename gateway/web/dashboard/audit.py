@@ -8,11 +8,11 @@ from gateway.web.dashboard.visit import Visit
 async def show(visit: Visit) -> Response:
     """The newest entries, or those that were sought."""
     query = visit.listing("who", "action", "object")
-    items = await visit.desk.around.shown.audit(query)
+    found = await visit.desk.around.shown.audit(query)
     return visit.page(
         "audit.html",
-        items=items,
-        older=visit.older(items),
+        items=found.items,
+        older=visit.older(found),
         newest=visit.newest(),
         sought=query.keys() - {"limit", "cursor"},
     )

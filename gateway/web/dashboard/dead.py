@@ -23,13 +23,11 @@ async def show(visit: Visit) -> Response:
     """How many there are, by endpoint and reason, and the latest of them."""
     around = visit.desk.around
     sought = visit.filters(*FILTERS)
-    latest: dict[str, Any] = {
-        name: sought[name] for name in ("endpoint", "route", "since", "until") if name in sought
-    }
+    latest = await around.shown.deliveries({**sought, "state": "dead", "limit": LATEST})
     return visit.page(
         "dead.html",
         found=await _counted(visit, sought),
-        latest=await around.shown.deliveries({**latest, "state": "dead", "limit": LATEST}),
+        latest=latest.items,
         operations=await around.bulk.operations(LATEST),
         endpoints=sorted(each["name"] for each in around.operate.endpoints()),
         sought=sought,

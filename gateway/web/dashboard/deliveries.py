@@ -8,18 +8,18 @@ from gateway.core.state import State
 from gateway.web.dashboard.render import link
 from gateway.web.dashboard.visit import Visit
 
-FILTERS = ("state", "endpoint", "route", "event", "key")
+FILTERS = ("state", "endpoint", "route", "event", "key", "reason", "text")
 
 
 async def show_all(visit: Visit) -> Response:
     """The newest, or those that were sought."""
     around = visit.desk.around
     query = visit.listing(*FILTERS)
-    items = await around.shown.deliveries(query)
+    found = await around.shown.deliveries(query)
     return visit.page(
         "deliveries.html",
-        items=items,
-        older=visit.older(items),
+        items=found.items,
+        older=visit.older(found),
         newest=visit.newest(),
         endpoints=sorted(each["name"] for each in around.operate.endpoints()),
         states=list(State),

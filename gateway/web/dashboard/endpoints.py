@@ -24,12 +24,16 @@ async def show(visit: Visit) -> Response:
         "endpoint.html",
         endpoint={**endpoint, **sums(hour), "late": (await around.late()).get(name, 0)},
         drawn=drawn(hour),
-        dead=await around.shown.deliveries(
-            {"endpoint": name, "state": "dead", "limit": MOST_FAILURES}
-        ),
-        waiting=await around.shown.deliveries(
-            {"endpoint": name, "state": "scheduled", "limit": MOST_FAILURES}
-        ),
+        dead=(
+            await around.shown.deliveries(
+                {"endpoint": name, "state": "dead", "limit": MOST_FAILURES}
+            )
+        ).items,
+        waiting=(
+            await around.shown.deliveries(
+                {"endpoint": name, "state": "scheduled", "limit": MOST_FAILURES}
+            )
+        ).items,
     )
 
 

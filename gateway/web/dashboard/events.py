@@ -14,7 +14,7 @@ from gateway.explaining import explained_again
 from gateway.web.dashboard.render import MOST_SHOWN, link
 from gateway.web.dashboard.visit import Visit
 
-FILTERS = ("source", "type", "subject", "state")
+FILTERS = ("source", "type", "subject", "state", "text")
 
 
 async def show_all(visit: Visit) -> Response:
@@ -22,11 +22,11 @@ async def show_all(visit: Visit) -> Response:
     query = visit.listing(*FILTERS)
     if visit.asked("unmatched") == "yes":
         query["unmatched"] = 1
-    items = await visit.desk.around.shown.events(query)
+    found = await visit.desk.around.shown.events(query)
     return visit.page(
         "events.html",
-        items=items,
-        older=visit.older(items),
+        items=found.items,
+        older=visit.older(found),
         newest=visit.newest(),
         sources=sorted(visit.desk.around.in_force().sources),
         states=list(State),

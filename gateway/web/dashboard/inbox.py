@@ -18,11 +18,11 @@ async def show_all(visit: Visit) -> Response:
     query = visit.listing("source", "code", "outcome")
     if visit.asked("refused") in REFUSED:
         query["refused"] = REFUSED[visit.asked("refused")]
-    items = await visit.desk.around.shown.inbox(query, visit.caller)
+    found = await visit.desk.around.shown.inbox(query, visit.caller)
     return visit.page(
         "inbox.html",
-        items=items,
-        older=visit.older(items),
+        items=found.items,
+        older=visit.older(found),
         newest=visit.newest(),
         unread=await _has_unread(visit),
         sources=sorted(visit.desk.around.in_force().sources),

@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.core.access import Caller, Scope
 from gateway.core.errors import BodyTooLarge, MediaTypeUnsupported, ParameterInvalid
-from gateway.core.model import Json, Micros, parse_delivery_id, rfc3339_moment
+from gateway.core.listing import Listed
+from gateway.core.model import Micros, parse_delivery_id, rfc3339_moment
 from gateway.web.dashboard.render import Renderer
 from gateway.web.dashboard.session import LIVE, Session
 from gateway.web.surroundings import Surroundings
@@ -86,11 +87,11 @@ class Visit:
             query["cursor"] = parse_delivery_id(cursor) or cursor
         return query
 
-    def older(self, items: list[dict[str, Json]]) -> str | None:
+    def older(self, listed: Listed) -> str | None:
         """Where the next page of a listing is, if there may be one."""
-        if len(items) < PAGE_SIZE:
+        if listed.next is None:
             return None
-        url = self.request.url.include_query_params(cursor=items[-1]["id"])
+        url = self.request.url.include_query_params(cursor=listed.next)
         return f"{url.path}?{url.query}"
 
     def newest(self) -> str | None:
