@@ -298,7 +298,7 @@ async def test_a_keyboard_is_enough(gateway, site):
     await site.page.keyboard.press("Tab")
     assert await site.page.evaluate("document.activeElement.textContent") == "To the content"
     await site.page.keyboard.press("/")
-    assert await site.page.evaluate("document.activeElement.name") == "type"
+    assert await site.page.evaluate("document.activeElement.name") == "text"
     await site.page.keyboard.press("Escape")
     for key in "jjk":
         await site.page.keyboard.press(key)

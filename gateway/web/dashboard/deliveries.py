@@ -15,7 +15,7 @@ async def show_all(visit: Visit) -> Response:
     """The newest, or those that were sought."""
     around = visit.desk.around
     query = visit.listing(*FILTERS)
-    found = await around.shown.deliveries(query)
+    found = await visit.leaf(visit.desk.around.shown.deliveries, query)
     return visit.page(
         "deliveries.html",
         items=found.items,

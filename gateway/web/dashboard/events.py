@@ -22,7 +22,7 @@ async def show_all(visit: Visit) -> Response:
     query = visit.listing(*FILTERS)
     if visit.asked("unmatched") == "yes":
         query["unmatched"] = 1
-    found = await visit.desk.around.shown.events(query)
+    found = await visit.leaf(visit.desk.around.shown.events, query)
     return visit.page(
         "events.html",
         items=found.items,

@@ -1,6 +1,6 @@
 """One request for a page: who looks, with which session, and what the address and the form say."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,12 +11,14 @@ from starlette.responses import RedirectResponse, Response
 from gateway.core.access import Caller, Scope
 from gateway.core.errors import BodyTooLarge, MediaTypeUnsupported, ParameterInvalid
 from gateway.core.listing import Listed
-from gateway.core.model import Micros, parse_delivery_id, rfc3339_moment
+from gateway.core.model import SECOND, Micros, parse_delivery_id, rfc3339_moment
 from gateway.web.dashboard.render import Renderer
 from gateway.web.dashboard.session import LIVE, Session
 from gateway.web.surroundings import Surroundings
 
 PAGE_SIZE = 50
+LONGEST_LOOK = SECOND // 8
+"""Where little fits, a page shows what was found by then."""
 LARGEST_FORM = 2 * 1024 * 1024
 """An event that is pasted to be explained fits in."""
 MOST_FIELDS = 100
@@ -86,6 +88,20 @@ class Visit:
         if cursor := self.asked("cursor"):
             query["cursor"] = parse_delivery_id(cursor) or cursor
         return query
+
+    async def leaf(
+        self, ask: Callable[[Mapping[str, Any]], Awaitable[Listed]], query: Mapping[str, Any]
+    ) -> Listed:
+        """A page of what *ask* lists, and the next if it held little, for as long as nobody waits for it."""
+        clock, limit = self.desk.around.clock, query["limit"]
+        began = clock.monotonic()
+        found = await ask(query)
+        items = found.items
+        while found.next and len(items) < limit and clock.monotonic() - began < LONGEST_LOOK:
+            cursor = parse_delivery_id(found.next) or found.next
+            found = await ask({**query, "cursor": cursor, "limit": limit - len(items)})
+            items = items + found.items
+        return Listed(items, found.next)
 
     def older(self, listed: Listed) -> str | None:
         """Where the next page of a listing is, if there may be one."""
