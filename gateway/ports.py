@@ -200,7 +200,7 @@ class LookUpStore(Protocol):
         """The same for a person to read: its columns, its attributes, its data, its body as text."""
 
     async def page(self, listing: Listing, query: Mapping[str, Any]) -> Listed:
-        """A page of a listing, newest first, by the filters of the API: docs/api.md has them.
+        """A page of a listing, newest first, by the filters of the API: web/asked.py has them.
 
         Beside those: `id` of an event or an entry, `n` of an event's delivery, `unread` of entries.
         Moments are microseconds; a `cursor` of deliveries is the event's id and the number.

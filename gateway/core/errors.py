@@ -18,6 +18,7 @@ GatewayError
 ├── Conflict                 the operator asked for what cannot be done now
 │   ├── EventErased          what it said is gone for good, on request
 │   └── CannotSign           only the sender can: what is known here is its public key
+├── Changed                  look again: it is not as the operator knew it
 ├── StoreUnavailable         try again later; nothing was kept
 │   ├── StoreInUse           another process has the database
 │   ├── StoreUnusable        change its file or folder: trying again does not help
@@ -271,6 +272,12 @@ class Conflict(GatewayError):
     """The thing exists, but its present state does not allow what was asked."""
 
     code = "conflict"
+
+
+class Changed(GatewayError):
+    """It is not as the operator knew it: somebody, or something, has changed it meanwhile."""
+
+    code = "changed"
 
 
 class EventErased(Conflict):

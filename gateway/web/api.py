@@ -93,7 +93,9 @@ def _guarded(around: Surroundings, path: Path) -> Handle:
             query = read_query(path.query, request.query_params.multi_items())
             body = await _body(request, path.body)
             _check_part(part)
-            return await path.do(Call(around, caller, part, query, body, request.headers))
+            return await path.do(
+                Call(around, caller, path.do.__name__, part, query, body, request.headers)
+            )
         except Unauthorised as error:
             around.operate.unknown_caller(address_of(request))
             return _failure(error)

@@ -22,6 +22,8 @@ class Call:
 
     around: Surroundings
     caller: Caller
+    action: str
+    """What the audit log calls it."""
     part: str
     """What stands for `{id}` or `{name}` in the path."""
     query: Asked
@@ -40,6 +42,7 @@ class Call:
         return self.body
 
 
-def json_answer(value: Json, status: int = 200) -> Response:
+def json_answer(value: Json, status: int = 200, etag: str | None = None) -> Response:
     """An answer in JSON."""
-    return Response(orjson.dumps(value), status, media_type="application/json")
+    headers = None if etag is None else {"etag": etag}
+    return Response(orjson.dumps(value), status, headers, media_type="application/json")

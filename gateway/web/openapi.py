@@ -81,7 +81,11 @@ def _operation(path: Path, schemas: dict[str, Json]) -> Json:
     operation: dict[str, Json] = {
         "operationId": path.name,
         "summary": path.about,
-        "parameters": [*_parts(path.path), *_parameters(path.query, schemas)],
+        "parameters": [
+            *_parts(path.path),
+            *_parameters(path.query, schemas),
+            *_condition(path.condition),
+        ],
         "security": [{"token": [path.scope.value]}],
         "description": f"Wants the scope `{path.scope}`."
         + (f" Without `{Scope.PAYLOAD}`, contents are left out." if _has_contents(path) else ""),
@@ -109,6 +113,12 @@ def _parts(path: str) -> Iterator[Json]:
             "pattern": r"^[^\u0000/]+$",
         }
         yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _condition(header: str) -> Iterator[Json]:
+    if header:
+        about = "An `ETag` that an answer had; left out, nothing is compared."
+        yield {"name": header, "in": "header", "schema": TEXT, "description": about}
 
 
 def _parameters(kind: type[Asked], schemas: dict[str, Json]) -> Iterator[Json]:
@@ -148,7 +158,9 @@ def _inlined(kind: type[Asked], schemas: dict[str, Json]) -> Json:
 
 def _answers(path: Path) -> dict[str, Json]:
     return {
-        str(status): _content(answer.about, answer.schema, answer.media_type)
+        str(status): {"description": answer.about}
+        if answer.schema is None
+        else _content(answer.about, answer.schema, answer.media_type)
         for status, answer in path.answers.items()
     }
 

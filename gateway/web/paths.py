@@ -12,6 +12,7 @@ from starlette.responses import Response
 from gateway.core.access import Scope
 from gateway.core.errors import (
     BodyCorrupt,
+    Changed,
     Conflict,
     EventErased,
     GatewayError,
@@ -27,6 +28,7 @@ Do: TypeAlias = Callable[[Call], Awaitable[Response]]
 """What a path does, for a caller who may."""
 
 JSON = "application/json"
+IF_MATCH, IF_NONE_MATCH = "If-Match", "If-None-Match"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Answer:
     """One that is no error."""
 
     about: str
-    schema: Schema
+    schema: Schema | None
+    """None: it has no content."""
     media_type: str = JSON
 
 
@@ -54,6 +57,8 @@ class Path:
     answers: Mapping[int, Answer]
     errors: tuple[type[GatewayError], ...] = ()
     """Beside those that every path may answer."""
+    condition: str = ""
+    """A header by which a caller says what it knew, if it wants to: an ETag that it was given."""
 
 
 def _get(  # noqa: PLR0913  # the columns of a table
@@ -90,6 +95,7 @@ def _post(  # noqa: PLR0913  # the columns of a table
     query: type[Asked] = Asked,
     body: type[Asked] | None = None,
     scope: Scope = Scope.OPERATE,
+    condition: str = "",
 ) -> Path:
     return Path(
         scope=scope,
@@ -102,6 +108,7 @@ def _post(  # noqa: PLR0913  # the columns of a table
         body=body,
         answers=answers,
         errors=(StoreUnavailable, *errors),
+        condition=condition,
     )
 
 
@@ -207,16 +214,28 @@ PATHS: tuple[Path, ...] = (
     ),
     # -- routes and endpoints
     _get("/api/v1/routes", "list_routes", "The routes in force, and what they did.", reads.routes, listed("Route")),
-    _get("/api/v1/routes/files", "show_files", "The routes files in force.", reads.routes_files, named("Files")),
+    Path(
+        scope=Scope.READ,
+        method="GET",
+        path="/api/v1/routes/files",
+        name="show_files",
+        about="The routes files in force.",
+        do=reads.routes_files,
+        answers={
+            200: Answer("what is asked for", named("Files")),
+            304: Answer("they are those that the caller knows", None),
+        },
+        condition=IF_NONE_MATCH,
+    ),
     _get("/api/v1/endpoints", "list_endpoints", "All endpoints.", reads.endpoints, listed("Endpoint")),
     _get("/api/v1/endpoints/{name}", "show_endpoint", "One of them.", reads.endpoint, named("Endpoint"), NotFound),
     _post(
         "/api/v1/endpoints/{name}/pause", "pause_endpoint", "Begin no attempt at it until it is resumed.",
-        changes.pause, _done("Switched"), NotFound, query=asked.Pause,
+        changes.pause, _done("Switched"), NotFound, Changed, query=asked.Pause, condition=IF_MATCH,
     ),
     _post(
         "/api/v1/endpoints/{name}/resume", "resume_endpoint", "Let attempts at it begin again.",
-        changes.resume, _done("Switched"), NotFound, Conflict,
+        changes.resume, _done("Switched"), NotFound, Conflict, Changed, condition=IF_MATCH,
     ),
     _post(
         "/api/v1/resume", "resume_all", "End the pause that the gateway was started with.",

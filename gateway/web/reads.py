@@ -12,6 +12,7 @@ from gateway.core.errors import StoreUnavailable
 from gateway.core.listing import Listed
 from gateway.core.model import parse_delivery_id
 from gateway.web.call import Call, json_answer
+from gateway.web.etags import names, tag_of, tag_of_endpoint
 
 
 async def readyz(call: Call) -> Response:
@@ -105,7 +106,11 @@ async def routes(call: Call) -> Response:
 
 async def routes_files(call: Call) -> Response:
     """Their files."""
-    return json_answer(call.around.files())
+    files = call.around.files()
+    tag = tag_of(files)
+    if names(call.headers.get("if-none-match"), tag, weakly=True):
+        return Response(status_code=304, headers={"etag": tag})
+    return json_answer(files, etag=tag)
 
 
 async def endpoints(call: Call) -> Response:
@@ -115,7 +120,8 @@ async def endpoints(call: Call) -> Response:
 
 async def endpoint(call: Call) -> Response:
     """One of them."""
-    return json_answer(await call.around.shown.endpoint(call.part))
+    shown = await call.around.shown.endpoint(call.part)
+    return json_answer(shown, etag=tag_of_endpoint(shown))
 
 
 def _page(listed: Listed) -> Response:

@@ -314,3 +314,37 @@ async def test_a_faulty_file_that_is_not_in_force_is_told_until_it_is_mended(
     _, status = await api("GET", "/api/v1/status")
     assert status["routes"]["rejected"] == []
     assert "gateway_routes_file_in_force 1.0" in (await api("GET", "/metrics"))[1]
+
+
+async def test_who_knew_another_state_of_an_endpoint_is_told_who_changed_it(gateway):
+    cms = f"{gateway.service.admin_url}/api/v1/endpoints/cms"
+    async with aiohttp.ClientSession() as session:
+        async with session.get(cms) as answer:
+            known = {"if-match": answer.headers["etag"]}
+        async with session.post(f"{cms}/pause?reason=they+move", headers=known) as answer:
+            assert answer.status == 200
+            now = answer.headers["etag"]
+        for action in ("pause", "resume"):
+            async with session.post(f"{cms}/{action}", headers=known) as answer:
+                problem = await answer.json(content_type=None)
+            assert (answer.status, problem["code"]) == (412, "changed")
+            assert "paused (they move), by local at 20" in problem["detail"]
+        async with session.get(cms) as answer:
+            assert (answer.headers["etag"], (await answer.json())["state"]) == (now, "paused")
+        for given in (now, f'"another", {now}', "*"):
+            async with session.post(f"{cms}/resume", headers={"if-match": given}) as answer:
+                assert answer.status == 200
+                assert (await answer.json())["state"] == "open"
+            async with session.post(f"{cms}/pause?reason=they+move") as answer:
+                assert answer.status == 200
+
+
+async def test_routes_files_are_told_once_to_who_knows_them(gateway):
+    files = f"{gateway.service.admin_url}/api/v1/routes/files"
+    async with aiohttp.ClientSession() as session:
+        async with session.get(files) as answer:
+            tag = answer.headers["etag"]
+        async with session.get(files, headers={"if-none-match": f"W/{tag}"}) as answer:
+            assert (answer.status, await answer.read(), answer.headers["etag"]) == (304, b"", tag)
+        async with session.get(files, headers={"if-none-match": '"another"'}) as answer:
+            assert answer.status == 200

@@ -88,6 +88,9 @@ def exacting(parts: dict[str, list[str]]) -> dict[str, Any]:
     del exact["paths"][ENDLESS]
     for path, methods in exact["paths"].items():
         for operation in methods.values():
+            operation["parameters"] = [
+                each for each in operation["parameters"] if each["in"] != "header"
+            ]
             for parameter in operation["parameters"]:
                 if parameter["in"] == "path":
                     parameter["examples"] = {
