@@ -23,7 +23,10 @@ Change = Callable[..., Awaitable[Any]]
 """Takes steps, given their function and its arguments, in one commit."""
 
 LOOKED_AT = 5_000
-"""So many deliveries or events are looked at for a page at most, whether they fit or not."""
+"""So many deliveries or events are looked at for a page at most, whether they fit or not;"""
+LOOKED_UP = 1_500
+"""and so many deliveries, where the event of each has to be looked up."""
+OF_EVENT = frozenset({"type", "subject"})
 COUNTED = 20_000
 """Likewise where they are only counted."""
 LARGEST_GROUPS = 500
@@ -118,6 +121,8 @@ class Bulk:
         self, query: Mapping[str, Any], after: Sequence[Json] | None, most: int
     ) -> Ended | None:
         """The last of so many that are looked at; None: there are no more than that."""
+        if OF_EVENT & query.keys():
+            most = min(most, LOOKED_UP)
         looked_at = {name: query[name] for name in ENDED_LOOKED_AT if name in query}
         where, parameters = ended_where(looked_at, after, None)
         sql = self._reader.text("window_of_ended").format(where=where, order=_order(query))
