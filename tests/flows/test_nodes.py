@@ -143,9 +143,12 @@ async def test_a_breaker_that_opened_elsewhere_is_open_here_until_it_closes_ther
     await nodes.beat()
     assert not flows.lanes["cms"].breaker.is_closed
     assert flows.lanes["cms"].wait(NOW) == 30 * SECOND
+    (closed,) = await flows.seen("endpoint.closed")
+    assert (closed["state"], closed["reason"]) == ("breaker", "http-500")
     others.marks = {"cms": replace(open_mark, since=0, probe_at=0)}
     await nodes.beat()
     assert flows.lanes["cms"].breaker.is_closed
+    assert [report["was"] for report in await flows.seen("endpoint.opened")] == ["breaker"]
 
 
 async def test_only_one_node_makes_the_probe(join, others, clock):
