@@ -142,6 +142,12 @@ def test_events_and_deliveries_are_listed(running):
     shown = running.call("deliveries", delivery["id"]).stdout
     assert f"{delivery['id']}  delivered  to cms by licence-expiring" in shown
     assert "1. " in shown
+    for text in (name[:20], name):
+        assert name in running.call("events", "--text", text, "--state", "delivered").stdout
+    query = ("--event", name, "--type", "license.expiring", "--endpoint", "cms")
+    (found,) = json.loads(running.call("deliveries", *query, "--json").stdout)["items"]
+    assert found["id"] == delivery["id"]
+    assert running.call("deliveries", "--text", "no-such").stdout == "no such deliveries\n"
 
 
 def test_without_unmatched_events_it_is_said_that_all_were_taken(running):
