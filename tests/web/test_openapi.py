@@ -125,7 +125,7 @@ def asked(described: dict[str, Any], url: str, token: str, **more: Any) -> Itera
                 "seed": SEED,
                 "continue-on-failure": True,
                 "base-url": url,
-                "generation": {"max-examples": 4, "deterministic": True, "database": "none"},
+                "generation": {"max-examples": 2, "deterministic": True, "database": "none"},
                 "phases": {"stateful": {"enabled": False}},
                 "auth": {"openapi": {"token": {"bearer": token}}},
                 **more,
