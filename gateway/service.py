@@ -21,7 +21,7 @@ from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.config.encryption import read_keys
 from gateway.config.evidence_key import evidence_key
-from gateway.config.extras import postgres_extra
+from gateway.config.extras import extra, postgres_extra
 from gateway.config.files import included
 from gateway.config.layers import DATABASE
 from gateway.config.private import write_private
@@ -86,6 +86,7 @@ from gateway.web.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from gateway.store.postgres import PostgresStore
+    from gateway.traces import Traces
 
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep Python's global lock while another waits for it. The default, 5 ms,
@@ -356,12 +357,22 @@ class Service:
         """In the order in which they start; they stop in the other one."""
         if self._nodes is not None:
             self._loops = (*self._loops, self._nodes.loop)
+        self._listen()
+        self._watcher = Watcher(self._watched_files, self._handler_packages, self.reload_routes)
+        self._token_watcher: Watcher | None = None
+        handshakes = Handshakes(self._keep_secret, telemetry)
+        admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
+        self._public = PublicApp(self._ingest, handshakes, admit, self._publish, ready=self._ready)
+
+    def _listen(self) -> None:
+        """Have whoever wants to know hear what the flows report."""
+        clock, telemetry, backlog = self._clock, self.telemetry, self._backlog
         self._metrics = Metrics(
             Asked(
                 lanes=self._operate.endpoints,
                 file_in_force=lambda: not self._rejected,
                 store=self._intake.status,
-                commits=lambda: store.commits,
+                commits=lambda: self._store.commits,
                 lag=self._watchdog.lag,
                 waiting=lambda: backlog.waiting,
                 overdue=backlog.overdue,
@@ -373,11 +384,9 @@ class Service:
         telemetry.listen(self._metrics)
         self._live = Live(clock)
         telemetry.listen(self._live)
-        self._watcher = Watcher(self._watched_files, self._handler_packages, self.reload_routes)
-        self._token_watcher: Watcher | None = None
-        handshakes = Handshakes(self._keep_secret, telemetry)
-        admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
-        self._public = PublicApp(self._ingest, handshakes, admit, self._publish, ready=self._ready)
+        self._traces = None if self.settings.traces == "off" else _traces(clock)
+        if self._traces is not None:
+            telemetry.listen(self._traces, "events.kept", "attempt.recorded")
 
     def _as_one_of(self, others: NodeStore) -> Nodes:
         """This gateway among those on its database."""
@@ -559,6 +568,8 @@ class Service:
                 await self._nodes.leave()
         await self._verify.close()
         await self._senders.close()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.close)
         await self._store.close()
 
     def _open_access(self) -> str | None:
@@ -768,6 +779,13 @@ def _postgres() -> "type[PostgresStore]":
     with postgres_extra("--database"):
         from gateway.store.postgres import PostgresStore  # noqa: PLC0415
     return PostgresStore
+
+
+def _traces(clock: Clock) -> "Traces":
+    """Spans, by the library that is an extra."""
+    with extra("otel", "opentelemetry", "makes spans", "--traces"):
+        from gateway.traces import Traces  # noqa: PLC0415
+    return Traces(__version__, clock)
 
 
 def _connections(wanted: int) -> tuple[int, int]:

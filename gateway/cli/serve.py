@@ -53,6 +53,7 @@ def serve(
     admin_token_file: Annotated[Path | None, setting("admin_token_file", "FILE")] = None,
     admin_host: Annotated[list[str] | None, setting("admin_host", "NAME")] = None,
     encryption_key: Annotated[list[str] | None, setting("encryption_key", "FILE")] = None,
+    traces: Annotated[str | None, setting("traces", "off|otlp")] = None,
     evidence: Annotated[str | None, setting("evidence", "on|off")] = None,
     evidence_key: Annotated[Path | None, setting("evidence_key", "FILE")] = None,
     retention: Annotated[str | None, setting("retention", "DURATION")] = None,

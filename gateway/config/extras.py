@@ -1,25 +1,30 @@
 """Libraries that come with an extra of this package."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from gateway.core.errors import ConfigError, Problem
 
 
 @contextmanager
-def postgres_extra(flag: str) -> Iterator[None]:
-    """Import what speaks with PostgreSQL. Raises ConfigError, naming *flag*, where it is not installed."""
+def extra(name: str, library: str, what: str, flag: str) -> Iterator[None]:
+    """Import a *library* that does *what*. Raises ConfigError, naming *flag*, where it is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name != "asyncpg":
+        if (error.name or "").partition(".")[0] != library:
             raise
         problem = Problem(
             file=flag,
             line=0,
             column=0,
             code="extra-missing",
-            what="what speaks with PostgreSQL is not installed",
-            cure="install it: pip install 'rights-gateway[postgres]'",
+            what=f"what {what} is not installed",
+            cure=f"install it: pip install 'rights-gateway[{name}]'",
         )
         raise ConfigError([problem]) from None
+
+
+def postgres_extra(flag: str) -> AbstractContextManager[None]:
+    """Import what speaks with PostgreSQL."""
+    return extra("postgres", "asyncpg", "speaks with PostgreSQL", flag)

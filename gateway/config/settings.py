@@ -149,6 +149,8 @@ class Settings(BaseModel):
     """Names by which the admin API is called, besides its own address and those of loopback."""
     encryption_key: Files = ()
     """Files with keys: what is stored is encrypted with the first, and read with all."""
+    traces: Literal["off", "otlp"] = "off"
+    """Where spans go: `otlp` exports them by OTLP over HTTP, as OpenTelemetry's own variables say."""
     evidence: Literal["on", "off"] = "on"
     """Whether evidence is written of what was received and delivered."""
     evidence_key: Path | None = None

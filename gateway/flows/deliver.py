@@ -40,6 +40,7 @@ from gateway.core.redaction import Redaction
 from gateway.core.retry import Park, decide, retry_after
 from gateway.core.routing import EndpointConfig
 from gateway.core.success import judged
+from gateway.core.tracing import departing
 from gateway.core.turns import due_of, in_time
 from gateway.flows.calling import BoundEndpoint, call_record, handle
 from gateway.flows.lanes import AHEAD, Lane, Lanes
@@ -417,6 +418,7 @@ def request_of(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Cal
     content_type, body = delivery.content()
     event = delivery.event
     headers = {
+        **departing(event.attributes, delivery.id, delivery.attempts),
         **endpoint.headers,
         "content-type": content_type,
         "ce-id": header_text(event.id),
@@ -437,6 +439,7 @@ def _spelled_out(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> C
     """The request that its route has under `call:`; the same bytes each time."""
     prepared = PreparedCall.unpacked(delivery.body or b"")
     headers = {
+        **departing(delivery.event.attributes, delivery.id, delivery.attempts),
         **prepared.headers,
         **endpoint.headers,
         "idempotency-key": delivery.id,

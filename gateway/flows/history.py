@@ -91,7 +91,7 @@ class History:
         self._endpoints: defaultdict[str, Hour] = defaultdict(Hour)
         self._begun = False
         self.loop = Loop("history", self._step, clock, telemetry)
-        telemetry.listen(self)
+        telemetry.listen(self, "attempt.recorded", "events.kept")
 
     def __call__(self, name: str, fields: dict[str, Any]) -> None:
         """Note one report."""

@@ -23,6 +23,7 @@ from gateway.core.keys import bounded
 from gateway.core.model import Event, EventId, Json, Micros, default_origin, kind_of, rfc3339
 from gateway.core.routing import MOST_EVENTS, Compute, EventCase, Scope, Source, holds, list_of
 from gateway.core.schemes.encodings import form_fields
+from gateway.core.tracing import HEADER, PARENT, arriving
 from gateway.core.verifying import Inbound
 from gateway.flows.strict_json import decode
 
@@ -297,6 +298,8 @@ class _Reader:
         scope: Scope | None = None,
     ) -> Event:
         event_id = self.new_id()
+        if HEADER in self.request.headers and PARENT not in attributes:
+            attributes |= arriving(self.request.headers, self.request.repeated)
         if not attributes["id"]:
             attributes["id"] = event_id
         head = orjson.dumps(attributes)[:-1]

@@ -1,0 +1,142 @@
+"""Spans for OpenTelemetry: one where an event is taken in, one for each attempt, made of what telemetry tells.
+
+Their ids are those that endpoints were told (core/tracing.py), so nothing is carried along for them: not in
+memory, not in the database. Names and attributes follow the semantic conventions for HTTP and messaging
+(https://opentelemetry.io/docs/specs/semconv/). What is exported, where to, and how much waits at most is said by the
+variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, `OTEL_BSP_…`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from gateway.core.model import Arrival, Attempt, Delivery, Event, Receipt
+from gateway.core.retry import Decision, Finish
+from gateway.core.tracing import (
+    PARENT,
+    parsed,
+    span_of_attempt,
+    span_of_event,
+    trace_of_event,
+)
+from gateway.ports import Clock
+
+NANO = 1000
+"""Of a microsecond."""
+
+
+class Traces:
+    """Listens to telemetry, and hands spans to whoever exports them, in a thread of its own."""
+
+    def __init__(self, version: str, clock: Clock, processor: SpanProcessor | None = None) -> None:
+        self._clock = clock
+        self._processor = processor or BatchSpanProcessor(OTLPSpanExporter())
+        self._resource = Resource.create({"service.version": version}).merge(Resource({}))
+        if self._resource.attributes.get("service.name") in {None, "unknown_service"}:
+            self._resource = self._resource.merge(Resource({"service.name": "rights-gateway"}))
+
+    def __call__(self, name: str, fields: dict[str, Any]) -> None:
+        """Make spans of one report."""
+        if name == "events.kept":
+            self._kept(**fields)
+        elif name == "attempt.recorded":
+            self._attempt(**fields)
+
+    def close(self) -> None:
+        """Export what waits, for as long as OpenTelemetry's own settings allow. Blocks."""
+        self._processor.shutdown()
+
+    def _kept(self, source: str, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
+        now = self._clock.now()
+        for arrival, receipt in zip(arrivals, receipts, strict=True):
+            if not receipt.duplicate:
+                event = arrival.event
+                self._end(
+                    event,
+                    f"receive {source}",
+                    SpanKind.CONSUMER,
+                    span_of_event(event.event_id),
+                    _sender_span(event),
+                    (event.received_at, now),
+                    {
+                        "messaging.operation.type": "receive",
+                        "messaging.destination.name": source,
+                        "messaging.message.id": event.event_id,
+                        "cloudevents.event_id": event.id,
+                        "cloudevents.event_type": event.type,
+                    },
+                )
+
+    def _attempt(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> None:
+        event, number = delivery.event, attempt.number
+        attributes: dict[str, str | int] = {
+            "messaging.operation.type": "send",
+            "messaging.destination.name": delivery.endpoint,
+            "messaging.message.id": delivery.id,
+            "gateway.route": delivery.route,
+            "http.request.resend_count": number - 1,
+        }
+        if attempt.status is not None:
+            attributes["http.response.status_code"] = attempt.status
+        if attempt.reason is not None:
+            attributes["error.type"] = attempt.reason
+        self._end(
+            event,
+            f"send {delivery.endpoint}",
+            SpanKind.CLIENT,
+            span_of_attempt(delivery.id, number),
+            span_of_event(event.event_id),
+            (attempt.started_at, attempt.started_at + attempt.duration),
+            attributes,
+            failed=not isinstance(decision, Finish),
+            after=span_of_attempt(delivery.id, number - 1) if number > 1 else None,
+        )
+
+    def _end(  # noqa: PLR0913  # what a span is made of
+        self,
+        event: Event,
+        name: str,
+        kind: SpanKind,
+        span: str,
+        parent: str | None,
+        times: tuple[int, int],
+        attributes: dict[str, str | int],
+        *,
+        failed: bool = False,
+        after: str | None = None,
+    ) -> None:
+        """Hand over a span that has ended; *after* is the span of the attempt that it repeats."""
+        context = parsed(event.attributes.get(PARENT))
+        if context is not None and not context.sampled:
+            return
+        trace = trace_of_event(event.event_id) if context is None else context.trace
+        self._processor.on_end(
+            ReadableSpan(
+                name=name,
+                context=_context(trace, span),
+                parent=None if parent is None else _context(trace, parent),
+                resource=self._resource,
+                attributes=attributes,
+                links=[] if after is None else [Link(_context(trace, after))],
+                kind=kind,
+                status=Status(StatusCode.ERROR if failed else StatusCode.UNSET),
+                start_time=times[0] * NANO,
+                end_time=times[1] * NANO,
+            )
+        )
+
+
+def _sender_span(event: Event) -> str | None:
+    context = parsed(event.attributes.get(PARENT))
+    return None if context is None else context.span
+
+
+def _context(trace: str, span: str) -> SpanContext:
+    return SpanContext(
+        int(trace, 16), int(span, 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+    )
