@@ -62,7 +62,8 @@ def _what_a_process_sets() -> Iterator[None]:
     finally:
         root.handlers = handlers
         root.setLevel(level)
-        signal.signal(signal.SIGHUP, heard)
+        if signal.getsignal(signal.SIGHUP) != heard:  # by `serve`, and so in the main thread
+            signal.signal(signal.SIGHUP, heard)
 
 
 def _stream(given: bytes = b"") -> io.TextIOWrapper:
