@@ -83,8 +83,9 @@ class Traces:
         }
         if attempt.status is not None:
             attributes["http.response.status_code"] = attempt.status
-        if attempt.reason is not None:
-            attributes["error.type"] = attempt.reason
+        failed = not isinstance(decision, Finish)
+        if failed:
+            attributes["error.type"] = attempt.reason or str(attempt.status or attempt.outcome)
         self._end(
             event,
             f"send {delivery.endpoint}",
@@ -93,7 +94,7 @@ class Traces:
             span_of_event(event.event_id),
             (attempt.started_at, attempt.started_at + attempt.duration),
             attributes,
-            failed=not isinstance(decision, Finish),
+            failed=failed,
             after=span_of_attempt(delivery.id, number - 1) if number > 1 else None,
         )
 

@@ -80,7 +80,7 @@ async def test_a_trace_goes_on_from_the_sender_through_each_attempt(routes_file,
     assert (first.status.code, second.status.code) == (2, 0)
     assert attributes(first)["http.response.status_code"] == 503
     assert attributes(second)["http.request.resend_count"] == 1
-    assert attributes(first)["error.type"] == "http-503"
+    assert attributes(first)["error.type"] == "503"
     assert collector.services == {"rights-gateway"}
 
 
