@@ -6,6 +6,7 @@ memory, not in the database. Names and attributes follow the semantic convention
 variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, `OTEL_BSP_…`).
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ from gateway.core.tracing import (
 )
 from gateway.ports import Clock
 
+NAME = "rights-gateway"
+OF_RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"
 NANO = 1000
 """Of a microsecond."""
 
@@ -36,9 +39,12 @@ class Traces:
     def __init__(self, version: str, clock: Clock, processor: SpanProcessor | None = None) -> None:
         self._clock = clock
         self._processor = processor or BatchSpanProcessor(OTLPSpanExporter())
-        self._resource = Resource.create({"service.version": version}).merge(Resource({}))
-        if self._resource.attributes.get("service.name") in {None, "unknown_service"}:
-            self._resource = self._resource.merge(Resource({"service.name": "rights-gateway"}))
+        # What OpenTelemetry's variables say wins over what is given here, but not over its own default.
+        named = "OTEL_SERVICE_NAME" in os.environ or "service.name" in os.environ.get(
+            OF_RESOURCE, ""
+        )
+        ours = {"service.version": version, **({} if named else {"service.name": NAME})}
+        self._resource = Resource.create(ours)
 
     def __call__(self, name: str, fields: dict[str, Any]) -> None:
         """Make spans of one report."""
