@@ -231,7 +231,8 @@ def test_nodes_on_postgresql_are_measured_beside_sqlite(monkeypatch):
     assert {figure.name for figure in result.figures} <= result.measured.keys()
     for count in ("one", "two", "four"):
         # An event, its key, and three times a delivery, its end and its attempt; few are claimed again.
-        assert result.measured[f"{count}_rows_inserted_per_event"] == pytest.approx(11, abs=0.5)
+        # And of evidence, where the event is told of, and two links for each batch, which may be of one event.
+        assert 11.5 < result.measured[f"{count}_rows_inserted_per_event"] < 17.5
         assert result.measured[f"{count}_rows_deleted_per_event"] == pytest.approx(3, abs=0.5)
         assert result.measured[f"{count}_wal_bytes_per_event"] > BODY_BYTES
         assert result.measured[f"{count}_database_cpu_ms_per_event"] > 0

@@ -17,7 +17,7 @@ from gateway.core.redaction import Redaction
 from gateway.web import errors
 
 SHORTEST = 8
-"""What is shorter may be a word of any text."""
+"""What is shorter may be a word of any text, and so may one character again and again."""
 
 
 class Leaks(logging.Handler):
@@ -34,7 +34,9 @@ class Leaks(logging.Handler):
 
     def know(self, secrets: Iterable[str]) -> None:
         """Look for these."""
-        self.secrets.update(each for each in secrets if len(each) >= SHORTEST)
+        self.secrets.update(
+            each for each in secrets if len(each) >= SHORTEST and len(set(each)) > 1
+        )
 
     def know_child(self, folder: Path, environment: Mapping[str, str]) -> None:
         """Look for the secrets of a gateway that ran there."""
