@@ -231,6 +231,7 @@ class Service:
             clock=clock,
             telemetry=telemetry,
             redaction=self._redaction,
+            makes_spans=self.settings.traces != "off",
         )
         self._keep = Keep(
             routes=self.routes,

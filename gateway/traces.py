@@ -8,6 +8,7 @@ variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, 
 
 import os
 from collections.abc import Sequence
+from threading import Thread
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -29,6 +30,7 @@ from gateway.ports import Clock
 
 NAME = "rights-gateway"
 OF_RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"
+CLOSING_SECONDS = 3
 NANO = 1000
 """Of a microsecond."""
 
@@ -54,8 +56,10 @@ class Traces:
             self._attempt(**fields)
 
     def close(self) -> None:
-        """Export what waits, for as long as OpenTelemetry's own settings allow. Blocks."""
-        self._processor.shutdown()
+        """Export what waits, for a moment: a collector that does not answer keeps no gateway. Blocks."""
+        closing = Thread(target=self._processor.shutdown, daemon=True)
+        closing.start()
+        closing.join(CLOSING_SECONDS)
 
     def _kept(self, source: str, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
         now = self._clock.now()

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
-from gateway.core.model import DeliveryId, Json
+from gateway.core.model import Json
 
 PARENT, STATE = "traceparent", "tracestate"
 """Attributes of events, …"""
@@ -60,12 +60,15 @@ def arriving(headers: Mapping[bytes, bytes], repeated: Collection[bytes]) -> dic
     return {PARENT: parent, STATE: state}
 
 
-def departing(attributes: Mapping[str, Json], delivery: DeliveryId, attempt: int) -> dict[str, str]:
-    """The headers by which an endpoint learns of the attempt's span; empty: its event came without a context."""
+def departing(attributes: Mapping[str, Json], span: str | None) -> dict[str, str]:
+    """The headers by which an endpoint learns of the attempt's *span*; empty: its event came without a context.
+
+    Where nobody makes spans, there is none, and the context goes on as it came.
+    """
     context = parsed(attributes.get(PARENT))
     if context is None:
         return {}
-    headers = {PARENT: f"00-{context.trace}-{span_of_attempt(delivery, attempt)}-{context.flags}"}
+    headers = {PARENT: f"00-{context.trace}-{span or context.span}-{context.flags}"}
     state = attributes.get(STATE)
     if isinstance(state, str) and len(state) <= LONGEST_STATE and _STATE.fullmatch(state):
         headers[STATE] = state

@@ -40,7 +40,7 @@ from gateway.core.redaction import Redaction
 from gateway.core.retry import Park, decide, retry_after
 from gateway.core.routing import EndpointConfig
 from gateway.core.success import judged
-from gateway.core.tracing import departing
+from gateway.core.tracing import departing, span_of_attempt
 from gateway.core.turns import due_of, in_time
 from gateway.flows.calling import BoundEndpoint, call_record, handle
 from gateway.flows.lanes import AHEAD, Lane, Lanes
@@ -84,7 +84,10 @@ class Deliver:
         clock: Clock,
         telemetry: Telemetry,
         redaction: Redaction | None = None,
+        makes_spans: bool = False,
     ) -> None:
+        """Where somebody *makes_spans* of attempts, endpoints are told which."""
+        self._makes_spans = makes_spans
         self._redaction = Redaction() if redaction is None else redaction
         self._lanes = lanes
         self._leases = leases
@@ -330,6 +333,10 @@ class Deliver:
                 probe_at=rfc3339(breaker.probe_at),
             )
 
+    def _request(self, endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Call:
+        span = span_of_attempt(delivery.id, delivery.attempts) if self._makes_spans else None
+        return request_of(endpoint, delivery, now, span)
+
     async def _make(
         self, endpoint: EndpointConfig, delivery: Delivery, now: Micros
     ) -> tuple[Outcome, list[CallRecord]]:
@@ -338,12 +345,12 @@ class Deliver:
             return SECRETS_ENDED, []
         spelled_out = delivery.form is BodyForm.CALL
         if endpoint.posts_plainly and not spelled_out:
-            return await self._post.send(request_of(endpoint, delivery, now)), []
+            return await self._post.send(self._request(endpoint, delivery, now)), []
         sender = self._tokens.sender(endpoint)
         if spelled_out:
-            return await self._call(sender, request_of(endpoint, delivery, now))
+            return await self._call(sender, self._request(endpoint, delivery, now))
         if endpoint.handler is None:
-            return await sender.send(request_of(endpoint, delivery, now)), []
+            return await sender.send(self._request(endpoint, delivery, now)), []
         bound = BoundEndpoint(endpoint, delivery, sender, self._clock)
         handler = self._handler(endpoint.handler)
         return await handle(handler, delivery, bound, endpoint.timeout / SECOND), bound.calls
@@ -411,14 +418,16 @@ def header_text(text: str) -> str:
     return quote(text, safe="!#$&'()*+,-./:;<=>?@[\\]^_`{|}~") if _UNSAFE.search(text) else text
 
 
-def request_of(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Call:
-    """The request that a delivery without a handler makes, signed for this attempt."""
+def request_of(
+    endpoint: EndpointConfig, delivery: Delivery, now: Micros, span: str | None = None
+) -> Call:
+    """The request that a delivery without a handler makes, signed for this attempt, which is that *span*."""
     if delivery.form is BodyForm.CALL:
-        return _spelled_out(endpoint, delivery, now)
+        return _spelled_out(endpoint, delivery, now, span)
     content_type, body = delivery.content()
     event = delivery.event
     headers = {
-        **departing(event.attributes, delivery.id, delivery.attempts),
+        **departing(event.attributes, span),
         **endpoint.headers,
         "content-type": content_type,
         "ce-id": header_text(event.id),
@@ -435,11 +444,13 @@ def request_of(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Cal
     )
 
 
-def _spelled_out(endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Call:
+def _spelled_out(
+    endpoint: EndpointConfig, delivery: Delivery, now: Micros, span: str | None
+) -> Call:
     """The request that its route has under `call:`; the same bytes each time."""
     prepared = PreparedCall.unpacked(delivery.body or b"")
     headers = {
-        **departing(delivery.event.attributes, delivery.id, delivery.attempts),
+        **departing(delivery.event.attributes, span),
         **prepared.headers,
         **endpoint.headers,
         "idempotency-key": delivery.id,

@@ -49,12 +49,13 @@ def test_a_request_has_one_context_or_none():
 
 def test_each_attempt_is_a_span_of_its_own_in_the_same_trace():
     attributes = {"traceparent": GOOD, "tracestate": "vendor=abc"}
-    first, second = (departing(attributes, "dlv_1_0", number) for number in (1, 2))
-    assert first == {
-        "traceparent": f"00-{TRACE}-{span_of_attempt('dlv_1_0', 1)}-01",
+    span = span_of_attempt("dlv_1_0", 1)
+    assert departing(attributes, span) == {
+        "traceparent": f"00-{TRACE}-{span}-01",
         "tracestate": "vendor=abc",
     }
-    assert first["traceparent"] != second["traceparent"]
-    assert departing({}, "dlv_1_0", 1) == {}
-    assert departing({"traceparent": "made up\r\nx: y"}, "dlv_1_0", 1) == {}
-    assert "tracestate" not in departing({**attributes, "tracestate": "a\r\nx: y"}, "dlv_1_0", 1)
+    assert span != span_of_attempt("dlv_1_0", 2)
+    assert departing(attributes, None) == attributes
+    assert departing({}, span) == {}
+    assert departing({"traceparent": "made up\r\nx: y"}, span) == {}
+    assert "tracestate" not in departing({**attributes, "tracestate": "a\r\nx: y"}, span)
