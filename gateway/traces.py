@@ -71,7 +71,7 @@ class Traces:
                     f"receive {source}",
                     SpanKind.CONSUMER,
                     span_of_event(event.event_id),
-                    _sender_span(event),
+                    None,
                     (event.received_at, now),
                     {
                         "messaging.operation.type": "receive",
@@ -121,11 +121,14 @@ class Traces:
         failed: bool = False,
         after: str | None = None,
     ) -> None:
-        """Hand over a span that has ended; *after* is the span of the attempt that it repeats."""
+        """Hand over a span that has ended, below its *parent* or else the sender's; *after* is the span that it repeats."""
         context = parsed(event.attributes.get(PARENT))
-        if context is not None and not context.sampled:
+        if context is None:
+            trace = trace_of_event(event.event_id)
+        elif context.sampled:
+            trace, parent = context.trace, parent or context.span
+        else:
             return
-        trace = trace_of_event(event.event_id) if context is None else context.trace
         self._processor.on_end(
             ReadableSpan(
                 name=name,
@@ -140,11 +143,6 @@ class Traces:
                 end_time=times[1] * NANO,
             )
         )
-
-
-def _sender_span(event: Event) -> str | None:
-    context = parsed(event.attributes.get(PARENT))
-    return None if context is None else context.span
 
 
 def _context(trace: str, span: str) -> SpanContext:

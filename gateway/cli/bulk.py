@@ -16,7 +16,7 @@ from gateway.cli.completion import endpoint_names
 from gateway.cli.exits import INTERRUPTED, NO
 from gateway.cli.options import Database, Since, Until
 from gateway.cli.output import AsJson, console, print_json, print_table, printable
-from gateway.core.bulk import DEFAULT_RATE
+from gateway.core.bulk import DEFAULT_RATE, add_groups
 from gateway.core.errors import StoreUnavailable
 from gateway.core.model import Json
 from gateway.core.words import counted
@@ -207,19 +207,9 @@ def _redelivers(group: dict[str, Json]) -> str:
 
 def counted_groups(ask: Callable[[dict[str, Json]], dict[str, Json]]) -> dict[str, Json]:
     """The groups that *ask* tells of, added up over its pages, the largest first."""
-    found = page = ask({})
-    groups = {(group["endpoint"], group["reason"]): group for group in found["groups"]}
-    while page["next"] is not None:
-        page = ask({"cursor": page["next"]})
-        for group in page["groups"]:
-            known = groups.setdefault(
-                (group["endpoint"], group["reason"]), {**group, "deliveries": 0}
-            )
-            known["deliveries"] += group["deliveries"]
-        for name in ("deliveries", "more_groups"):
-            found[name] += page[name]
-    found["groups"] = sorted(groups.values(), key=lambda group: -group["deliveries"])
-    found["next"] = None
+    found = ask({})
+    while found["next"] is not None:
+        add_groups(found, ask({"cursor": found["next"]}))
     return found
 
 

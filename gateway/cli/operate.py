@@ -15,7 +15,7 @@ from gateway.config.nearest import nearest
 from gateway.core.attention import is_left_alone
 from gateway.core.model import Json
 from gateway.core.verifying import OUTCOMES
-from gateway.core.words import counted
+from gateway.core.words import WITHHELD, became, counted, waits_for
 
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
 Endpoint = Annotated[
@@ -211,13 +211,6 @@ def print_event(event: dict[str, Json]) -> None:
         console().print(printable(text), markup=False)
 
 
-WITHHELD = {
-    "once": "has fired before for",
-    "shadow": "is a shadow:",
-    "nothing": "matched, and sent nothing:",
-}
-
-
 def _route_and_target(delivery: dict[str, Json]) -> str:
     """The route, with the name of its target where it has one."""
     target = delivery["target"]
@@ -226,17 +219,7 @@ def _route_and_target(delivery: dict[str, Json]) -> str:
 
 def _reason(delivery: dict[str, Json]) -> str:
     """Of its last failure, its end or its waiting; and which others it waits for, if it does."""
-    return "; ".join(filter(None, (delivery["reason"], _waits_for(delivery))))
-
-
-def _waits_for(delivery: dict[str, Json]) -> str:
-    if delivery["state"] != "scheduled" or delivery["waits_for"] is None:
-        return ""
-    if delivery["waits_for"] == "key":
-        return "waits for its turn"
-    ends = {"delivered": "be delivered", "ended": "end"}
-    awaited = (f"{name} to {ends[end]}" for name, end in delivery["after"].items())
-    return f"waits for {', '.join(awaited)}"
+    return "; ".join(filter(None, (delivery["reason"], waits_for(delivery))))
 
 
 def _last(attempts: list[dict[str, Json]]) -> str:
@@ -306,10 +289,10 @@ def _print_deliveries(page: dict[str, Json], empty: str) -> None:
 
 
 def _print_delivery(delivery: dict[str, Json]) -> None:
-    waits_for = _waits_for(delivery)
+    waiting = waits_for(delivery)
     console().print(
         f"{delivery['id']}  {delivery['state']}  to {delivery['endpoint']} by {delivery['route']}"
-        f"{waits_for and f', {waits_for}'}"
+        f"{waiting and f', {waiting}'}"
     )
     for attempt in delivery["attempts"]:
         told = [attempt["outcome"], attempt["status"], attempt["reason"]]
@@ -429,20 +412,11 @@ def _print_inbox(page: dict[str, Json], empty: str) -> None:
     print_table(
         ("id", "what", "source", "code", "received", "detail"),
         (
-            (e["id"], _what(e), e["source"], e["code"], ago(e["received_at"]), e["detail"])
+            (e["id"], became(e), e["source"], e["code"], ago(e["received_at"]), e["detail"])
             for e in page["items"]
         ),
         empty=empty,
     )
-
-
-def _what(entry: dict[str, Json]) -> str:
-    """What became of the request; but for the first, its sender was told that all is well."""
-    if entry["refused"]:
-        return "refused"
-    if entry["event_id"] is None:
-        return "unreadable"
-    return "duplicate" if entry["code"] == "duplicate-differs" else "partly routed"
 
 
 def _print_entry(entry: dict[str, Json]) -> None:

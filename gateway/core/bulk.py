@@ -104,6 +104,18 @@ class Progress:
     """What could not be routed, of the page that was done."""
 
 
+def add_groups(found: dict[str, Json], page: Mapping[str, Json]) -> None:
+    """Add to a count of groups what another page of it tells; the largest first, and where it goes on."""
+    groups = {(group["endpoint"], group["reason"]): group for group in found["groups"]}
+    for group in page["groups"]:
+        known = groups.setdefault((group["endpoint"], group["reason"]), {**group, "deliveries": 0})
+        known["deliveries"] += group["deliveries"]
+    for name in ("deliveries", "more_groups"):
+        found[name] += page[name]
+    found["groups"] = sorted(groups.values(), key=lambda group: -int(group["deliveries"]))
+    found["next"] = page["next"]
+
+
 def due_times(operation: Operation, now: Micros, most: int) -> list[Micros]:
     """When each delivery or event of the next page is due; empty: it is too early to ask for one.
 

@@ -1,8 +1,9 @@
-"""Numbers and moments in words, for commands and pages."""
+"""Numbers, moments, and what became of things, in the words of commands and pages."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from gateway.core.model import SECOND, Micros
+from gateway.core.model import SECOND, Json, Micros
 
 UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 """With how many seconds each has."""
@@ -23,3 +24,31 @@ def ago(moment: str | None, now: Micros) -> str:
     unit, length = next((each for each in UNITS if size >= each[1]), UNITS[-1])
     text = f"{round(size / length)}{unit}"
     return f"in {text}" if seconds > 0 else f"{text} ago"
+
+
+WITHHELD = {
+    "once": "has fired before for",
+    "shadow": "is a shadow:",
+    "nothing": "matched, and sent nothing:",
+}
+"""Why a route that matched did not send, before the detail."""
+
+
+def waits_for(delivery: Mapping[str, Json]) -> str:
+    """Which others a delivery waits for, as the API shows it; empty: none."""
+    if delivery["state"] != "scheduled" or delivery["waits_for"] is None:
+        return ""
+    if delivery["waits_for"] == "key":
+        return "waits for its turn"
+    ends = {"delivered": "be delivered", "ended": "end"}
+    awaited = (f"{name} to {ends[end]}" for name, end in delivery["after"].items())
+    return f"waits for {', '.join(awaited)}"
+
+
+def became(entry: Mapping[str, Json]) -> str:
+    """What became of a request in the inbox; but for the first, its sender was told that all is well."""
+    if entry["refused"]:
+        return "refused"
+    if entry["event_id"] is None:
+        return "unreadable"
+    return "duplicate" if entry["code"] == "duplicate-differs" else "partly routed"

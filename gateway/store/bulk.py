@@ -14,7 +14,7 @@ from gateway.core.bulk import Action, Ended, Operation, Page, Replayed
 from gateway.core.model import EventId, Json, Micros, delivery_id, first_id
 from gateway.store.change import note, put_back
 from gateway.store.change import replay as replay_one
-from gateway.store.listing import Filters
+from gateway.store.listing import LOOKED_THROUGH, LOOKED_UP, Filters
 from gateway.store.reading import LARGEST_PAGE_BYTES, LookUp
 from gateway.store.steps import Do, Lock, Steps
 from gateway.store.vault import Vault
@@ -22,13 +22,9 @@ from gateway.store.vault import Vault
 Change = Callable[..., Awaitable[Any]]
 """Takes steps, given their function and its arguments, in one commit."""
 
-LOOKED_AT = 5_000
-"""So many deliveries or events are looked at for a page at most, whether they fit or not;"""
-LOOKED_UP = 1_500
-"""and so many deliveries, where the event of each has to be looked up."""
 OF_EVENT = frozenset({"type", "subject"})
 COUNTED = 20_000
-"""Likewise where they are only counted."""
+"""So many are looked at for a page where they are only counted; else as many as for one of a listing."""
 LARGEST_GROUPS = 500
 
 ENDED = "state IN ('dead', 'cancelled')"
@@ -108,7 +104,7 @@ class Bulk:
         self, query: Mapping[str, Any], after: Sequence[Json] | None, limit: int
     ) -> Page[Ended]:
         """See `BulkStore.ended`."""
-        end = await self._end_of_ended(query, after, LOOKED_AT)
+        end = await self._end_of_ended(query, after, LOOKED_THROUGH)
         where, parameters = ended_where(query, after, end)
         sql = self._reader.text("page_of_ended").format(where=where, order=_order(query))
         rows = await self._reader.rows(sql, (*parameters, limit))
@@ -134,7 +130,9 @@ class Bulk:
         self, query: Mapping[str, Any], after: Sequence[Json] | None, limit: int
     ) -> Page[EventId]:
         """See `BulkStore.events`."""
-        first, (end, looked_at) = await self._window(query, after[0] if after else "", LOOKED_AT)
+        first, (end, looked_at) = await self._window(
+            query, after[0] if after else "", LOOKED_THROUGH
+        )
         if end is None:
             return Page([], after, exhausted=True)
         where, parameters = events_where(query, first, end)
@@ -144,7 +142,7 @@ class Bulk:
         items = _no_larger(rows)
         if len(items) < len(rows) or len(items) == limit:
             return Page(items, [items[-1]], exhausted=False)
-        return Page(items, [end], exhausted=looked_at < LOOKED_AT)
+        return Page(items, [end], exhausted=looked_at < LOOKED_THROUGH)
 
     async def count_events(self, query: Mapping[str, Any], after: str) -> dict[str, Json]:
         """See `BulkStore.count_events`."""

@@ -44,6 +44,11 @@ class Shown:
 
     async def status(self) -> dict[str, Json]:
         """All that tells how it fares, and what needs a person."""
+        told, found = await self.overview()
+        return {**told, "attention": [each.text for each in found]}
+
+    async def overview(self) -> tuple[dict[str, Json], list[Trouble]]:
+        """The same, in two parts."""
         told: dict[str, Json] = {
             **self._status(),
             "endpoints": self._operate.endpoints(),
@@ -51,13 +56,9 @@ class Shown:
             "stats": await self.stats(),
             "late": await self._late(),
         }
-        return {**told, "attention": [each.text for each in await self.troubles(told)]}
-
-    async def troubles(self, status: Mapping[str, Json]) -> list[Trouble]:
-        """What needs a person, given that."""
         now = self._clock.now()
         unreadable = await self._look_up.count_inbox(now - A_DAY)
-        return troubles(status, unreadable, now)
+        return told, troubles(told, unreadable, now)
 
     async def stats(self) -> dict[str, Json]:
         """What waits and what is dead, counted just now, or lately where counting takes long."""

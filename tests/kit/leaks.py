@@ -17,7 +17,7 @@ from gateway.core.redaction import Redaction
 from gateway.web import errors
 
 SHORTEST = 8
-"""What is shorter may be a word of any text, and so may one character again and again."""
+"""What is shorter may be a word of any text."""
 
 
 class Leaks(logging.Handler):
@@ -34,9 +34,7 @@ class Leaks(logging.Handler):
 
     def know(self, secrets: Iterable[str]) -> None:
         """Look for these."""
-        self.secrets.update(
-            each for each in secrets if len(each) >= SHORTEST and len(set(each)) > 1
-        )
+        self.secrets.update(each for each in secrets if len(each) >= SHORTEST)
 
     def know_child(self, folder: Path, environment: Mapping[str, str]) -> None:
         """Look for the secrets of a gateway that ran there."""
@@ -78,4 +76,5 @@ def nothing_leaks() -> Iterator[None]:
     logging.getLogger().removeHandler(HEARD)
     errors._problem, Redaction.know = written, know
     leaks = HEARD.found()
-    assert leaks == [], f"{len(leaks)} texts hold a secret; the first: {leaks[0][:2000]}"
+    which = [each for each in HEARD.secrets if leaks and each in leaks[0]]
+    assert leaks == [], f"{len(leaks)} texts hold a secret; the first {which}: {leaks[0][:2000]}"

@@ -84,7 +84,7 @@ async def test_only_so_many_groups_are_told_and_all_are_counted(store, monkeypat
 
 
 async def test_what_ended_but_hardly_fits_has_short_pages_and_comes_to_its_end(store, monkeypatch):
-    monkeypatch.setattr(bulk, "LOOKED_AT", 3)
+    monkeypatch.setattr(bulk, "LOOKED_THROUGH", 3)
     monkeypatch.setattr(bulk, "COUNTED", 3)
     made = await dead(store, *["http-500"] * 6, "timeout", endpoint="cms")
     for query in (
@@ -185,7 +185,7 @@ async def test_events_are_filtered(store, sought, count):
 
 
 async def test_a_filter_that_fits_little_has_short_pages_and_comes_to_its_end(store, monkeypatch):
-    monkeypatch.setattr(bulk, "LOOKED_AT", 3)
+    monkeypatch.setattr(bulk, "LOOKED_THROUGH", 3)
     monkeypatch.setattr(bulk, "COUNTED", 3)
     await some_events(store, 7)
     (wanted,) = await some_events(store, 1, source="dam", since=NOW + 99_000)

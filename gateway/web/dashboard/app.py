@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from gateway.core.access import LOCAL, Caller, Scope
 from gateway.core.errors import NotFound, ScopeMissing
-from gateway.web.access import READING, check_scope
+from gateway.web.access import READING, address_of, check_scope
 from gateway.web.dashboard import (
     audit,
     dead,
@@ -95,7 +95,7 @@ class Dashboard:
                 begun = self._sessions.begin(None)  # where no token is needed
                 if begun is not None:
                     session, cookie = begun
-                    found = session, LOCAL.at(request.client.host if request.client else "")
+                    found = session, LOCAL.at(address_of(request))
             if found is None:
                 return _to_log_in(request)
             session, caller = found
@@ -151,7 +151,7 @@ class Dashboard:
             return self._failure(None, error)
         begun = self._sessions.begin(form.get("token", "").strip())
         if begun is None:
-            self._around.operate.unknown_caller(request.client.host if request.client else "")
+            self._around.operate.unknown_caller(address_of(request))
             return login.page(self._desk.renderer, request, refused=True)
         welcome = RedirectResponse(login.next_place(request), 303)
         set_cookie(request, welcome, begun[1])

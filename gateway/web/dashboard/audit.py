@@ -9,10 +9,8 @@ async def show(visit: Visit) -> Response:
     """The newest entries, or those that were sought."""
     query = visit.listing("who", "action", "object")
     found = await visit.desk.around.shown.audit(query)
-    return visit.page(
+    return visit.listed(
         "audit.html",
-        items=found.items,
-        older=visit.older(found),
-        newest=visit.newest(),
-        sought=query.keys() - {"limit", "cursor"},
+        found,
+        query,
     )

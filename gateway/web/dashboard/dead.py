@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from gateway.core.bulk import DEFAULT_RATE, Action
+from gateway.core.bulk import DEFAULT_RATE, Action, add_groups
 from gateway.core.errors import ParameterInvalid
 from gateway.core.model import SECOND, Json
 from gateway.flows.bulk import shown
@@ -79,19 +79,10 @@ async def _counted(visit: Visit, sought: dict[str, Any]) -> dict[str, Any]:
     around = visit.desk.around
     began = around.clock.monotonic()
     sought = {"state": "dead", **sought}
-    found = page = await around.bulk.groups(sought)
-    groups = {(group["endpoint"], group["reason"]): group for group in found["groups"]}
-    while page["next"] is not None and around.clock.monotonic() - began < LONGEST_COUNT:
-        page = await around.bulk.groups(sought, page["next"])
-        for group in page["groups"]:
-            known = groups.setdefault(
-                (group["endpoint"], group["reason"]), {**group, "deliveries": 0}
-            )
-            known["deliveries"] += group["deliveries"]
-        for name in ("deliveries", "more_groups"):
-            found[name] += page[name]
-    found["groups"] = sorted(groups.values(), key=lambda group: -int(group["deliveries"]))
-    return {**found, "next": page["next"]}
+    found = await around.bulk.groups(sought)
+    while found["next"] is not None and around.clock.monotonic() - began < LONGEST_COUNT:
+        add_groups(found, await around.bulk.groups(sought, found["next"]))
+    return found
 
 
 def _rate(text: str) -> int:

@@ -16,14 +16,12 @@ async def show_all(visit: Visit) -> Response:
     around = visit.desk.around
     query = visit.listing(*FILTERS)
     found = await visit.leaf(visit.desk.around.shown.deliveries, query)
-    return visit.page(
+    return visit.listed(
         "deliveries.html",
-        items=found.items,
-        older=visit.older(found),
-        newest=visit.newest(),
+        found,
+        query,
         endpoints=sorted(each["name"] for each in around.operate.endpoints()),
         states=list(State),
-        sought=query.keys() - {"limit", "cursor"},
     )
 
 

@@ -23,14 +23,12 @@ async def show_all(visit: Visit) -> Response:
     if visit.asked("unmatched") == "yes":
         query["unmatched"] = 1
     found = await visit.leaf(visit.desk.around.shown.events, query)
-    return visit.page(
+    return visit.listed(
         "events.html",
-        items=found.items,
-        older=visit.older(found),
-        newest=visit.newest(),
+        found,
+        query,
         sources=sorted(visit.desk.around.in_force().sources),
         states=list(State),
-        sought=query.keys() - {"limit", "cursor"},
     )
 
 

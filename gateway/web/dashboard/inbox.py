@@ -19,14 +19,12 @@ async def show_all(visit: Visit) -> Response:
     if visit.asked("refused") in REFUSED:
         query["refused"] = REFUSED[visit.asked("refused")]
     found = await visit.desk.around.shown.inbox(query, visit.caller)
-    return visit.page(
+    return visit.listed(
         "inbox.html",
-        items=found.items,
-        older=visit.older(found),
-        newest=visit.newest(),
+        found,
+        query,
         unread=await _has_unread(visit),
         sources=sorted(visit.desk.around.in_force().sources),
-        sought=query.keys() - {"limit", "cursor"},
     )
 
 

@@ -13,12 +13,12 @@ from gateway.web.dashboard.visit import Visit
 async def show(visit: Visit) -> Response:
     """What is wrong first, then the hour, then every endpoint."""
     around = visit.desk.around
-    told = await around.shown.status()
+    told, troubles = await around.shown.overview()
     hour = around.history.overall()
     return visit.page(
         "overview.html",
         told=told,
-        troubles=await around.shown.troubles(told),
+        troubles=troubles,
         sums=sums(hour),
         drawn=drawn(hour),
         rows=await rows(visit),

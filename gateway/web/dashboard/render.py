@@ -14,7 +14,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from gateway.core.model import SECOND, Json, Micros, rfc3339_moment
-from gateway.core.words import ago, counted
+from gateway.core.words import WITHHELD, ago, became, counted, waits_for
 from gateway.web.dashboard import charts
 
 POLICY = (
@@ -85,6 +85,7 @@ class Renderer:
         )
         self._environment.filters.update(
             ago=self._ago,
+            became=became,
             counted=counted,
             duration=duration,
             pretty=pretty,
@@ -92,7 +93,9 @@ class Renderer:
             size=size,
             words=words,
         )
-        self._environment.globals.update(asset=self.assets.url, link=link, charts=charts)
+        self._environment.globals.update(
+            asset=self.assets.url, link=link, charts=charts, waits_for=waits_for, withheld=WITHHELD
+        )
 
     def page(self, template: str, status: int = 200, **context: Any) -> Response:
         """The page that *template* makes of *context*."""

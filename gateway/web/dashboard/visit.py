@@ -103,14 +103,27 @@ class Visit:
             items = items + found.items
         return Listed(items, found.next)
 
-    def older(self, listed: Listed) -> str | None:
+    def listed(
+        self, template: str, found: Listed, query: Mapping[str, Any], **context: Any
+    ) -> Response:
+        """The page of a listing."""
+        return self.page(
+            template,
+            items=found.items,
+            older=self._older(found),
+            newest=self._newest(),
+            sought=query.keys() - {"limit", "cursor"},
+            **context,
+        )
+
+    def _older(self, listed: Listed) -> str | None:
         """Where the next page of a listing is, if there may be one."""
         if listed.next is None:
             return None
         url = self.request.url.include_query_params(cursor=listed.next)
         return f"{url.path}?{url.query}"
 
-    def newest(self) -> str | None:
+    def _newest(self) -> str | None:
         """Where a listing begins; None: here."""
         if not self.asked("cursor"):
             return None
