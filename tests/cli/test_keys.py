@@ -137,7 +137,7 @@ def test_an_old_secret_that_ends_earlier_still_does(rotated):
 def test_what_rotate_tells_can_be_written_into_the_file(run, rotated, tmp_path):
     for name in ("cms", "cms-old", "own"):
         (tmp_path / "secrets" / name).write_text(format_key(b"s" * 32))
-    (tmp_path / "secrets" / "own").write_text("00" * 32)
+    (tmp_path / "secrets" / "own").write_text("0f" * 32)
     text = yaml.safe_load(ROUTES)
     for endpoint in ("cms", "chat", "own"):
         text["endpoints"][endpoint] |= yaml.safe_load(rotated(endpoint)["yaml"])

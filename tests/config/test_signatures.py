@@ -29,7 +29,7 @@ SPELLED_OUT = {
     "timestamp: {pair_key: ts, format: unix_ms}\nsigned: '{timestamp}:{body}'\n"
     "secret_encoding: base64\nsecret_prefix: whsec_",
 }
-SECRETS = {"hex": "00" * 32, "base64": KEY, "utf8": "täxt", "": KEY}
+SECRETS = {"hex": "0f" * 32, "base64": KEY, "utf8": "täxt", "": KEY}
 
 
 def nowhere(tmp_path, **environment):

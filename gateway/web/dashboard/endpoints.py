@@ -48,7 +48,7 @@ async def pause(visit: Visit) -> Response:
 async def resume(visit: Visit) -> Response:
     """Let attempts begin again, now."""
     name = visit.part("name")
+    waiting = (await visit.desk.around.shown.endpoint(name))["waiting"]  # before it goes out
     await visit.desk.around.operate.resume(name, visit.caller)
-    waiting = (await visit.desk.around.shown.endpoint(name))["waiting"]
     word = f" {counted(waiting, 'delivery waits', 'deliveries wait')} for it." if waiting else ""
     return visit.done(f"{name} is open.{word}", link("endpoints", name))
