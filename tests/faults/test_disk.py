@@ -113,7 +113,7 @@ async def test_a_full_disk_stops_ingest_keeps_every_promise_and_recovers(run: Ru
 
 async def test_a_disk_that_its_own_events_fill_takes_them_again_when_it_is_enlarged(run: Run):
     run.process.environment["GATEWAY_BALLAST"] = "16MiB"  # more than a small disk gets
-    with small_disk(run.database.parent, "8m"):
+    with small_disk(run.database.parent, "9m"):
         await run.start()
         async with run.load(1000):
             await run.sender.changed.until(lambda: bool(run.sender.refused))

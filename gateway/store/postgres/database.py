@@ -293,9 +293,17 @@ class Session:
         """Do *work* in a transaction; what it came to, and what may go because of it."""
 
         async def within(connection: Any) -> tuple[Answer, Ready]:
-            async with connection.transaction():
-                done = Work(connection)
+            transaction, done = connection.transaction(), Work(connection)
+            await transaction.start()
+            try:
                 answer = await work(done)
+            except (
+                *OURS,
+                *AGAIN,
+            ):  # after all else the connection is dropped, which may be silent: nobody waits for it
+                await transaction.rollback()
+                raise
+            await transaction.commit()
             return answer, done.ready
 
         return await self._use(within, "cannot commit")
