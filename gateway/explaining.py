@@ -14,6 +14,7 @@ from itertools import count
 
 import orjson
 
+from gateway.core.computed import Compute, holds, list_of, text_of
 from gateway.core.errors import (
     BodyEmpty,
     BodyMalformed,
@@ -40,19 +41,7 @@ from gateway.core.model import (
     rfc3339,
 )
 from gateway.core.pattern import Miss, undotted
-from gateway.core.routing import (
-    MOST_DELIVERIES,
-    OWN,
-    Compute,
-    Route,
-    Routes,
-    Source,
-    Target,
-    holds,
-    list_of,
-    plan,
-    text_of,
-)
+from gateway.core.routing import MOST_DELIVERIES, OWN, Route, Routes, Source, Target, plan
 from gateway.core.verifying import Inbound, NoVerifier
 from gateway.flows.deliver import request_of
 from gateway.flows.reading import BATCHED, STRUCTURED, read

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from gateway.core.calls import PreparedCall
+from gateway.core.computed import Compute
 from gateway.core.derived import OWN_SOURCE
 from gateway.core.extraction import WIDEST
 from gateway.core.model import BodyForm, Delivery, Event, Failure, Json, Routed
-from gateway.core.routing import Compute, Route, Routes, indexed, plan
+from gateway.core.routing import Route, Routes, indexed, plan
 
 Kind: TypeAlias = Literal["added", "dropped", "changed", "moved"]
 KINDS: tuple[Kind, ...] = ("dropped", "added", "changed", "moved")

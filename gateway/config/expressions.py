@@ -32,9 +32,9 @@ from gateway.config.misreadings import (
     response_fault,
     syntax_cure,
 )
+from gateway.core.computed import Compute, Scope
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import Json, kind_of
-from gateway.core.routing import Compute, Scope
 
 LONGEST_SHOWN = 120
 

@@ -13,9 +13,9 @@ from gateway.config.part import Part
 from gateway.config.shapes import SourceShape
 from gateway.config.verifiers import VerifierBuilder
 from gateway.config.verify_shapes import TokenVerify
+from gateway.core.computed import Compute
 from gateway.core.handshake import Handshake, Proof
 from gateway.core.model import Json
-from gateway.core.routing import Compute
 from gateway.core.schemes.algorithms import Hmac
 from gateway.core.schemes.signed import SignatureVerifier
 from gateway.core.secret import Key

@@ -9,10 +9,10 @@ from gateway.config.document import Document, Path, Place
 from gateway.config.expressions import ExpressionInvalid, Expressions
 from gateway.config.secrets import Kind, SecretBook, SecretMissing
 from gateway.config.shape import SecretReference
+from gateway.core.computed import Compute
 from gateway.core.egress import EgressPolicy
 from gateway.core.errors import Problem
 from gateway.core.model import Json, Micros
-from gateway.core.routing import Compute
 from gateway.core.secret import Key
 
 Decoded = TypeVar("Decoded")

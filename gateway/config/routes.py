@@ -19,6 +19,7 @@ from gateway.config.shapes import RouteShape, SourceShape, TargetShape
 from gateway.config.sources import build_source
 from gateway.config.targets import Places, build_targets, written
 from gateway.config.traps import flow
+from gateway.core.computed import Compute
 from gateway.core.derived import OWN_SOURCE
 from gateway.core.errors import Problem
 from gateway.core.grammar import (
@@ -31,7 +32,7 @@ from gateway.core.grammar import (
 )
 from gateway.core.model import Json, Priority
 from gateway.core.pattern import Pattern
-from gateway.core.routing import Compute, Confirm, OnError, Route, Routes, Target, indexed
+from gateway.core.routing import Confirm, OnError, Route, Routes, Target, indexed
 
 REPORT_EVERY = 500
 

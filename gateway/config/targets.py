@@ -15,9 +15,10 @@ from gateway.config.part import Part
 from gateway.config.shapes import CallShape, TargetShape
 from gateway.config.timing import build_timing, check_after, in_order
 from gateway.core.calls import PreparedCall, path_of
+from gateway.core.computed import Compute, Render
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import BodyForm, Json
-from gateway.core.routing import Compute, Render, Target
+from gateway.core.routing import Target
 from gateway.core.sendable import name_fault
 
 OWN_HEADERS = frozenset(

@@ -6,17 +6,14 @@ answer echoes what a stranger may have sent, so it is bounded, and never anythin
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from gateway.core.computed import Compute
 from gateway.core.errors import ExpressionFailed, HandshakeFailed
 from gateway.core.model import Json
 from gateway.core.schemes.algorithms import Hmac
 from gateway.core.schemes.encodings import Encoding, encode
 from gateway.core.secret import Key
 from gateway.core.verifying import Inbound, Sending, Verdict, Verifier, valid_keys
-
-if TYPE_CHECKING:  # routing, in turn, speaks of a source's handshakes
-    from gateway.core.routing import Compute
 
 LONGEST_ANSWER = 4096
 """Bytes of an answer's body: challenges are shorter."""
@@ -26,7 +23,7 @@ LONGEST_ANSWER = 4096
 class Proof:
     """A keyed hash of something in the request, which `hmac` stands for in the answer."""
 
-    of: "Compute"
+    of: Compute
     keys: tuple[Key, ...]
     algorithm: Hmac = field(default_factory=Hmac)
     encoding: Encoding = "hex"
@@ -71,12 +68,12 @@ class Handshake:
     method: str
     verifier: Verifier
     """What proves this request: the source's own, unless its protocol has nothing of the kind."""
-    when: "Compute | None" = None
+    when: Compute | None = None
     """Whether a request is this one; None: any with the method."""
     status: int = 200
-    headers: "Mapping[str, Compute]" = field(default_factory=dict)
-    text: "Compute | None" = None
-    json: "Compute | None" = None
+    headers: Mapping[str, Compute] = field(default_factory=dict)
+    text: Compute | None = None
+    json: Compute | None = None
     proof: Proof | None = None
     keeps: bytes | None = None
     """The header that carries a new secret, which is kept before it is echoed."""

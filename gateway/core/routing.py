@@ -7,11 +7,21 @@ changes. Expressions reach it compiled, as plain callables: this file knows no e
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Literal
 
 from gateway.core.breaker import BreakerPolicy
+from gateway.core.computed import (
+    Compute,
+    Render,
+    Scope,
+    computed,
+    holds,
+    key_of,
+    list_of,
+    moment_of,
+    text_of,
+)
 from gateway.core.derived import OWN_SOURCE, is_news
 from gateway.core.egress import Network
 from gateway.core.errors import EventTooWide, ExpressionFailed
@@ -27,15 +37,12 @@ from gateway.core.model import (
     Delivery,
     Event,
     Failure,
-    Json,
     Micros,
     Priority,
     Routed,
     Tls,
     Turn,
     Withheld,
-    kind_of,
-    rfc3339_moment,
 )
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.pattern import Pattern
@@ -44,30 +51,12 @@ from gateway.core.secret import Key, Secret
 from gateway.core.signing import HeaderForm, SigningKey, sign
 from gateway.core.verifying import NoVerifier, Verifier
 
-Compute: TypeAlias = Callable[[Mapping[str, Json]], Json]
-"""A compiled `${…}` value: given the variables, the value. Raises ExpressionFailed."""
-
-Render: TypeAlias = Callable[[Mapping[str, Json]], bytes]
-"""A compiled body template: given the variables, the bytes to post. Raises ExpressionFailed."""
-
-Computed = TypeVar("Computed")
-
 DEFAULT_BODY_BYTES = 1024 * 1024
 HOUR = 3600 * SECOND
 MOST_EVENTS = 10_000
 """An `each` of a source with more items than this makes nothing: 1 MiB could ask for half a million."""
 MOST_DELIVERIES = 1_000
 """Nor does one of a target with more than this."""
-
-
-class Scope(dict[str, Json]):
-    """The variables of expressions, and what whoever evaluates them keeps beside them."""
-
-    __slots__ = ("activation",)
-
-    def __init__(self, **variables: Json) -> None:
-        super().__init__(variables)
-        self.activation: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -485,7 +474,7 @@ class _Planning:
         turn = Turn()
         compute = timing.key or endpoint.key
         if compute is not None:
-            turn.key = bounded(_computed("key", lambda: key_of(compute(scope))))
+            turn.key = bounded(computed("key", lambda: key_of(compute(scope))))
         if timing.coalesce is not None:
             turn.settle, turn.longest = timing.coalesce.settle, timing.coalesce.longest
             turn.slot = f"{self._route.name}/{target.name or ''}/{endpoint.name}/{turn.key}"
@@ -493,7 +482,7 @@ class _Planning:
             turn.due_at = came_at + timing.delay
         elif timing.at is not None:
             at = timing.at
-            turn.due_at = _computed("at", lambda: moment_of(at(scope)))
+            turn.due_at = computed("at", lambda: moment_of(at(scope)))
         if timing.expires_after is not None:
             turn.expires_at = came_at + timing.expires_after
         if endpoint.late_after is not None and not is_news(self._event):
@@ -544,64 +533,6 @@ def _place(target: Target, item: int | None = None) -> str:
     if target.name is not None:
         place = f"target {target.name}, {place}"
     return place if item is None else f"{place}, item {item}"
-
-
-def holds(condition: Compute, scope: Mapping[str, Json]) -> bool:
-    """Whether a condition is true. Raises ExpressionFailed where it is neither true nor false."""
-    value = condition(scope)
-    if not isinstance(value, bool):
-        raise ExpressionFailed(f"it is {kind_of(value)}, neither true nor false")
-    return value
-
-
-def list_of(value: Json, most: int) -> list[Json]:
-    """The items of an `each`. Raises ExpressionFailed where it is no list, or too long a one."""
-    if not isinstance(value, list):
-        raise ExpressionFailed(f"it is {kind_of(value)}, not a list")
-    if len(value) > most:
-        raise ExpressionFailed(f"it has {len(value):,} items, more than {most:,}")
-    return value
-
-
-def text_of(value: Json) -> str:
-    """The value of a `once` or a `key`. Raises ExpressionFailed where it is neither text nor a number."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ExpressionFailed(f"it is {kind_of(value)}, neither text nor a number")
-    return str(value)
-
-
-LONGEST_KEY = 1_000
-"""Characters of a key: it stands in an index."""
-
-
-def moment_of(value: Json) -> Micros:
-    """The value of an `at`; a date alone is its first moment in UTC. Raises ExpressionFailed where it is no moment."""
-    if isinstance(value, datetime) and value.tzinfo is not None:  # what CEL's timestamp() gives
-        return round(value.timestamp() * SECOND)
-    moment = None
-    if isinstance(value, str):
-        is_date = len(value) == len("2026-12-01")
-        moment = rfc3339_moment(f"{value}T00:00:00Z" if is_date else value.upper())
-    if moment is None:
-        told = repr(value)[:80] if isinstance(value, str) else kind_of(value)
-        raise ExpressionFailed(f"it is {told}, not a moment such as 2026-12-01T09:00:00Z")
-    return moment
-
-
-def key_of(value: Json) -> str:
-    """The value of a `key`. Raises ExpressionFailed where it is neither text nor a number, or too long."""
-    key = text_of(value)
-    if len(key) > LONGEST_KEY:
-        raise ExpressionFailed(f"it has {len(key):,} characters, more than {LONGEST_KEY:,}")
-    return key
-
-
-def _computed(what: str, compute: Callable[[], Computed]) -> Computed:
-    """A value, or an ExpressionFailed that says of what."""
-    try:
-        return compute()
-    except ExpressionFailed as error:
-        raise ExpressionFailed(f"{what}: {error}") from None
 
 
 def _summary(deliveries: Sequence[Delivery]) -> str:

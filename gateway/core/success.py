@@ -7,10 +7,10 @@ Some answer 200 and say in the body that they did nothing; some answer 409 to wh
 import json
 import re
 
+from gateway.core.computed import Compute, Scope, holds
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import DEEPEST, Accepted, Json, Outcome, Refused, Response
 from gateway.core.retry import NOT_SUCCESSFUL
-from gateway.core.routing import Compute, Scope, holds
 
 FIELDS = ("status", "headers", "body", "text")
 """What a condition may ask of `response`."""

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.expressions import ExpressionInvalid, Expressions, _plain_path
+from gateway.core.computed import Scope
 from gateway.core.errors import ExpressionFailed
-from gateway.core.routing import Scope
 
 X = Expressions(["body", "headers"])
 VARIABLES = {

@@ -3,9 +3,9 @@
 import pytest
 
 from gateway.core.calls import PreparedCall
+from gateway.core.computed import Scope
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import BodyForm
-from gateway.core.routing import Scope
 
 FILE = """\
 version: 1

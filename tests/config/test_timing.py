@@ -2,8 +2,9 @@
 
 import pytest
 
+from gateway.core.computed import Scope
 from gateway.core.model import SECOND, Priority
-from gateway.core.routing import AT_ONCE, Coalesce, Confirm, Scope
+from gateway.core.routing import AT_ONCE, Coalesce, Confirm
 
 FILE = """\
 version: 1
