@@ -34,6 +34,7 @@ from gateway.core.model import (
     Routed,
 )
 from gateway.core.nodes import Around, Beat
+from gateway.core.plans import DuePlan
 from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
@@ -262,6 +263,12 @@ class LookUpStore(Protocol):
     async def next_confirmation(self) -> Micros | None:
         """When the next confirmation is due."""
 
+    async def plans(self, query: Mapping[str, Any]) -> Listed:
+        """A page of planned events, the next first, by `planner`, `key`, `type`, `event_id` and `until`.
+
+        A `cursor` is the moment and the name after which to go on: `MICROSECONDS/NAME`.
+        """
+
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """`state`, `reason` and `changed_at` of each endpoint that is not open."""
 
@@ -290,6 +297,9 @@ class OperateStore(Protocol):
         self, event_id: EventId, n: int, now: Micros, reason: str, entry: AuditEntry | None = None
     ) -> str | None:
         """Cancel a scheduled delivery; returns as `redeliver` does."""
+
+    async def drop_plan(self, name: str, entry: AuditEntry | None = None) -> bool:
+        """One is not to be made; whether it still was to be."""
 
     async def replay(
         self, event_id: EventId, routed: Routed, now: Micros, entry: AuditEntry | None = None
@@ -390,6 +400,25 @@ class NoteStore(Protocol):
 
     async def end_confirmation(self, event_id: EventId, route: str) -> None:
         """A confirmation has been looked at: it is over."""
+
+
+class PlanStore(Protocol):
+    """Events that the gateway itself is to make: core/plans.py has the whole of it."""
+
+    async def take_plans(self, now: Micros, until: Micros, most: int) -> list[DuePlan]:
+        """At most so many that are due, the first first: they are nobody else's until then.
+
+        If they are not ended by then, they are due again.
+        """
+
+    async def end_plans(self, names: Sequence[str]) -> None:
+        """They were made, or missed: they are over."""
+
+    async def erase_plans_of(self, subject: str) -> int:
+        """Nothing is to be made any more that would tell of *subject*; how many would have."""
+
+    async def next_plan(self) -> Micros | None:
+        """When the next one is due."""
 
 
 class BulkStore(Protocol):
@@ -493,6 +522,7 @@ class Store(
     OperateStore,
     TendStore,
     NoteStore,
+    PlanStore,
     Protocol,
 ):
     """All of it, and its end."""

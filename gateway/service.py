@@ -45,6 +45,7 @@ from gateway.flows.deliver import Deliver
 from gateway.flows.erase import Erase
 from gateway.flows.evidence import Evidence
 from gateway.flows.expire import Expire
+from gateway.flows.follow import Follow
 from gateway.flows.handshake import Handshakes
 from gateway.flows.history import History
 from gateway.flows.ingest import Ingest
@@ -57,6 +58,7 @@ from gateway.flows.loop import Loop
 from gateway.flows.news import Tell
 from gateway.flows.nodes import Nodes
 from gateway.flows.operate import Operate
+from gateway.flows.plans import MakePlanned
 from gateway.flows.prune import Prune
 from gateway.flows.publish import Publish
 from gateway.flows.read_again import ReadAgain
@@ -232,6 +234,7 @@ class Service:
             telemetry=telemetry,
             redaction=self._redaction,
             makes_spans=self.settings.traces != "off",
+            follow=Follow(lambda: self.routes),
         )
         self._keep = Keep(
             routes=self.routes,
@@ -287,7 +290,7 @@ class Service:
             # Who starts it so wants to look at what was restored, and that is older than it was.
             paused=lambda: PAUSED in lanes.held_by,
         )
-        self._erase = Erase(store=store, audit=store, clock=clock, telemetry=telemetry)
+        self._erase = Erase(store=store, plans=store, audit=store, clock=clock, telemetry=telemetry)
         self._evidence = Evidence(store.evidence, key, clock, __version__)
         self._verify = Verify(self._senders.call, clock, telemetry)
         self._expire = Expire(store=store, clock=clock, telemetry=telemetry)
@@ -299,6 +302,9 @@ class Service:
             inbox=store,
             clock=clock,
             telemetry=telemetry,
+        )
+        self._make_planned = MakePlanned(
+            store=store, keep=self._keep, clock=clock, telemetry=telemetry
         )
         self._ingest = Ingest(
             keep=self._keep,
@@ -348,6 +354,7 @@ class Service:
             self._expire.loop,
             self._late.loop,
             self._confirm.loop,
+            self._make_planned.loop,
             self._tell.loop,
             self._silence.loop,
             self._refusals.loop,

@@ -30,6 +30,7 @@ COMMANDS = {
     ),
     "bulk": ("redeliver", "replay"),
     "endpoints": ("endpoints",),
+    "planned_events": ("planned",),
     "tail": ("tail",),
     "tokens": ("tokens",),
     "evidence": ("evidence",),

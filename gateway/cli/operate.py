@@ -440,17 +440,16 @@ Name = Annotated[str, typer.Argument(show_default=False)]
 
 
 def cancel(
-    delivery: Name,
+    name: Annotated[str, typer.Argument(metavar="ID", show_default=False)],
     at: At = None,
     token_file: TokenFile = None,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel a delivery that is scheduled."""
-    answer = connect(at, token_file, database).post(
-        f"/api/v1/deliveries/{segment(delivery)}/cancel"
-    )
-    _done(answer, f"{delivery} is cancelled", as_json=as_json)
+    """Cancel a delivery that is scheduled, or a planned event (`gateway planned` lists them)."""
+    kind = "plans" if name.startswith("pln_") else "deliveries"
+    answer = connect(at, token_file, database).post(f"/api/v1/{kind}/{segment(name)}/cancel")
+    _done(answer, f"{name} is cancelled", as_json=as_json)
 
 
 def pause(

@@ -14,8 +14,9 @@ from gateway.config.faults import shaped
 from gateway.config.files import Files, read_files
 from gateway.config.operator_words import meant
 from gateway.config.part import Part, Surroundings
+from gateway.config.schedules import build_emits, build_schedule
 from gateway.config.shape import NAME, Shape
-from gateway.config.shapes import RouteShape, SourceShape, TargetShape
+from gateway.config.shapes import RouteShape, ScheduleShape, SourceShape, TargetShape
 from gateway.config.sources import build_source
 from gateway.config.targets import Places, build_targets, written
 from gateway.config.traps import flow
@@ -82,6 +83,9 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
     })  # fmt: skip
     routes = _Routes(files, places, around)
     built_sources = _built(sources, build_source)
+    schedules = _built(
+        _named(files, "schedules", ScheduleShape), partial(build_schedule, pattern=routes.pattern)
+    )
     called = routes.only_called
     built_endpoints = _built(
         endpoints,
@@ -93,6 +97,7 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
             sources=built_sources,
             endpoints=built_endpoints,
             routes=routes.built,
+            schedules=list(schedules.values()),
             fingerprint=files.fingerprint,
             progress=partial(around.progress, "indexing routes"),
         )
@@ -230,7 +235,7 @@ class _Routes:
         if not (problems and shape.to == RouteShape.stand_ins["to"]):
             targets = build_targets(shape.to, self._places, part.at("to"))
             self._note_use(shape)
-        pattern = self._pattern(shape, part.at("match"))
+        pattern = self.pattern(shape.match, part.at("match"))
         when, once = self._conditions(shape, part)
         if pattern is not None:
             self.parts.append(part)
@@ -247,6 +252,7 @@ class _Routes:
                     confirm=None
                     if shape.confirm is None
                     else Confirm(shape.confirm.within, shape.confirm.else_),
+                    emit=build_emits(shape.emit, event_expressions(), part.at("emit")),
                     owner=shape.owner,
                     written=written(when=shape.when, once=shape.once),
                 )
@@ -264,14 +270,15 @@ class _Routes:
             names = [target.endpoint] if target.endpoint else self._places.group(target.group or "")
             (self._posted if target.call is None else self._called).update(names)
 
-    def _pattern(self, shape: RouteShape, part: Part) -> Pattern | None:
+    def pattern(self, match: Mapping[str, Json], part: Part) -> Pattern | None:
+        """A compiled event pattern; None where it does not compile, which is noted."""
         try:
-            pattern = self._compiler.compile(shape.match)
+            pattern = self._compiler.compile(match)
         except PatternInvalid as error:
             for fault in error.faults:
                 part.at(*fault.place).fault(fault.code, fault.what, fault.cure, key=True)
             return None
-        _check_attributes(shape.match, part)
+        _check_attributes(match, part)
         return pattern
 
 

@@ -206,6 +206,28 @@ class ConfirmShape(Shape):
     """The type of the event that comes where it is not: its data say what is pending and what is dead."""
 
 
+class EmitShape(Shape):
+    """An event that the gateway itself makes, and takes in like any other (`source: gateway`)."""
+
+    when: Annotated[Condition | None, Said] = Field(None, examples=["response.status == 201"])
+    """Whether it is made: a bare CEL expression over what its values see. Default: it is."""
+    type: str = Field(min_length=1, examples=["review.opened"])
+    """What happened."""
+    subject: str | None = Field(None, examples=["asset/${event.data.asset_id}"])
+    """What it happened to; default: what the event that leads to it is about."""
+    data: Any = Field(
+        None, examples=[{"asset_id": "${event.data.asset_id}", "key": "${response.body.key}"}]
+    )
+    """Its content; default: that of the event that leads to it."""
+
+
+Emits = Annotated[
+    Annotated[EmitShape, Tag("<mapping>")]
+    | Annotated[list[EmitShape], Field(min_length=1), Tag("<list>")],
+    Discriminator(list_or_mapping),
+]
+
+
 class TargetShape(Shape):
     """One place that a route sends to."""
 
@@ -243,6 +265,12 @@ class TargetShape(Shape):
     """A request of one's own instead of the event. `${…}` sees `event` and, with `each`, `item`."""
     with_: dict[str, Any] | None = Field(None, alias="with", examples=[{"project": "RIGHTS"}])
     """Keyword arguments for the endpoint's handler. `${…}` sees `event` and, with `each`, `item`."""
+    emit: Emits | None = Field(
+        None,
+        examples=[{"type": "review.opened", "data": {"key": "${response.body.key}"}}],
+    )
+    """The event, or events, that a delivery leads to which succeeds. `${…}` sees `event`, `response` (`status`,
+    `headers`, `body`, `text`) and `sent`, the JSON of its `call` or `with`."""
 
     @model_validator(mode="after")
     def _one_place(self) -> "TargetShape":
@@ -307,8 +335,68 @@ class RouteShape(Shape):
         None, examples=[{"within": "1h", "else": "terms.unconfirmed"}]
     )
     """All that it sends of an event has to be delivered in time, or another event says what is not."""
-    to: list[Target] = Field(min_length=1, examples=[["cms", {"group": "publishers"}]])
+    to: list[Target] = Field(
+        default_factory=list, min_length=1, examples=[["cms", {"group": "publishers"}]]
+    )
     """Where they go: endpoints by name, or targets that say more."""
+    emit: Emits | None = Field(
+        None,
+        examples=[{"type": "usage.restricted", "data": {"asset_id": "${event.data.asset_id}"}}],
+    )
+    """The event, or events, that the gateway makes of it at once. `${…}` sees `event`."""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> "RouteShape":
+        if not self.to and self.emit is None:
+            raise PydanticCustomError(
+                "missing-key",
+                "it sends nothing and makes nothing",
+                {"cure": "add `to: [ENDPOINT]`, or `emit: {type: …}`"},
+            )
+        return self
+
+
+# -- schedules -----------------------------------------------------------------------------------------
+
+
+class LocalShape(Shape):
+    """A time of the day somewhere."""
+
+    time: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["09:00"])
+    """On the 24-hour clock."""
+    zone: str = Field(min_length=1, examples=["Europe/Berlin"])
+    """A time zone, by its name in the IANA database."""
+
+
+class ScheduleShape(Shape):
+    """Events that come at moments which another event tells: reminders before a licence ends, say."""
+
+    match: dict[str, Any] = Field(examples=[{"type": ["license.acquired", "license.renewed"]}])
+    """Which events plan them: an event pattern, as of routes."""
+    owner: str | None = Field(None, examples=["rights-team"])
+    """Who to ask about it."""
+    key: str = Field(pattern=EXPRESSION, examples=["${event.data.license.id}"])
+    """What they are planned for. A newer event with the same key, by its `time`, replaces what is still planned."""
+    at: str = Field(pattern=EXPRESSION, examples=["${event.data.license.expires_at}"])
+    """The moment: a date and time (RFC 3339), or a date, which is its first moment in UTC; null: nothing is planned."""
+    before: list[Duration] = Field(
+        default_factory=lambda: [0],
+        min_length=1,
+        max_length=100,
+        examples=[["30d", "14d", "7d", "1d", "0s"]],
+    )
+    """How long before that moment they come, one for each; `0s` is the moment itself. What has passed when the event
+    comes is not planned. Default: the moment itself."""
+    local: LocalShape | None = Field(None, examples=[{"time": "09:00", "zone": "Europe/Berlin"}])
+    """At which time of the day; `before` then counts days of that zone."""
+    missed: Literal["nearest", "all"] = "nearest"
+    """Where several of a key became due while the gateway was down: only the latest comes, or all."""
+    cancel: dict[str, Any] | None = Field(None, examples=[{"type": "license.revoked"}])
+    """Events that end what is planned for their `key`: an event pattern."""
+    emit: EmitShape = Field(
+        examples=[{"type": "license.expiring", "data": {"days_left": "${plan.days}"}}]
+    )
+    """What comes. `${…}` sees `event` and `plan`: `days`, how many days before; `at`, the moment; `due`, when it comes."""
 
 
 # -- tests ---------------------------------------------------------------------------------------------
@@ -426,6 +514,21 @@ class RoutesFile(Shape):
         ],
     )
     """Which go where."""
+    schedules: dict[Name, ScheduleShape] = Field(
+        default_factory=dict,
+        examples=[
+            {
+                "licence-expiry": {
+                    "match": {"type": ["license.acquired", "license.renewed"]},
+                    "key": "${event.data.license.id}",
+                    "at": "${event.data.license.expires_at}",
+                    "before": ["30d", "7d"],
+                    "emit": {"type": "license.expiring", "data": {"days_left": "${plan.days}"}},
+                }
+            }
+        ],
+    )
+    """What comes at moments that events tell."""
     tests: list[ExampleShape] = Field(
         default_factory=list,
         examples=[

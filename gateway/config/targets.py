@@ -1,6 +1,7 @@
 """Where a route sends: its targets, groups written out, and what each of them sends."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from gateway.config.endpoints import event_expressions, item_expressions
 from gateway.config.expressions import ExpressionInvalid, Expressions
 from gateway.config.nearest import nearest
 from gateway.config.part import Part
+from gateway.config.schedules import answer_expressions, build_emits
 from gateway.config.shapes import CallShape, TargetShape
 from gateway.config.timing import build_timing, check_after, in_order
 from gateway.core.calls import PreparedCall, path_of
@@ -75,7 +77,18 @@ def build_targets(
                 plain.add(endpoint)
             targets.append(_target(shape, endpoint, places.endpoints[endpoint], below))
     check_after(shapes, part)
+    _check_emits(targets, part)
     return in_order(targets, part)
+
+
+def _check_emits(targets: Sequence[Target], part: Part) -> None:
+    """Of several targets by one name it could not be told whose answer has come."""
+    places = Counter((target.name, target.endpoint) for target in targets)
+    for target in targets:
+        if target.emit and places[target.name, target.endpoint] > 1:
+            what = f"there are several targets for {target.endpoint}, and one has `emit`"
+            part.fault("emit-target", what, "give these targets names: `name: …`")
+            return
 
 
 def _endpoints(
@@ -119,6 +132,7 @@ def _target(
         form=form,
         render=render,
         timing=build_timing(shape, endpoint_shape, expressions, part),
+        emit=build_emits(shape.emit, answer_expressions(), part.at("emit")),
         written=written(when=shape.when, each=shape.each),
     )
 

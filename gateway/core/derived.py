@@ -53,12 +53,19 @@ def derived(
         **subject,
         "time": rfc3339(now),
         "datacontenttype": "application/json",
+        **lineage(cause),
+    }
+    return own_event(attributes, event_id=event_id, data=data, now=now, key=key)
+
+
+def lineage(cause: Event) -> dict[str, Json]:
+    """The attributes that say what an event follows from."""
+    return {
         "correlationid": cause.attributes.get("correlationid", cause.id),
         "causationid": cause.id,
         "hopcount": hops_of(cause) + 1,
         **({NEWS: True} if is_news(cause) else {}),
     }
-    return own_event(attributes, event_id=event_id, data=data, now=now, key=key)
 
 
 def own_event(

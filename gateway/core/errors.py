@@ -35,6 +35,7 @@ GatewayError
 ├── BodyCorrupt              restore a backup: stored bytes have changed
 ├── LeaseLost                throw the result away: someone else owns the delivery
 ├── ExpressionFailed         a `${…}` of routes.yaml cannot be computed for this event
+│   └── HopLimit             look for the rules that make each other's events
 └── EventTooWide             an event has more elements than patterns can look at
 
 HandlerSignal                what a handler raises to end its delivery its own way
@@ -400,6 +401,12 @@ class ExpressionFailed(GatewayError):
     """An expression of routes.yaml has no value for this event."""
 
     code = "expression-failed"
+
+
+class HopLimit(ExpressionFailed):
+    """So many events have led to one another that no more are made of them."""
+
+    code = "hop-limit"
 
 
 class EventTooWide(GatewayError):

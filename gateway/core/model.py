@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NewType, TypeAlias
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from gateway.core.plans import Plan
+
 Json: TypeAlias = Any
 """A decoded JSON value; the one place where a type is left open."""
 
@@ -500,6 +502,10 @@ class Attempt:
     """What it changed for the endpoint's lane, if anything: written down in the same commit."""
     to: str | None = None
     """The URL of its endpoint, without a query or a secret: for evidence."""
+    plans: Sequence["Plan"] = ()
+    """The events that the gateway is to make of what it learned: kept in the same commit."""
+    noted: Sequence["InboxEntry"] = ()
+    """What the inbox is told of it: likewise."""
     answer: str | None = None
     """The SHA-256 of the answer's body as it was read, in hex; None: there was no body. Likewise."""
 
@@ -554,6 +560,8 @@ class Routed:
     firings: Mapping[str, str] = field(default_factory=lambda: NO_FIRINGS)
     """By route with a `once`: its value. Where it has fired before, its deliveries are not made."""
     confirmations: Sequence["Confirmation"] = ()
+    plans: Sequence["Plan"] = ()
+    """The events that the gateway is to make of it."""
     failures: Sequence[Failure] = ()
 
     def withhold(self, routes: Collection[str]) -> list[Delivery]:
@@ -562,6 +570,7 @@ class Routed:
             return []
         taken = [delivery for delivery in self.deliveries if delivery.route in routes]
         self.confirmations = [each for each in self.confirmations if each.route not in routes]
+        self.plans = [each for each in self.plans if each.route not in routes]
         self.deliveries = [each for each in self.deliveries if each.route not in routes]
         more = [Withheld(route, "once", self.firings[route]) for route in routes]
         self.withheld = [*self.withheld, *more]

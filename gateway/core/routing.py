@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.computed import (
@@ -46,7 +46,9 @@ from gateway.core.model import (
 )
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.pattern import Pattern
+from gateway.core.plans import Emit, Plan, Planned, emitted, planner_of
 from gateway.core.retry import RetryPolicy
+from gateway.core.schedules import Schedule, Schedules
 from gateway.core.secret import Key, Secret
 from gateway.core.signing import HeaderForm, SigningKey, sign
 from gateway.core.verifying import NoVerifier, Verifier
@@ -249,6 +251,8 @@ class Target:
     render: Render | None = None
     """What is sent, for a form."""
     timing: Timing = AT_ONCE
+    emit: tuple[Emit, ...] = ()
+    """What is made of the answer to a delivery that succeeds."""
     written: Mapping[str, str] = field(default_factory=dict)
     """How its `when` and `each` read in the file."""
 
@@ -276,9 +280,18 @@ class Route:
     """It matches and is recorded, and sends nothing."""
     priority: Priority = Priority.NORMAL
     confirm: Confirm | None = None
+    emit: tuple[Emit, ...] = ()
+    """The events that it makes, at once."""
     owner: str | None = None
     written: Mapping[str, str] = field(default_factory=dict)
     """How its `when` and `once` read in the file."""
+
+
+class Emits(NamedTuple):
+    """What follows from a delivery of a target that succeeds."""
+
+    emits: tuple[Emit, ...]
+    on_error: OnError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +303,9 @@ class Routes:
     routes: tuple[Route, ...]
     index: Index
     """Of the routes' patterns, in their order."""
+    schedules: Schedules = field(default_factory=Schedules)
+    emits: Mapping[tuple[str, str | None, str], Emits] = field(default_factory=dict)
+    """What follows from deliveries that succeed: by route, the name of the target, and endpoint."""
     fingerprint: str = ""
     """The start of the sha256 of the file and of those that it includes."""
 
@@ -306,6 +322,7 @@ def indexed(
     sources: Mapping[str, Source],
     endpoints: Mapping[str, EndpointConfig],
     routes: Sequence[Route],
+    schedules: Sequence[Schedule] = (),
     fingerprint: str = "",
     progress: Progress | None = None,
 ) -> Routes:
@@ -315,6 +332,13 @@ def indexed(
         endpoints=endpoints,
         routes=tuple(routes),
         index=Index([route.pattern for route in routes], progress),
+        schedules=Schedules(schedules),
+        emits={
+            (route.name, target.name, target.endpoint): Emits(target.emit, route.on_error)
+            for route in routes
+            for target in route.to
+            if target.emit
+        },
         fingerprint=fingerprint,
     )
 
@@ -331,12 +355,15 @@ def plan(event: Event, routes: Routes, now: Micros | None = None) -> Routed:
     routed = Routed()
     try:
         matched = routes.match(event)
+        scheduled = routes.schedules.match(event.fields) if routes.schedules else ()
     except EventTooWide as error:
         routed.failures = [Failure(ALL_ROUTES, error.code, str(error), to_inbox=True)]
         return routed
     planning = _Planning(event, routes, routed, event.received_at if now is None else now)
     for route in matched:
         planning.add(route)
+    for schedule, cancels in scheduled:
+        planning.schedule(schedule, cancels=cancels)
     return routed
 
 
@@ -388,15 +415,46 @@ class _Planning:
         before, failed = len(made), len(routed.failures)
         for target in route.to:
             self._add(target, made)
+        emits = () if route.shadow else self._emitted(route.emit)
         if route.shadow:
             self._withhold("shadow", _summary(made))
-        elif len(made) > before:
+        elif len(made) > before or emits:
             if once is not None:
                 routed.firings = {**routed.firings, route.name: once}
-            if route.confirm is not None:
+            if route.confirm is not None and len(made) > before:
                 self._confirm(route.confirm)
+            if emits:
+                self._plan_at_once(emits)
         elif len(routed.failures) == failed:
             self._withhold("nothing", "no target's `when` is true, or every `each` is empty")
+
+    def schedule(self, schedule: Schedule, *, cancels: bool) -> None:
+        """Add what a schedule plans of the event, or that it plans nothing more."""
+        try:
+            planned = schedule.plan(self._event, self._came_at, cancels=cancels)
+        except ExpressionFailed as error:
+            failure = Failure(
+                schedule.name, error.code, f"schedule {schedule.name}, {error}", to_inbox=True
+            )
+            self._routed.failures = [*self._routed.failures, failure]
+        else:
+            self._routed.matched.append(schedule.planner)
+            self._routed.plans = [*self._routed.plans, planned]
+
+    def _emitted(self, emits: Sequence[Emit]) -> tuple[Planned, ...]:
+        """The events that a route makes at once."""
+        if not emits:
+            return ()
+        try:
+            return emitted(emits, self._event, self._scope, self._came_at)
+        except ExpressionFailed as error:
+            self._failed(f"emit, {error}", error)
+            return ()
+
+    def _plan_at_once(self, events: tuple[Planned, ...]) -> None:
+        name, key = self._route.name, self._event.event_id
+        plan = Plan(planner=planner_of(name), key=key, events=events, route=name)
+        self._routed.plans = [*self._routed.plans, plan]
 
     def _confirm(self, confirm: Confirm) -> None:
         due_at = self._came_at + confirm.within

@@ -37,12 +37,13 @@ from gateway.core.model import (
     rfc3339,
 )
 from gateway.core.redaction import Redaction
-from gateway.core.retry import Park, decide, retry_after
+from gateway.core.retry import Finish, Park, decide, retry_after
 from gateway.core.routing import EndpointConfig
 from gateway.core.success import judged
 from gateway.core.tracing import departing, span_of_attempt
 from gateway.core.turns import due_of, in_time
 from gateway.flows.calling import BoundEndpoint, call_record, handle
+from gateway.flows.follow import NOTHING, Follows
 from gateway.flows.lanes import AHEAD, Lane, Lanes
 from gateway.flows.record import Recorder
 from gateway.flows.timer import Timer
@@ -69,6 +70,10 @@ class _Begun:
     """The same, on the monotonic clock."""
 
 
+def _nothing(_delivery: Delivery, _response: Response, _now: Micros) -> Follows:
+    return NOTHING
+
+
 class Deliver:
     """Makes attempts at deliveries that hold a lease and a place in their lane."""
 
@@ -85,8 +90,10 @@ class Deliver:
         telemetry: Telemetry,
         redaction: Redaction | None = None,
         makes_spans: bool = False,
+        follow: Callable[[Delivery, Response, Micros], Follows] = _nothing,
     ) -> None:
-        """Where somebody *makes_spans* of attempts, endpoints are told which."""
+        """Where somebody *makes_spans* of attempts, endpoints are told which. *follow* says what a success leads to."""
+        self._follow = follow
         self._makes_spans = makes_spans
         self._redaction = Redaction() if redaction is None else redaction
         self._lanes = lanes
@@ -277,6 +284,10 @@ class Deliver:
         if mark is None and lane.pace is not None:
             mark = lane.mark(learned=False)
         attempt.lane = mark
+        if isinstance(decision, Finish) and isinstance(outcome, Accepted):
+            attempt.plans, attempt.noted = self._follow(
+                delivery, outcome.response, self._clock.now()
+            )
         attempt.to = self._shown_url(endpoint)
         attempt.answer = answer
         sent = endpoint.sent_secrets()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gateway.core.access import LOCAL, Caller
 from gateway.core.model import SECOND, Erased, EventId
 from gateway.flows.audit import Audit
-from gateway.ports import Clock, OperateStore, TendStore
+from gateway.ports import Clock, OperateStore, PlanStore, TendStore
 from gateway.telemetry import Telemetry
 
 LOOKED_THROUGH = 5000
@@ -38,9 +38,16 @@ class Erase:
     """Erases, and counts what it would."""
 
     def __init__(
-        self, *, store: TendStore, audit: OperateStore, clock: Clock, telemetry: Telemetry
+        self,
+        *,
+        store: TendStore,
+        plans: PlanStore,
+        audit: OperateStore,
+        clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._store = store
+        self._plans = plans
         self._clock = clock
         self._audit = Audit(audit, clock, telemetry)
 
@@ -51,6 +58,8 @@ class Erase:
 
     async def erase(self, subject: str, after: str, by: Caller = LOCAL) -> Slice:
         """Take out what the events of the next slice say, if they are about *subject*."""
+        if not after:
+            await self._plans.erase_plans_of(subject)
         last, found = await self._store.of_subject(subject, after, LOOKED_THROUGH)
         if last is None:
             return await self._clear_files()

@@ -83,6 +83,13 @@ class Operate:
                 cure = "only what is scheduled can be cancelled"
                 raise Conflict(f"the delivery {name} is {state}", cure=cure)
 
+    async def cancel_plan(self, name: str, by: Caller = LOCAL) -> None:
+        """Have a planned event not be made."""
+        async with self._audit.of(by, "cancel_plan", name) as entry:
+            if not await self._store.drop_plan(name, entry):
+                cure = "see `gateway planned`: it was made, or replaced, or never planned"
+                raise NotFound(f"nothing is planned by the name of {name}", cure=cure)
+
     async def replay(self, name: str, by: Caller = LOCAL) -> tuple[list[DeliveryId], list[str]]:
         """Route a stored event again, by the routes in force: its new deliveries, and what failed."""
         async with self._audit.of(by, "replay", name) as entry:

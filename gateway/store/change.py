@@ -3,6 +3,7 @@
 from gateway.core.access import AuditEntry
 from gateway.core.model import EventId, Micros, Routed
 from gateway.store.keeping import append_deliveries, fire, note_withheld
+from gateway.store.plans import note_plans
 from gateway.store.steps import Do, Lock, Steps
 from gateway.store.turns import Moved, let_others_go, wait_again
 from gateway.store.vault import Vault
@@ -73,6 +74,9 @@ def replay(
     for n, delivery in enumerate(kept, start=first):
         delivery.n = n
     yield from append_deliveries([(delivery, now) for delivery in kept], vault, again=True)
+    # What schedules plan of it; but what routes make of it at once they have made.
+    scheduled = [plan for plan in routed.plans if plan.route is None]
+    yield from note_plans(event_id, scheduled, vault, f"{int(now)}_")
     yield from note(entry)
     return [delivery.n for delivery in kept]
 
@@ -87,6 +91,14 @@ def set_endpoint(
     else:
         yield Do("close_endpoint", (name, state, reason, now))
     yield from note(entry)
+
+
+def drop_plan(name: str, entry: AuditEntry | None) -> Steps[bool]:
+    """A person does not want it to be made; whether it was still to be."""
+    found = yield Do("drop_plan", (name,))
+    if found:
+        yield from note(entry)
+    return bool(found)
 
 
 def note_leased(now: Micros) -> Steps[None]:

@@ -15,7 +15,13 @@ from gateway.store.steps import Do, Steps
 from gateway.store.turns import Moved, let_others_go
 from gateway.store.vault import Vault
 
-ERASE_OF_EVENTS = ("erase_deliveries", "erase_attempts", "erase_withheld", "erase_inbox")
+ERASE_OF_EVENTS = (
+    "erase_deliveries",
+    "erase_attempts",
+    "erase_withheld",
+    "erase_inbox",
+    "erase_plans",
+)
 
 
 def erase(

@@ -21,6 +21,7 @@ from gateway.core.model import (
     inbox_id,
 )
 from gateway.core.state import State
+from gateway.store.plans import note_plans
 from gateway.store.rows import data_columns, digest_of
 from gateway.store.steps import Do, Insert, Lock, Row, Steps
 from gateway.store.turns import (
@@ -68,6 +69,9 @@ def keep_fresh(
                 "note_confirmation",
                 confirmation_rows(arrival.event.event_id, arrival.routed, fired),
             )
+        if arrival.routed.plans:
+            plans = [each for each in arrival.routed.plans if each.route not in fired]
+            yield from note_plans(arrival.event.event_id, plans, vault)
     yield Insert("keep_in_inbox", [inbox_row(entry, vault) for entry in noted])
     for arrival, fired in fresh:
         if fired or arrival.routed.withheld:

@@ -23,6 +23,7 @@ def prune_others(before: Horizon, most: int) -> Steps[dict[str, int]]:
     return {
         "inbox": len((yield Do("prune_inbox", (first_id("inb", before.inbox), most)))),
         "once": len((yield Do("prune_firings", (before.once, most)))),
+        "planned": len((yield Do("prune_planned_for", (before.once, most)))),
         "audit": len((yield Do("prune_audit", (first_id("aud", before.audit), most)))),
         "operations": len((yield Do("prune_operations", (before.dead, most)))),
     }

@@ -45,6 +45,8 @@ INBOX = (
     " peer, method, headers, body_bytes, sha256, data_key FROM inbox"
 )
 AUDIT = "SELECT id, at, who, address, action, object, outcome FROM audit"
+PLAN_COLUMNS = ("id", "planner", "key", "due_at", "type", "subject", "event_id")
+PLANS = f"SELECT {', '.join(PLAN_COLUMNS)} FROM plans"  # noqa: S608
 SELECT: Mapping[Listing, tuple[str, str]] = {
     Listing.EVENTS: (EVENTS, "id DESC"),
     Listing.DELIVERIES: (DELIVERIES, "event_id DESC, n DESC"),
@@ -305,6 +307,32 @@ class LookUp:
     async def next_confirmation(self) -> Micros | None:
         """When the next confirmation is due."""
         ((due_at,),) = await self.run("next_confirmation")
+        return None if due_at is None else int(due_at)
+
+    async def plans(self, query: Mapping[str, Any]) -> Listed:
+        """A page of planned events, the next first."""
+        conditions, given = [], []
+        for column in ("planner", "key", "event_id", "type"):
+            if (value := query.get(column)) is not None:
+                conditions.append(f"{column} = ?")
+                given.append(value)
+        if (until := query.get("until")) is not None:
+            conditions.append("due_at < ?")
+            given.append(until)
+        if (cursor := query.get("cursor")) is not None:
+            due_at, _, name = cursor.partition("/")
+            conditions.append("(due_at, id) > (?, ?)")
+            given += [int(due_at), name]
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
+        rows = await self.rows(f"{PLANS}{where} ORDER BY due_at, id LIMIT {limit}", given)
+        items = [dict(zip(PLAN_COLUMNS, row, strict=True)) for row in rows]
+        following = f"{items[-1]['due_at']}/{items[-1]['id']}" if len(items) == limit else None
+        return Listed([_shown(item) for item in items], following)
+
+    async def next_plan(self) -> Micros | None:
+        """When the next planned event is due."""
+        ((due_at,),) = await self.run("next_plan")
         return None if due_at is None else int(due_at)
 
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:

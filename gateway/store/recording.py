@@ -7,8 +7,10 @@ from operator import itemgetter
 
 from gateway.core.model import Attempt, Delivery, LaneMark
 from gateway.core.retry import Decision, Finish, GiveUp, Park
+from gateway.store.keeping import inbox_row
+from gateway.store.plans import note_plans
 from gateway.store.rows import calls_of, moved_by
-from gateway.store.steps import Do, Row, Steps
+from gateway.store.steps import Do, Insert, Row, Steps
 from gateway.store.turns import let_others_go, moved_of, supersede_if_older
 from gateway.store.vault import Vault
 
@@ -42,6 +44,16 @@ def note_lanes(records: Sequence[Record]) -> Steps[None]:
             marks[name] = replace(mark, learned=learned)
     for name, mark in sorted(marks.items(), key=itemgetter(0)):
         yield Do("note_lane", {"name": name, **asdict(mark)})
+
+
+def follow(records: Sequence[Record], vault: Vault) -> Steps[None]:
+    """Write down what follows from answers: the events that are to be made of them, and what the inbox is told."""
+    for each in records:
+        delivery, attempt = each.delivery, each.attempt
+        if attempt.plans:
+            place = f"d{delivery.n}_"
+            yield from note_plans(delivery.event.event_id, attempt.plans, vault, place)
+        yield Insert("keep_in_inbox", [inbox_row(entry, vault) for entry in attempt.noted])
 
 
 def let_those_go(records: Sequence[Record]) -> Steps[None]:

@@ -18,10 +18,12 @@ from gateway.core.model import (
     Refusal,
     Routed,
 )
+from gateway.core.plans import DuePlan
 from gateway.core.retention import Examined, Horizon
 from gateway.store import change
 from gateway.store.keeping import keep_entry
 from gateway.store.leasing import expire
+from gateway.store.plans import end_plans, erase_plans_of, take_plans
 from gateway.store.prune import prune_events, prune_others
 from gateway.store.reading import LookUp, shown_event
 from gateway.store.refusals import keep_refusals
@@ -209,6 +211,33 @@ class CommonVerbs:
     async def end_confirmation(self, event_id: EventId, route: str) -> None:
         """See `NoteStore.end_confirmation`."""
         await self._change(change.end_confirmation, event_id, route)
+
+    # -- plans -------------------------------------------------------------------------------------
+
+    async def take_plans(self, now: Micros, until: Micros, most: int) -> list[DuePlan]:
+        """See `PlanStore.take_plans`."""
+        due: list[DuePlan] = await self._change(take_plans, now, until, most, self._vault)
+        return due
+
+    async def end_plans(self, names: Sequence[str]) -> None:
+        """See `PlanStore.end_plans`."""
+        await self._change(end_plans, names)
+
+    async def drop_plan(self, name: str, entry: AuditEntry | None = None) -> bool:
+        """See `PlanStore.drop_plan`."""
+        return bool(await self._change(change.drop_plan, name, entry))
+
+    async def erase_plans_of(self, subject: str) -> int:
+        """See `PlanStore.erase_plans_of`."""
+        return int(await self._change(erase_plans_of, subject))
+
+    async def plans(self, query: Mapping[str, Any]) -> Listed:
+        """See `LookUpStore.plans`."""
+        return await self._reader.plans(query)
+
+    async def next_plan(self) -> Micros | None:
+        """See `PlanStore.next_plan`."""
+        return await self._reader.next_plan()
 
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """See `OperateStore.endpoint_states`."""

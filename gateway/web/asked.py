@@ -86,6 +86,7 @@ EndedCursor = Annotated[
     str,
     Field(max_length=LONGEST_TEXT, pattern=r"^[^\x00]+/dlv_[0-9A-Za-z~]+_[0-9]{1,9}$"),
 ]
+PlanCursor = Annotated[str, Field(pattern=r"^[0-9]{1,18}/pln_[0-9a-z_]{1,80}$")]
 OperationId = Annotated[str, Field(pattern=r"^op_[0-9a-z]{8,40}$")]
 Limit = Annotated[int, Field(ge=1, le=LARGEST_LIMIT), BeforeValidator(_whole)]
 
@@ -168,6 +169,18 @@ class Audit(Page):
     who: Text | None = None
     action: Text | None = None
     object: Text | None = None
+
+
+class Plans(Asked):
+    """Which planned events."""
+
+    schedule: Text | None = None
+    key: Text | None = None
+    type: Text | None = None
+    event: Annotated[Text | None, Field(description="What they follow from.")] = None
+    until: Annotated[Moment | None, Field(description="Only what is due before.")] = None
+    cursor: PlanCursor | None = NEXT
+    limit: Annotated[Limit, Field(description="At most so many.")] = DEFAULT_LIMIT
 
 
 class Recorded(Page):

@@ -26,6 +26,12 @@ async def cancel(call: Call) -> Response:
     return json_answer({"id": call.part, "state": "cancelled"})
 
 
+async def cancel_plan(call: Call) -> Response:
+    """Do not make a planned event."""
+    await call.around.operate.cancel_plan(call.part, call.caller)
+    return json_answer({"id": call.part, "state": "cancelled"})
+
+
 async def read_again(call: Call) -> Response:
     """Read an entry of the inbox once more."""
     receipts = await call.around.read_again.again(call.part, call.caller)

@@ -202,6 +202,15 @@ PATHS: tuple[Path, ...] = (
         "/api/v1/operations/{id}", "show_operation", "How far one is.", bulk.operation,
         named("Operation"), NotFound,
     ),
+    # -- planned events
+    _get(
+        "/api/v1/plans", "list_plans", "Events that are planned, the next first.", reads.plans,
+        page("Plan"), query=asked.Plans,
+    ),
+    _post(
+        "/api/v1/plans/{id}/cancel", "cancel_plan", "Do not make one.", changes.cancel_plan,
+        _done("Moved"), NotFound,
+    ),
     # -- the inbox
     _get(
         "/api/v1/inbox", "list_inbox", "What was refused, unreadable or only partly routed, newest first.",

@@ -99,6 +99,11 @@ async def audit(call: Call) -> Response:
     return _page(await call.around.shown.audit(call.filters))
 
 
+async def plans(call: Call) -> Response:
+    """A page of what is planned."""
+    return _page(await call.around.shown.plans(call.filters))
+
+
 async def routes(call: Call) -> Response:
     """The routes in force."""
     return json_answer({"items": call.around.shown.routes()})

@@ -223,6 +223,15 @@ COMPONENTS: Mapping[str, Schema] = {
         },
     ),
     "Endpoint": shape(**_LANE, waiting=COUNT, behind=COUNT, due_at=maybe(MOMENT), dead=COUNT),
+    "Plan": shape(
+        id=TEXT,
+        planner=TEXT,
+        key=TEXT,
+        due_at=MOMENT,
+        type=TEXT,
+        subject=maybe(TEXT),
+        event_id=TEXT,
+    ),
     "Route": shape(
         name=TEXT,
         owner=maybe(TEXT),

@@ -69,6 +69,14 @@ class Shown:
         """A page of who changed what, newest first."""
         return await self._look_up.page(Listing.AUDIT, query)
 
+    async def plans(self, query: Mapping[str, Any]) -> Listed:
+        """A page of what is planned, the next first."""
+        names = {"schedule": "planner", "event": "event_id"}
+        asked = {names.get(name, name): value for name, value in query.items()}
+        if "planner" in asked:
+            asked["planner"] = f"schedules/{asked['planner']}"
+        return await self._look_up.plans(asked)
+
     def _failing(self) -> list[dict[str, Json]]:
         """The routes with expressions that failed since the start, and who to ask about them."""
         return [

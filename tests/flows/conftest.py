@@ -15,6 +15,7 @@ from gateway.flows.claim import Claim
 from gateway.flows.confirm import Confirm
 from gateway.flows.deliver import Deliver
 from gateway.flows.expire import Expire
+from gateway.flows.follow import Follow
 from gateway.flows.ingest import Ingest
 from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
@@ -22,6 +23,7 @@ from gateway.flows.lanes import Lanes
 from gateway.flows.late import Late
 from gateway.flows.news import Tell
 from gateway.flows.operate import Operate
+from gateway.flows.plans import MakePlanned
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
 from gateway.flows.refusals import Refusals
@@ -31,8 +33,8 @@ from gateway.telemetry import Telemetry
 from gateway.testing import ManualClock
 from tests.kit.build import some_routes
 
-_serials = itertools.count(1, 1_000_000)
-"""So that several on one store give names of their own."""
+_serials = itertools.count(500_000, 1_000_000)
+"""So that several on one store give names of their own, and none that a test made (tests/kit/build.py)."""
 
 
 class ScriptedSender:
@@ -112,7 +114,8 @@ class Flows:
         self.recorder = Recorder(self.store, self.lanes, **common)
         self.deliver = Deliver(
             lanes=self.lanes, leases=self.store, recorder=self.recorder, post=self.sender,
-            call=self.caller or self.sender, handler=lambda name: self.handlers[name], **common,
+            call=self.caller or self.sender, handler=lambda name: self.handlers[name],
+            follow=Follow(lambda: self.routes), **common,
         )  # fmt: skip
         self.claim = Claim(
             lanes=self.lanes, store=self.store, deliver=self.deliver, nodes=self.nodes, **common
@@ -134,6 +137,7 @@ class Flows:
         self.confirm = Confirm(
             look_up=self.store, store=self.store, keep=self.keep, inbox=self.store, **common
         )
+        self.make_planned = MakePlanned(store=self.store, keep=self.keep, **common)
         self.tell = Tell(keep=self.keep, redact=str, **common)
         self.silence = Silence(
             routes=lambda: self.routes, tell=self.tell.tell, look_up=self.store, store=self.store, **common
@@ -161,7 +165,7 @@ class Flows:
     def _loops(self):
         flows = (
             self.intake, self.recorder, self.claim, self.reclaim, self.expire, self.late, self.confirm,
-            self.tell, self.silence,
+            self.tell, self.silence, self.make_planned,
         )  # fmt: skip
         return [self.deliver.timer.loop, *(flow.loop for flow in flows)]
 

@@ -49,7 +49,7 @@ async def test_a_subject_that_was_sent_again_can_be_forgotten_with_its_name(make
     for name, subject in (("op_1", "customer/4711"), ("op_2", "customer/47")):
         await bulk_of(flows).go_on(Action.REPLAY, name, {"subject": subject}, FAST)
     common = {"clock": flows.clock, "telemetry": flows.telemetry}
-    erasing = Erase(store=flows.store, audit=flows.store, **common)
+    erasing = Erase(store=flows.store, plans=flows.store, audit=flows.store, **common)
     await erasing.erase("customer/4711", "")
     filters = [(await bulk_of(flows).operation(name)).filter for name in ("op_1", "op_2")]
     assert [each["subject"] for each in filters] == ["erased", "customer/47"]

@@ -18,7 +18,7 @@ SUBJECT = "customer/4711"
 @pytest.fixture
 async def flow(store, clock, make_flows):
     flows = make_flows()
-    erasing = Erase(store=store, audit=store, clock=clock, telemetry=flows.telemetry)
+    erasing = Erase(store=store, plans=store, audit=store, clock=clock, telemetry=flows.telemetry)
     erasing.flows = flows
     return erasing
 

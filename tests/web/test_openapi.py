@@ -4,6 +4,7 @@ import asyncio
 import warnings
 from collections.abc import Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -44,6 +45,23 @@ async def test_it_is_served(gateway):
 # -- held to it ----------------------------------------------------------------------------------------
 
 
+SCHEDULES = """\
+schedules:
+  expiry:
+    match: {type: license.expired}
+    key: ${event.id}
+    at: ${"2099-12-31"}
+    emit: {type: license.expiring}
+"""
+
+
+@pytest.fixture
+def routes_file(routes_file: Path) -> Path:
+    """With something that is planned."""
+    routes_file.write_text(routes_file.read_text() + SCHEDULES)
+    return routes_file
+
+
 @pytest.fixture
 async def filled(gateway) -> Gateway:
     """One that has some of everything."""
@@ -76,7 +94,7 @@ async def parts(gateway: Gateway) -> dict[str, list[str]]:
     """What there is, by the listing that has it."""
     found = {"operations": ["op_12345678"], "endpoints": ["cms", "pager"]}
     async with aiohttp.ClientSession(gateway.service.admin_url) as session:
-        for listing in ("events", "deliveries", "inbox"):
+        for listing in ("events", "deliveries", "inbox", "plans"):
             async with session.get(f"/api/v1/{listing}") as answer:
                 found[listing] = [item["id"] for item in (await answer.json())["items"]]
     return found

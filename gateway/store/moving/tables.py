@@ -12,6 +12,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 BYTES = frozenset(
     [
         "body",
+        "says",
         "head",
         "data",
         "sha256",
@@ -123,6 +124,11 @@ TABLES = (
     ),
     Table("withheld", _named("event_id route reason detail at"), key=2),
     Table("confirmations", _named("event_id route due_at otherwise"), key=2),
+    Table(
+        "plans",
+        _named("id planner key due_at nearest event_id type subject says data_key taken_until"),
+    ),
+    Table("planned_for", _named("planner key as_of event_id"), key=2),
     Table("firings", _named("route value event_id fired_at"), key=2),
     Table(
         "inbox",

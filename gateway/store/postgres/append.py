@@ -37,6 +37,7 @@ def _is_plain(append: Append) -> bool:
     return not any(
         arrival.routed.firings
         or arrival.routed.confirmations
+        or arrival.routed.plans
         or any(delivery.turn is not None for delivery in arrival.deliveries)
         for arrival in append.arrivals
     )

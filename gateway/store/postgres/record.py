@@ -10,6 +10,7 @@ from gateway.store.recording import (
     Record,
     attempt_row,
     close_parked,
+    follow,
     let_those_go,
     move_row,
     note_lanes,
@@ -23,6 +24,8 @@ def is_one_statement(records: Sequence[Record]) -> bool:
     """Whether nobody but the deliveries themselves is concerned."""
     return not any(
         each.attempt.lane is not None
+        or each.attempt.plans
+        or each.attempt.noted
         or isinstance(each.decision, Park)
         or moved_of(each.delivery) is not None
         for each in records
@@ -45,6 +48,7 @@ async def record(work: Work, records: Sequence[Record], vault: Vault) -> list[Le
         await work.take(note_lanes(records))
         await work.take(close_parked(held))
         await work.take(let_those_go(held))
+        await work.take(follow(held, vault))
     return [
         None if _name(each) in found else LeaseLost(f"the lease on {each.delivery.id} ran out")
         for each in records

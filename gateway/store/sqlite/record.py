@@ -10,6 +10,7 @@ from gateway.store.recording import (
     Record,
     attempt_row,
     close_parked,
+    follow,
     let_those_go,
     move_row,
     note_lanes,
@@ -41,6 +42,7 @@ def record(cursor: Transaction, records: Sequence[Record], vault: Vault) -> list
     take(cursor, note_lanes(records))
     take(cursor, close_parked(held))
     take(cursor, let_those_go(held))
+    take(cursor, follow(held, vault))
     return lost
 
 

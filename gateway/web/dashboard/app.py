@@ -20,6 +20,7 @@ from gateway.web.dashboard import (
     inbox,
     login,
     overview,
+    planned,
     routes,
 )
 from gateway.web.dashboard.render import Renderer
@@ -50,6 +51,8 @@ PAGES: tuple[tuple[Scope, str, str, Do], ...] = (
     (Scope.OPERATE, "POST", "/dead/redeliver", dead.redeliver),
     (Scope.READ, "GET", "/operations/{id}", dead.operation),
     (Scope.OPERATE, "POST", "/operations/{id}/go-on", dead.go_on),
+    (Scope.READ, "GET", "/planned", planned.show),
+    (Scope.OPERATE, "POST", "/planned/{id}/cancel", planned.cancel),
     (Scope.READ, "GET", "/inbox", inbox.show_all),
     (Scope.READ, "GET", "/inbox/{id}", inbox.show),
     (Scope.OPERATE, "POST", "/inbox/read-again", inbox.read_all_again),

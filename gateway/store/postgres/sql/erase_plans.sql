@@ -1,0 +1,1 @@
+DELETE FROM plans WHERE event_id = ANY(?::text[])

@@ -1,0 +1,181 @@
+"""Planned events, on every engine: kept with what they follow from, replaced, taken, let go of."""
+
+import json
+
+from gateway.core.access import AuditEntry
+from gateway.core.model import SECOND, InboxEntry, inbox_id, rfc3339_moment
+from gateway.core.plans import Plan, Planned
+from gateway.core.retention import Retention, horizon
+from gateway.core.retry import Finish
+from gateway.core.schedules import DAY
+from tests.kit.build import NOW, an_arrival, an_event
+from tests.store.test_contract import an_attempt
+
+UNTIL = NOW + 60 * SECOND
+
+
+def says(kind: str = "license.expiring", subject: str | None = "license/1") -> bytes:
+    told = {"type": kind, "subject": subject, "hopcount": 1, "data": {"odd": "a\0b ü"}}
+    return json.dumps({name: value for name, value in told.items() if value is not None}).encode()
+
+
+def a_plan(*due: int, key: str = "lic_1", as_of: int | None = NOW, **more) -> Plan:
+    given = {"planner": "schedules/expiry", "nearest": True, **more}
+    return Plan(key=key, events=tuple(Planned(at, says()) for at in due), as_of=as_of, **given)
+
+
+async def plan(store, *plans: Plan, **more):
+    """Append an event that plans these."""
+    arrival = an_arrival(an_event(**more), to=(), plans=plans)
+    await store.append([arrival])
+    return arrival.event
+
+
+async def dues(store, **query) -> list[int]:
+    """How long after NOW what is planned is due."""
+    page = await store.plans(query)
+    return [rfc3339_moment(each["due_at"]) - NOW for each in page.items]
+
+
+async def test_what_is_planned_is_listed_by_the_moment_it_is_due(store):
+    event = await plan(store, a_plan(NOW + 2 * DAY, NOW + DAY), a_plan(NOW + DAY, key="\0"))
+    page = await store.plans({"limit": 2})
+    assert [each["key"] for each in page.items] == ["lic_1", "\0"]
+    assert page.items[0] == {
+        "id": page.items[0]["id"],
+        "planner": "schedules/expiry",
+        "key": "lic_1",
+        "due_at": page.items[0]["due_at"],
+        "type": "license.expiring",
+        "subject": "license/1",
+        "event_id": event.event_id,
+    }
+    rest = await store.plans({"limit": 2, "cursor": page.next})
+    assert (len(rest.items), rest.next) == (1, None)
+    assert await dues(store, key="lic_1", until=NOW + 2 * DAY) == [DAY]
+    assert await dues(store, planner="schedules/other") == []
+    assert await store.next_plan() == NOW + DAY
+
+
+async def test_the_plan_of_a_newer_event_replaces_that_of_an_older(store):
+    await plan(store, a_plan(NOW + DAY, NOW + 2 * DAY))
+    await plan(store, a_plan(NOW + 9 * DAY, as_of=NOW + 2))
+    assert await dues(store) == [9 * DAY]
+    await plan(store, a_plan(NOW + 3 * DAY, as_of=NOW + 1))
+    assert await dues(store) == [9 * DAY]
+    await plan(store, a_plan(as_of=NOW + 3))
+    assert await dues(store) == []
+    await plan(store, a_plan(NOW + 3 * DAY, as_of=NOW + 2))
+    assert await dues(store) == []
+    await plan(store, a_plan(NOW + 3 * DAY, as_of=NOW + 3))
+    assert await dues(store) == [3 * DAY]
+
+
+async def test_of_two_events_in_one_commit_the_newer_counts(store):
+    newer, older = (
+        an_arrival(to=(), plans=[a_plan(NOW + days * DAY, as_of=NOW + as_of)])
+        for days, as_of in ((5, 2), (9, 1))
+    )
+    await store.append([newer, older])
+    assert await dues(store) == [5 * DAY]
+
+
+async def test_a_duplicate_plans_nothing_nor_does_a_route_that_has_fired(store):
+    await plan(store, key="same")
+    await plan(store, a_plan(NOW + DAY), key="same")
+    first, again = (
+        an_arrival(
+            to=(), firings={"r": "v"}, plans=[a_plan(NOW + DAY, key=str(n), as_of=None, route="r")]
+        )
+        for n in range(2)
+    )
+    await store.append([first])
+    (receipt,) = await store.append([again])
+    assert receipt.fired_before == {"r"}
+    assert [each["key"] for each in (await store.plans({})).items] == ["0"]
+
+
+async def test_what_is_due_is_taken_by_one_and_is_due_again_where_it_is_not_ended(store):
+    await plan(store, a_plan(NOW + 2, key="b"), a_plan(NOW + 1, key="a"), a_plan(NOW + DAY))
+    due = await store.take_plans(NOW + 2, UNTIL, 10)
+    assert [(each.key, each.due_at - NOW, each.missed) for each in due] == [
+        ("a", 1, False),
+        ("b", 2, False),
+    ]
+    assert json.loads(due[0].made or b"")["data"] == {"odd": "a\0b ü"}
+    assert await store.take_plans(NOW + 2, UNTIL, 10) == []
+    await store.end_plans([due[0].id])
+    (again,) = await store.take_plans(UNTIL, UNTIL + 1, 10)
+    assert again.id == due[1].id
+    assert await store.take_plans(UNTIL + 2, UNTIL + 9, 0) == []
+
+
+async def test_of_several_of_a_key_that_are_due_the_latest_is_meant(store):
+    await plan(
+        store,
+        a_plan(NOW + 1, NOW + 2, NOW + DAY),
+        a_plan(NOW + 1, NOW + 2, key="all", nearest=False),
+    )
+    due = await store.take_plans(NOW + 2, UNTIL, 10)
+    assert sorted((each.key, each.due_at - NOW, each.missed) for each in due) == [
+        ("all", 1, False),
+        ("all", 2, False),
+        ("lic_1", 1, True),
+        ("lic_1", 2, False),
+    ]
+
+
+async def test_what_was_missed_is_known_also_where_it_is_taken_by_itself(store):
+    await plan(store, a_plan(NOW + 1, NOW + 2))
+    (first,) = await store.take_plans(NOW + 2, UNTIL, 1)
+    assert first.missed
+
+
+async def test_what_follows_from_an_answer_is_kept_with_it(store):
+    arrival = an_arrival(leased=True)
+    await store.append([arrival])
+    (delivery,) = arrival.deliveries
+    attempt = an_attempt()
+    attempt.plans = [a_plan(NOW, as_of=None, key=delivery.id)]
+    event_id = arrival.event.event_id
+    attempt.noted = [
+        InboxEntry(
+            id=f"{inbox_id(event_id)}_d0", source="getty", code="expression-failed", detail="x",
+            received_at=NOW, content_type="", body=b"", event_id=event_id,
+        )
+    ]  # fmt: skip
+    await store.record(delivery, attempt, Finish())
+    (planned,) = (await store.plans({"event_id": event_id})).items
+    assert planned["key"] == delivery.id
+    (entry,) = await store.inbox({})
+    assert entry["event_id"] == event_id
+
+
+async def test_an_operator_can_keep_one_from_being_made(store):
+    await plan(store, a_plan(NOW + DAY))
+    (planned,) = (await store.plans({})).items
+    entry = AuditEntry(
+        id="aud_1", at=NOW, who="me", address="", action="cancel_plan", object=planned["id"]
+    )
+    assert await store.drop_plan(planned["id"], entry)
+    assert not await store.drop_plan(planned["id"], entry)
+    assert await dues(store) == []
+    assert [each["action"] for each in await store.audit({})] == ["cancel_plan"]
+
+
+async def test_what_would_tell_of_a_subject_is_erased_by_its_event_and_by_itself(store):
+    event = await plan(store, a_plan(NOW + DAY), subject="person/1")
+    await store.erase([event.event_id], NOW)
+    assert await dues(store) == []
+    await plan(store, a_plan(NOW + DAY, key="other"))
+    assert await store.erase_plans_of("person/1") == 0
+    assert await store.erase_plans_of("license/1") == 1
+    assert await dues(store) == []
+
+
+async def test_that_something_was_planned_is_forgotten_when_nothing_older_can_come(store):
+    await plan(store, a_plan(key="over"), a_plan(NOW + DAY, key="planned"))
+    gone = await store.prune_others(horizon(Retention(once=0), {}, NOW + 1, too_large=False), 10)
+    assert gone["planned"] == 1
+    await plan(store, a_plan(NOW + DAY, key="over", as_of=1), a_plan(key="planned", as_of=1))
+    assert await dues(store) == [DAY, DAY]
