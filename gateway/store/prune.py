@@ -19,11 +19,11 @@ def prune_events(names: Sequence[EventId]) -> Steps[int]:
 
 
 def prune_others(before: Horizon, most: int) -> Steps[dict[str, int]]:
-    """Delete up to *most* rows of each kind that stands for itself; how many of each."""
+    """Delete up to *most* rows of each kind that stands for itself; how many of each that people know."""
+    yield Do("prune_planned_for", (before.once, most))
     return {
         "inbox": len((yield Do("prune_inbox", (first_id("inb", before.inbox), most)))),
         "once": len((yield Do("prune_firings", (before.once, most)))),
-        "planned": len((yield Do("prune_planned_for", (before.once, most)))),
         "audit": len((yield Do("prune_audit", (first_id("aud", before.audit), most)))),
         "operations": len((yield Do("prune_operations", (before.dead, most)))),
     }

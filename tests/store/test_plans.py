@@ -175,7 +175,6 @@ async def test_what_would_tell_of_a_subject_is_erased_by_its_event_and_by_itself
 
 async def test_that_something_was_planned_is_forgotten_when_nothing_older_can_come(store):
     await plan(store, a_plan(key="over"), a_plan(NOW + DAY, key="planned"))
-    gone = await store.prune_others(horizon(Retention(once=0), {}, NOW + 1, too_large=False), 10)
-    assert gone["planned"] == 1
+    await store.prune_others(horizon(Retention(once=0), {}, NOW + 1, too_large=False), 10)
     await plan(store, a_plan(NOW + DAY, key="over", as_of=1), a_plan(key="planned", as_of=1))
     assert await dues(store) == [DAY, DAY]

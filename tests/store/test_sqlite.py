@@ -167,7 +167,13 @@ async def test_what_waited_for_others_before_they_were_written_as_ranges_still_g
         ):
             connection.execute("UPDATE deliveries SET after = ? WHERE n = ?", (after, n))
         connection.execute("ALTER TABLE events DROP COLUMN routes")
-        for table in ("evidence_chains", "evidence_links", "evidence_places"):
+        for table in (
+            "evidence_chains",
+            "evidence_links",
+            "evidence_places",
+            "plans",
+            "planned_for",
+        ):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("DROP INDEX deliveries_ended_newest")
         connection.execute("PRAGMA user_version = 9")
