@@ -427,13 +427,22 @@ def _print_entry(entry: dict[str, Json]) -> None:
         lines.append(f"about the event {entry['event_id']}")
     if entry["refused"]:
         lines += [f"refused; from {entry['peer']}", "", entry["method"]]
-        lines += [f"{name}: {value}" for name, value in entry["headers"]]
+        headers = entry["headers"]  # text, where they are not what was stored
+        lines += [headers] if isinstance(headers, str) else [": ".join(each) for each in headers]
         size, digest = entry["body_bytes"], entry["sha256"]
         read = f"a body of {size} bytes, sha256 {digest}; its start:"
         lines += ["", "its body was not read" if size is None else read]
-    lines += ["", *entry["body"].splitlines()]
+    lines += ["", *_body_lines(entry)]
     for line in lines:
         console().print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _body_lines(entry: dict[str, Json]) -> list[str]:
+    if "left_out" in entry:
+        return [
+            f"its body is left out: a token with the scope {entry['left_out']['scope']} shows it"
+        ]
+    return str(entry["body"]).splitlines()
 
 
 Name = Annotated[str, typer.Argument(show_default=False)]

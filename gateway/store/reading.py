@@ -157,9 +157,9 @@ class LookUp:
         ) in await self.run("read_inbox_entry", (name,)):
             await self._learn(data_key)
             opened = self._vault.open(data_key, f"inbox.body:{name}", body)
-            if opened is None:
-                raise BodyCorrupt(f"the body of {name} has changed", cure="restore a backup")
             told = [] if headers is None else _opened_headers(name, headers, data_key, self._vault)
+            if opened is None or told is None:
+                raise BodyCorrupt(f"what was stored of {name} has changed", cure="restore a backup")
             given = dict(told)
             return InboxEntry(
                 id=name,
@@ -422,7 +422,8 @@ def _shown_entry(row: dict[str, Json], vault: Vault) -> dict[str, Json]:
     body = vault.open(data_key, f"inbox.body:{row['id']}", row.pop("body"))
     headers, size = row.pop("headers"), row.pop("body_bytes")
     if refused:
-        row["headers"] = _opened_headers(row["id"], headers, data_key, vault)
+        opened = _opened_headers(row["id"], headers, data_key, vault)
+        row["headers"] = CORRUPT if opened is None else opened
         place = f"inbox.sha256:{row['id']}"
         row["sha256"] = digest and (vault.open(data_key, place, digest) or b"").hex()
     else:
@@ -437,10 +438,15 @@ def _shown_entry(row: dict[str, Json], vault: Vault) -> dict[str, Json]:
 
 
 def _opened_headers(name: str, stored: str, data_key: int | None, vault: Vault) -> Json:
+    """Name and value of each; None: they are not those that were stored."""
     if data_key is None:
         return orjson.loads(stored)
-    opened = vault.open(data_key, f"inbox.headers:{name}", b64decode(stored))
-    return CORRUPT if opened is None else orjson.loads(opened)
+    try:
+        sealed = b64decode(stored)
+    except ValueError:
+        return None
+    opened = vault.open(data_key, f"inbox.headers:{name}", sealed)
+    return None if opened is None else orjson.loads(opened)
 
 
 def _shown_after(stored: str | None) -> Json:

@@ -12,6 +12,7 @@ from gateway.cli.client import Client
 from gateway.cli.operate import (
     _print_deliveries,
     _print_delivery,
+    _print_entry,
     _print_inbox,
     _print_status,
 )
@@ -100,6 +101,29 @@ def test_the_inbox_tells_what_became_of_each_request_and_why(terminal, refused, 
     assert code in told
     assert why in told
     assert all(len(row) <= 80 for row in rows)
+
+
+def an_entry(**more):
+    """A refused request as the admin API shows it, whole."""
+    return {
+        "id": "inb_1", "source": "getty", "code": "verification-failed", "detail": "x", "event_id": None,
+        "refused": True, "received_at": "2026-11-18T11:06:40.000Z", "peer": "192.0.2.7", "method": "POST",
+        "headers": [["host", "h"]], "body_bytes": 2, "sha256": "01" * 32, "body": "{}",
+    } | more  # fmt: skip
+
+
+def test_an_entry_without_its_body_says_which_scope_shows_it(capsys):
+    entry = an_entry(left_out={"fields": ["body"], "scope": "payload"})
+    del entry["body"]
+    _print_entry(entry)
+    shown = capsys.readouterr().out
+    assert "host: h\n" in shown
+    assert shown.endswith("\nits body is left out: a token with the scope payload shows it\n")
+
+
+def test_headers_that_have_changed_are_told_as_one_line(capsys):
+    _print_entry(an_entry(headers="(what was stored here has changed)"))
+    assert "\nPOST\n(what was stored here has changed)\n" in capsys.readouterr().out
 
 
 class Terminal(StringIO):

@@ -771,10 +771,10 @@ def a_refusal(number: int = 1, *, body: bytes = b"{}", **more) -> Refusal:
     return Refusal(id=f"inb_{number:05}", **{**fields, **more})
 
 
-def an_unreadable(body: bytes) -> InboxEntry:
+def an_unreadable(body: bytes, **more) -> InboxEntry:
     return InboxEntry(
         id="inb_00000", source="getty", code="invalid-json", detail="x", received_at=NOW,
-        content_type="", body=body,
+        content_type="", body=body, **more,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite.read import reading
 from gateway.store.vault import Vault
 from tests.kit.build import ENCRYPTION_KEY, NOW, a_delivery, a_lease, an_arrival, an_event
-from tests.store.test_contract import an_attempt
+from tests.store.test_contract import a_refusal, an_attempt, an_unreadable, keep_refusals
 
 OTHER_KEY = bytes(32)
 MARK = "s3nsitive"
@@ -99,6 +99,22 @@ async def test_without_its_key_nothing_is_read_and_nothing_is_touched(tmp_path, 
         async with reading(path, keys) as reader:
             await reader.event_row(name)
     assert rows_of(path) == before
+
+
+@pytest.mark.parametrize("changed", ["AAAA", "A"])
+async def test_headers_that_do_not_open_are_said_to_have_changed(tmp_path, changed):
+    path = tmp_path / "gateway.db"
+    store = await SqliteStore.open(path, [ENCRYPTION_KEY])
+    await store.keep(an_unreadable(b"x", headers=(("host", "h"),)))
+    await keep_refusals(store, a_refusal())
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE inbox SET headers = ?", (changed,))
+    connection.close()
+    with pytest.raises(BodyCorrupt, match="inb_00000"):
+        await store.inbox_entry("inb_00000")
+    (refused,) = await store.inbox({"refused": 1})
+    assert refused["headers"] == "(what was stored here has changed)"
+    await store.close()
 
 
 async def test_a_database_that_gets_a_key_keeps_what_was_plain_readable(tmp_path):
