@@ -100,7 +100,8 @@ class Deaths:
                 "until": rfc3339(self.until),
                 "cure": f"see `gateway dead --endpoint {endpoint}`; redeliver them when the cause is mended",
             },
-            key=f"dead/{endpoint}/{self.deliveries[0]}",
+            # The moment too: a delivery that is sent again can be the first to die once more.
+            key=f"dead/{endpoint}/{self.deliveries[0]}/{self.until}",
         )
 
 

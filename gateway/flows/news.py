@@ -64,7 +64,8 @@ class Tell:
         self._rejected: tuple[list[str], str] | None = None
         self._due: dict[Thing, Micros] = {}
         self._told_at: dict[Thing, Micros] = {}
-        self._waiting: deque[News] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[tuple[Thing, News]] = deque(maxlen=MOST_WAITING)
+        """What could not be told yet. Of a thing that is in it, more is gathered until it has been told."""
         self.loop = Loop("news", self._step, clock, telemetry)
         for name, hear in (
             ("attempt.recorded", self._hear_attempt),
@@ -88,6 +89,7 @@ class Tell:
         """Tell all that is gathered, and end; what the store does not take is lost."""
         await self.loop.stop()
         try:
+            await self._tell_waiting()
             self._take(max(self._due.values(), default=0))
             await self._tell_waiting()
         except (StoreUnavailable, StoreBehind):
@@ -167,12 +169,14 @@ class Tell:
     def _take(self, until: Micros) -> None:
         """Put what is due by then in line to be told."""
         now = self._clock.now()
+        waiting = {thing for thing, _ in self._waiting}
         for thing in [thing for thing, due_at in self._due.items() if due_at <= until]:
+            if thing in waiting:
+                continue
             del self._due[thing]
             news = self._news(*thing, now)
             if news is not None:
-                self._waiting.append(news)
-                self._told_at[thing] = now
+                self._waiting.append((thing, news))
 
     def _news(self, kind: str, name: str, now: Micros) -> News | None:
         """What there is to tell of it now; None: nothing has changed after all."""
@@ -193,5 +197,9 @@ class Tell:
 
     async def _tell_waiting(self) -> None:
         while self._waiting:
-            await self.tell(self._waiting[0])
+            thing, news = self._waiting[0]
+            await self.tell(news)
             self._waiting.popleft()
+            now = self._told_at[thing] = self._clock.now()
+            if thing in self._due:  # it came while this waited
+                self._due[thing] = max(self._due[thing], now + EVERY)

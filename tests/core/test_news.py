@@ -52,6 +52,13 @@ def test_the_page_shows_a_sample_of_each_with_all_its_fields(news):
     assert news.type in TYPES
 
 
+def test_what_dies_again_after_it_was_sent_again_is_other_news():
+    first, again = Deaths(), Deaths()
+    for made, now in ((first, NOW), (again, NOW + 1)):
+        made.add(DeliveryId("dlv_1"), "a-route", "http-500", now)
+    assert first.news("cms", None).key != again.news("cms", None).key
+
+
 def test_every_type_is_one_that_is_made():
     assert {news.type for news in all_news()} == set(TYPES)
 

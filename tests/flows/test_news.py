@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.core.errors import StoreUnavailable
+from gateway.core.errors import StoreBehind, StoreUnavailable
 from gateway.core.model import SECOND
 from gateway.core.news import EVERY, GATHER
 from gateway.core.retry import RetryPolicy
@@ -286,3 +286,51 @@ async def test_what_is_gathered_is_told_when_the_gateway_stops(make_flows, store
     await flows.stop()
     (told,) = await news_of(flows)
     assert told["type"] == "gateway.delivery.dead"
+
+
+async def test_news_that_could_be_told_late_only_is_followed_by_no_other_at_once(
+    make_flows, clock, monkeypatch
+):
+    flows = make_flows(watching())
+    await flows.tell.loop.stop()
+
+    async def behind(_news):
+        raise StoreBehind("the database is behind", cure="wait")
+
+    async def one_dies(count):
+        flows.sender.answers(500)
+        await arrive(flows, an_event())
+        await flows.seen("attempt.recorded", count)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(flows.tell, "tell", behind)
+        await one_dies(1)
+        await quiet(flows, clock)
+        await one_dies(2)
+        await quiet(flows, clock, GATHER // SECOND)
+    for count in (1, 2):
+        await quiet(flows, clock, 0)
+        assert [each["count"] for each in await news_of(flows)] == [1] * count
+        await quiet(flows, clock, EVERY // SECOND - 1)
+        assert len(await news_of(flows)) == count
+        clock.advance(1)
+
+
+async def test_what_died_while_other_news_of_it_waited_is_told_at_the_end(
+    make_flows, clock, monkeypatch
+):
+    flows = make_flows(watching())
+    await flows.tell.loop.stop()
+
+    async def behind(_news):
+        raise StoreBehind("the database is behind", cure="wait")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(flows.tell, "tell", behind)
+        for count in (1, 2):
+            flows.sender.answers(500)
+            await arrive(flows, an_event())
+            await flows.seen("attempt.recorded", count)
+            await quiet(flows, clock, GATHER // SECOND)
+    await flows.tell.close()
+    assert [each["count"] for each in await news_of(flows)] == [1, 1]
