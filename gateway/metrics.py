@@ -91,7 +91,9 @@ class Metrics(Collector):
             self._corrupt[(fields["endpoint"],)] += 1
             self._ended[fields["endpoint"], "dead"] += 1
 
-    def _kept(self, source: str, arrivals: list[Arrival], receipts: list[Receipt]) -> None:
+    def _kept(
+        self, source: str, arrivals: list[Arrival], receipts: list[Receipt], **_came: bool
+    ) -> None:
         for arrival, receipt in zip(arrivals, receipts, strict=True):
             if receipt.duplicate:
                 outcome = "duplicate"

@@ -61,7 +61,13 @@ class Traces:
         closing.start()
         closing.join(CLOSING_SECONDS)
 
-    def _kept(self, source: str, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
+    def _kept(
+        self,
+        source: str,
+        arrivals: Sequence[Arrival],
+        receipts: Sequence[Receipt],
+        **_came: bool,
+    ) -> None:
         now = self._clock.now()
         for arrival, receipt in zip(arrivals, receipts, strict=True):
             if not receipt.duplicate:

@@ -97,7 +97,7 @@ class History:
         """Note one report."""
         if name == "attempt.recorded":
             self._attempt(**fields)
-        elif name == "events.kept":
+        elif name == "events.kept" and fields["came"]:
             receipts: Sequence[Receipt] = fields["receipts"]
             self._all.at(self._minute()).received += sum(not each.duplicate for each in receipts)
 

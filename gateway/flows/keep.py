@@ -56,11 +56,14 @@ class Keep:
         self._latest = now
         return event_id(now, self._serial)
 
-    async def keep(self, events: Sequence[Event], window: Micros) -> list[Receipt]:
+    async def keep(
+        self, events: Sequence[Event], window: Micros, *, came: bool = True
+    ) -> list[Receipt]:
         """Keep the events of one source, then begin delivering.
 
-        An earlier event with the same key, not older than *window*, makes one a duplicate. When this
-        returns, all are committed and synced. Raises StoreUnavailable; then nothing was kept.
+        An earlier event with the same key, not older than *window*, makes one a duplicate. Unless they
+        *came* just now, nobody has been heard. When this returns, all are committed and synced. Raises
+        StoreUnavailable; then nothing was kept.
         """
         routes, now = self.routes, events[0].received_at
         source = routes.sources.get(events[0].source)
@@ -91,7 +94,7 @@ class Keep:
                 self._lanes.give_back(arrival.routed.withhold(receipt.fired_before))
                 self._deliver.begin(self._whose_turn_it_is(arrival, receipt), now)
         self._telemetry.emit(
-            "events.kept", source=events[0].source, arrivals=arrivals, receipts=receipts
+            "events.kept", source=events[0].source, arrivals=arrivals, receipts=receipts, came=came
         )
         return receipts
 

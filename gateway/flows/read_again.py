@@ -69,7 +69,7 @@ class ReadAgain:
             if not events:
                 what = f"the source {entry.source} ignores it, and makes no event of it"
                 raise Conflict(what, cure="mend its `event:`, or leave the entry to retention")
-            receipts = await self._keep.keep(events, source.dedupe_window)
+            receipts = await self._keep.keep(events, source.dedupe_window, came=False)
             await self._store.settle_entry(name, receipts[0].event_id, audit)
         return receipts
 

@@ -48,7 +48,8 @@ class Silence:
         telemetry.listen(self._hear, "events.kept", "event.ignored", "event.unreadable")
 
     def _hear(self, _name: str, fields: dict[str, Any]) -> None:
-        self._heard[fields["source"]] = self._clock.now()
+        if fields.get("came", True):
+            self._heard[fields["source"]] = self._clock.now()
 
     async def _step(self) -> Micros | None:
         now = self._clock.now()
