@@ -163,7 +163,7 @@ async def _of_file(asked: dict[str, str | None], database: str | None) -> list[b
         async with reading(file, keys) as reader:
             signing = evidence_key(settings.evidence_key_file)
             evidence = Evidence(KeptEvidence(reader), signing, SystemClock(), __version__)
-            return [line.rstrip(b"\n") async for line in evidence.bundle(wanted)]
+            return [line.rstrip(b"\n") async for line in await evidence.bundle(wanted)]
 
 
 def _write(out: Path, lines: list[bytes]) -> None:

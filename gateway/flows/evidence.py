@@ -5,7 +5,7 @@ itself, or shown with those after it up to one that is; the last of a chain the 
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -30,6 +30,8 @@ Chosen = tuple[int, dict[str, Json], dict[str, Json] | None]
 """An entry by its place, with what is personal of it."""
 Places = Mapping[int, set[int]]
 """By number of a link, which of its entries."""
+PlacesByChain = dict[int, dict[int, set[int]]]
+"""By number of a chain, places in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,14 @@ class Evidence:
         self._version = version
 
     async def bundle(self, asked: Asked) -> AsyncIterator[bytes]:
-        """Its lines, the manifest last."""
+        """Its lines, the manifest last: of the chains that there are now. Raises StoreUnavailable before the first."""
+        chains = await self._store.chains()
+        names = await self._names(asked, chains)
+        return self._lines(asked, chains, None if names is None else await self._places(names))
+
+    async def _lines(
+        self, asked: Asked, chains: Sequence[KeptChain], places: PlacesByChain | None
+    ) -> AsyncIterator[bytes]:
         written = _Written()
         yield written.line(
             {
@@ -93,37 +102,36 @@ class Evidence:
                 "gateway": self._version,
             }
         )
-        chains = await self._store.chains()
-        names = await self._names(asked)
-        places = None if names is None else await self._places(names)
         for chain in chains:
             wanted = None if places is None else places.get(chain.number, {})
             async for line in self._chain(chain, asked, wanted, written):
                 yield line
         yield canonical(self._manifest(written)) + b"\n"
 
-    async def _names(self, asked: Asked) -> set[str] | None:
+    async def _names(self, asked: Asked, chains: Sequence[KeptChain]) -> set[str] | None:
         """The events that are asked for; None: that has to be looked for."""
         names = None if asked.event is None else {asked.event}
         if asked.subject is not None:
-            of_subject = await self._of_subject(asked.subject)
+            of_subject = await self._of_subject(asked.subject, chains)
             names = of_subject if names is None else names & of_subject
         return names
 
-    async def _of_subject(self, subject: str) -> set[str]:
+    async def _of_subject(self, subject: str, chains: Sequence[KeptChain]) -> set[str]:
         """The events about a subject. Of one that was erased nobody can tell more than its number does."""
-        chains = {kept.number: kept for kept in await self._store.chains()}
+        known = {kept.number: kept for kept in chains}
         names = set()
         for chain, seq, i in await self._store.find(self._key.number_of_subject(subject)):
-            entries = await self._store.entries(chains[chain], seq)
+            if chain not in known:  # a node has begun it since
+                continue
+            entries = await self._store.entries(known[chain], seq)
             if i < len(entries):
                 entry, personal = map(_read, entries[i])
                 if personal.get("subject", subject) == subject:
                     names.add(str(entry.get("event")))
         return names
 
-    async def _places(self, names: set[str]) -> dict[int, dict[int, set[int]]]:
-        """By chain, where events are told of."""
+    async def _places(self, names: set[str]) -> PlacesByChain:
+        """Where events are told of."""
         places: dict[int, dict[int, set[int]]] = {}
         for name in names:
             for chain, seq, i in await self._store.find(number_of_event(name)):

@@ -8,5 +8,5 @@ from gateway.web.call import Call
 
 async def bundle(call: Call) -> Response:
     """What was received, and who was told, of what is asked for."""
-    lines = call.around.evidence.bundle(Asked(**call.filters))
+    lines = await call.around.evidence.bundle(Asked(**call.filters))
     return StreamingResponse(lines, media_type="application/jsonl")

@@ -67,7 +67,7 @@ async def store(database):
 
 async def bundle(store, **asked) -> list[bytes]:
     evidence = Evidence(store.evidence, EVIDENCE_KEY, At(), "0")
-    return [line.rstrip(b"\n") async for line in evidence.bundle(Asked(**asked))]
+    return [line.rstrip(b"\n") async for line in await evidence.bundle(Asked(**asked))]
 
 
 async def everything(store) -> list[bytes]:
@@ -187,6 +187,22 @@ async def test_a_chain_names_those_before_it(database):
     lines = [json.loads(line) for line in await bundle(store)]
     named = {each[0] for line in lines if line["line"] == "chain" for each in line["before"]}
     assert len(named) == (1 if isinstance(store, SqliteStore) else 3)
+
+
+async def test_a_chain_that_begins_meanwhile_is_left_to_the_next_bundle(database, monkeypatch):
+    store = await database()
+    await received_and_told(store)
+    known = await store.evidence.chains()
+    await store.close()
+    store = await database()
+    await received_and_told(store, at=NOW + 10 * SECOND)
+
+    async def chains():
+        return known
+
+    monkeypatch.setattr(store.evidence, "chains", chains)
+    proof = await proof_of(store, subject="asset/1")
+    assert (proof.faults, len(entries(proof, "received"))) == ([], 1)
 
 
 async def test_erasing_takes_the_subject_out_and_leaves_that_it_was_told(store):

@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import aiohttp
 
+from gateway.core.errors import StoreUnavailable
 from gateway.core.proof import verify
 
 
@@ -43,3 +44,11 @@ async def test_a_parameter_that_is_none_is_refused(gateway):
     status, lines = await lines_of(gateway, nothing="x")
     assert (status, json.loads(lines[0])["code"]) == (400, "parameter-invalid")
     assert (await lines_of(gateway, since="yesterday"))[0] == 400
+
+
+async def test_a_store_that_cannot_be_read_is_told_before_the_first_line(gateway, monkeypatch):
+    async def fail():
+        raise StoreUnavailable("the database is gone")
+
+    monkeypatch.setattr(gateway.service._store.evidence, "chains", fail)
+    assert (await lines_of(gateway))[0] == 503
