@@ -11,7 +11,7 @@ from gateway.core.bulk import Action, Progress, Rate
 from gateway.core.errors import Conflict, NotFound
 from gateway.core.model import Micros
 from gateway.flows.bulk import Bulk, Filter
-from gateway.flows.loop import Loop
+from gateway.flows.loop import AFTER_FAILURE, Loop
 from gateway.ports import Clock
 from gateway.telemetry import Telemetry
 
@@ -56,13 +56,16 @@ class CarryOn:
 
     async def _step(self) -> Micros | None:
         now = self._clock.now()
-        for name, (action, rate, by, due_at) in list(self._under_way.items()):
+        in_turn = sorted(self._under_way.items(), key=lambda each: each[1][-1])
+        for name, (action, rate, by, due_at) in in_turn:
             if due_at > now:
-                continue
+                break
+            # Put off first: where something goes wrong with it, the others are due before it is again.
+            self._under_way[name] = (action, rate, by, now + AFTER_FAILURE)
             try:
                 progress = await self._bulk.go_on(action, name, None, rate, by)
             except (Conflict, NotFound):  # somebody else carries it on, or it has been pruned
-                del self._under_way[name]
+                self._under_way.pop(name, None)
             else:
                 self._note(name, (action, rate, by), progress)
         return min((due_at for *_, due_at in self._under_way.values()), default=None)
