@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
 from rich.cells import cell_len
 from rich.console import Console
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from gateway.core import words
 from gateway.core.words import counted
+from gateway.exact import dumps
 
 if TYPE_CHECKING:
     from gateway.core.routing import Routes
@@ -85,8 +85,7 @@ def loading_progress() -> Iterator[Callable[[str, int, int], None]]:
 def print_json(value: Any, *, on_one_line: bool = False) -> None:
     """One JSON document: indented on a terminal unless it is to be *on_one_line*, as in a pipe."""
     indented = sys.stdout.isatty() and not on_one_line
-    option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indented else 0)
-    sys.stdout.buffer.write(orjson.dumps(value, option=option))
+    sys.stdout.buffer.write(dumps(value, indented=indented) + b"\n")
     sys.stdout.buffer.flush()
 
 

@@ -1,5 +1,6 @@
 """Reading, for people and their tools: questions that every engine answers alike."""
 
+import json
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -402,7 +403,7 @@ def _names(found: str | list[str] | None) -> list[EventId]:
 def shown_event(row: EventRow) -> dict[str, Json]:
     """An event with all that it carries, as the API shows it."""
     splice = row.data if row.data is not None else row.body[row.data_start : row.data_end]
-    attributes, data = open_envelope(row.head, splice)
+    attributes, data = open_envelope(row.head, splice, json.loads)  # exact: see gateway/exact.py
     return {
         "id": row.id,
         "source": row.source,

@@ -1,6 +1,7 @@
 """Rows and values: the translation that every engine shares."""
 
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -81,9 +82,11 @@ def unpacked(fields: dict[str, Json]) -> EventRow:
 _BYTES = frozenset({"body", "head", "data", "sha256"})
 
 
-def open_envelope(head: bytes, splice: bytes) -> tuple[dict[str, Json], Json]:
-    """The attributes and the data that an envelope carries."""
-    envelope: dict[str, Json] = orjson.loads(head + splice + b"}")
+def open_envelope(
+    head: bytes, splice: bytes, read: Callable[[bytes], Json] = orjson.loads
+) -> tuple[dict[str, Json], Json]:
+    """The attributes and the data that an envelope carries; by orjson as routes match them."""
+    envelope: dict[str, Json] = read(head + splice + b"}")
     data = envelope.pop("data", None)
     envelope.pop("data_base64", None)
     return envelope, data

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-import orjson
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from gateway.core.access import Caller
 from gateway.core.model import Json
+from gateway.exact import dumps
 from gateway.web.asked import Asked, sought
 from gateway.web.surroundings import Surroundings
 
@@ -45,4 +45,4 @@ class Call:
 def json_answer(value: Json, status: int = 200, etag: str | None = None) -> Response:
     """An answer in JSON."""
     headers = None if etag is None else {"etag": etag}
-    return Response(orjson.dumps(value), status, headers, media_type="application/json")
+    return Response(dumps(value), status, headers, media_type="application/json")

@@ -307,3 +307,11 @@ def test_a_database_that_cannot_be_made_is_not_worth_trying_again(folder):
     result = GatewayProcess(folder).call("serve", "--database", "file/gateway.db")
     assert (result.returncode, "Traceback" in result.stderr) == (78, False)
     assert "--database" in result.stderr
+
+
+def test_a_whole_number_beyond_64_bits_is_printed_as_it_came(running):
+    (running.folder / "large.json").write_text(
+        '{"type": "a.b", "data": {"n": 1180591620717411303425}}'
+    )
+    event = re.search(r"evt_\w+", running.call("send", "large.json").stdout)[0]
+    assert '"n":1180591620717411303425' in running.call("events", event, "--json").stdout

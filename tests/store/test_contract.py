@@ -759,6 +759,15 @@ async def test_a_recorded_event_whose_bytes_have_changed_is_none(store):
     assert event_of(unpacked({**item, "body": item["head"]})) is None
 
 
+async def test_whole_numbers_are_shown_as_they_came_however_large(store):
+    event = an_event()
+    event.body = event.splice = b'{"n":1180591620717411303425,"m":-18446744073709551616,"x":1.5}'
+    await store.append([an_arrival(event)])
+    shown = await store.shown_event(event.event_id)
+    assert shown["data"] == {"n": 1180591620717411303425, "m": -18446744073709551616, "x": 1.5}
+    assert type(shown["data"]["n"]) is int
+
+
 # -- refusals --------------------------------------------------------------------------------------
 
 

@@ -348,3 +348,15 @@ async def test_routes_files_are_told_once_to_who_knows_them(gateway):
             assert (answer.status, await answer.read(), answer.headers["etag"]) == (304, b"", tag)
         async with session.get(files, headers={"if-none-match": '"another"'}) as answer:
             assert answer.status == 200
+
+
+LARGE = (
+    b'{"specversion":"1.0","id":"1","source":"/x","type":"license.expired",'
+    b'"data":{"n":1180591620717411303425}}'
+)
+
+
+async def test_a_whole_number_beyond_64_bits_is_answered_as_it_came(gateway, api):
+    name = (await gateway.send("getty", LARGE))["id"]
+    status, event = await api("GET", f"/api/v1/events/{name}")
+    assert (status, event["data"]) == (200, {"n": 1180591620717411303425})

@@ -8,13 +8,13 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import Response
 
 from gateway.core.model import SECOND, Json, Micros, rfc3339_moment
 from gateway.core.words import WITHHELD, ago, became, counted, waits_for
+from gateway.exact import dumps
 from gateway.web.dashboard import charts
 
 POLICY = (
@@ -145,7 +145,7 @@ def words(text: str) -> Markup:
 
 def pretty(value: Json) -> str:
     """JSON for people."""
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    text = dumps(value, indented=True).decode()
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}\n…"
 
 
