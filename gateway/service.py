@@ -235,6 +235,7 @@ class Service:
             redaction=self._redaction,
             makes_spans=self.settings.traces != "off",
             follow=Follow(lambda: self.routes),
+            makes_evidence=self.settings.evidence == "on",
         )
         self._keep = Keep(
             routes=self.routes,

@@ -90,11 +90,16 @@ class Deliver:
         telemetry: Telemetry,
         redaction: Redaction | None = None,
         makes_spans: bool = False,
+        makes_evidence: bool = True,
         follow: Callable[[Delivery, Response, Micros], Follows] = _nothing,
     ) -> None:
-        """Where somebody *makes_spans* of attempts, endpoints are told which. *follow* says what a success leads to."""
+        """Where somebody *makes_spans* of attempts, endpoints are told which; of evidence answers are digested.
+
+        *follow* says what a success leads to.
+        """
         self._follow = follow
         self._makes_spans = makes_spans
+        self._makes_evidence = makes_evidence
         self._redaction = Redaction() if redaction is None else redaction
         self._lanes = lanes
         self._leases = leases
@@ -259,7 +264,7 @@ class Deliver:
         posted = endpoint.handler is None and not spelled_out
         if endpoint.success is not None:
             outcome = judged(outcome, endpoint.success, posted=posted)
-        answer = _answer_digest(outcome)
+        answer = _answer_digest(outcome) if self._makes_evidence else None
         outcome = self._redaction.of_outcome(outcome)
         decision = decide(
             outcome,

@@ -4,9 +4,11 @@ import json
 from hashlib import sha256
 
 import aiohttp
+import pytest
 
 from gateway.core.errors import StoreUnavailable
 from gateway.core.proof import verify
+from gateway.testing import Gateway
 
 
 async def lines_of(gateway, **query: str) -> tuple[int, list[bytes]]:
@@ -52,3 +54,19 @@ async def test_a_store_that_cannot_be_read_is_told_before_the_first_line(gateway
 
     monkeypatch.setattr(gateway.service._store.evidence, "chains", fail)
     assert (await lines_of(gateway))[0] == 503
+
+
+@pytest.mark.parametrize(
+    ("evidence", "digest"), [("on", sha256(b"fine").hexdigest()), ("off", None)]
+)
+async def test_answers_are_digested_for_evidence_alone(routes_file, evidence, digest):
+    async with Gateway(routes_file, evidence=evidence) as gateway:
+        gateway.endpoint("pager").reply(200, body=b"fine")
+        answers = {}
+        gateway.service.telemetry.listen(
+            lambda _, f: answers.update({f["delivery"].endpoint: f["attempt"].answer}),
+            "attempt.recorded",
+        )
+        await gateway.send("getty", {"type": "license.expired", "data": {}})
+        await gateway.settled()
+    assert answers["pager"] == digest
