@@ -76,6 +76,16 @@ def inbox_id(event: EventId) -> str:
     return "inb_" + event[4:]
 
 
+def failure_id(event: EventId, i: int) -> str:
+    """The name of an entry of the inbox that tells of one failure, of several, while an event was routed."""
+    return f"{inbox_id(event)}_{i}"
+
+
+def is_of_event(entry: str) -> bool:
+    """Whether that is the name of such an entry."""
+    return entry.count("_") > 1
+
+
 def delivery_id(event: EventId, n: int) -> DeliveryId:
     """The name of the *n*-th delivery of an event; it is the `webhook-id` that its endpoint sees."""
     return DeliveryId(f"dlv_{event[4:]}_{n}")

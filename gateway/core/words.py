@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from gateway.core.model import SECOND, Json, Micros
+from gateway.core.model import SECOND, Json, Micros, is_of_event
 
 UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 """With how many seconds each has."""
@@ -51,4 +51,10 @@ def became(entry: Mapping[str, Json]) -> str:
         return "refused"
     if entry["event_id"] is None:
         return "unreadable"
-    return "duplicate" if entry["code"] == "duplicate-differs" else "partly routed"
+    if entry["code"] == "duplicate-differs":
+        return "duplicate"
+    return (
+        "partly routed"
+        if is_of_event(entry["id"]) or entry["code"] == "hop-limit"
+        else "read again"
+    )

@@ -18,6 +18,7 @@ from gateway.core.model import (
     Receipt,
     Routed,
     Turn,
+    failure_id,
     inbox_id,
 )
 from gateway.core.state import State
@@ -224,7 +225,7 @@ def failures_of(arrival: Arrival) -> list[InboxEntry]:
     event = arrival.event
     return [
         InboxEntry(
-            id=f"{inbox_id(event.event_id)}_{i}",
+            id=failure_id(event.event_id, i),
             source=event.source,
             code=failure.code,
             detail=failure.detail,

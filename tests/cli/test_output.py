@@ -86,7 +86,7 @@ def test_an_attempt_is_told_with_its_status_and_its_reason(capsys, outcome, stat
         (True, "verification-failed", None, "refused"),
         (False, "invalid-json", None, "unreadable"),
         (False, "duplicate-differs", "evt_1", "duplicate"),
-        (False, "expression-failed", "evt_1", "partly routed"),
+        (False, "invalid-json", "evt_1", "read again"),
     ],
 )
 def test_the_inbox_tells_what_became_of_each_request_and_why(terminal, refused, code, event, what):

@@ -242,7 +242,9 @@ async def test_what_came_in_unreadable_is_read_again_once_routes_are_mended(
         "asset/1",
         2,
     )
+    assert re.search(r"inb_\w+\s+read again\s+mapped", await site.text())
     await site.page.get_by_role("link", name="inb_").click()
+    assert "It is an event now" in await site.text()
     await site.page.get_by_role("link", name="evt_").first.click()
     assert "license.expired" in await site.page.inner_text("h1")
 
