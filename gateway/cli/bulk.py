@@ -5,7 +5,7 @@ import secrets
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, NoReturn
 
@@ -85,7 +85,7 @@ def redeliver(
     else is on its way to the endpoint goes on. Ctrl-C stops it; to run it again does what is left.
     """
     client = connect(at, token_file, database)
-    sought = _said(
+    sought = said(
         state=state, endpoint=endpoint, route=route, reason=reason, event=event, type=event_type,
         subject=subject, since=since, until=until,
     )  # fmt: skip
@@ -98,7 +98,7 @@ def redeliver(
     if resume is not None:
         bulk.go_on(resume, None, None)
         return
-    _check_consent(dry_run=dry_run, yes=yes, as_json=as_json)
+    check_consent(dry_run=dry_run, yes=yes, as_json=as_json)
     found = counted_groups(lambda more: client.post(bulk.path, {"filter": sought, **more}))
     total = found["deliveries"]
     if as_json and (dry_run or not total):
@@ -108,7 +108,7 @@ def redeliver(
     if dry_run or not total:
         return
     what = counted(total, "delivery", "deliveries")
-    _consent(f"Put {what} back on schedule, {rate or USUAL_RATE}?", yes=yes)
+    consent(f"Put {what} back on schedule, {rate or USUAL_RATE}?", yes=yes)
     bulk.begin({**sought, "until": found["until"]}, total)
 
 
@@ -147,7 +147,7 @@ def replay(
     it was, and routes no event twice.
     """
     client = connect(at, token_file, database)
-    sought = _said(
+    sought = said(
         source=source, type=event_type, subject=subject, unmatched=unmatched or None,
         endpoint=endpoint, since=since, until=until,
     )  # fmt: skip
@@ -162,7 +162,7 @@ def replay(
     if resume is not None:
         bulk.go_on(resume, None, None)
         return
-    _check_consent(dry_run=dry_run, yes=yes, as_json=as_json)
+    check_consent(dry_run=dry_run, yes=yes, as_json=as_json)
     found = _counted_events(client, bulk.path, sought)
     total = found["events"]
     if as_json and (dry_run or not total):
@@ -171,7 +171,7 @@ def replay(
         _print_events(found)
     if dry_run or not total:
         return
-    _consent(f"Route {counted(total, 'event')} again, {rate or USUAL_RATE}?", yes=yes)
+    consent(f"Route {counted(total, 'event')} again, {rate or USUAL_RATE}?", yes=yes)
     bulk.begin({**sought, "until": found["until"]}, total)
 
 
@@ -244,10 +244,11 @@ def _print_events(found: dict[str, Json]) -> None:
         first = "It" if sample["events"] == 1 else f"The first {sample['events']}"
         text = f"{first} would make, by today's routes: {', '.join(made) or 'no deliveries'}"
         console().print(printable(text), markup=False)
-        _print_failures(sample["failures"])
+        print_failures(sample["failures"])
 
 
-def _print_failures(failures: list[dict[str, Json]]) -> None:
+def print_failures(failures: Sequence[dict[str, Json]]) -> None:
+    """The first of them, on standard error: which `event` it was, by which `route`, and why."""
     for each in failures[:SHOWN_FAILURES]:
         route = f" {each['route']}" if each["route"] else ""
         print(printable(f"{each['event']}{route}: {each['detail']}"), file=sys.stderr)
@@ -277,7 +278,7 @@ class _Bulk:
     def go_on(self, name: str, sought: dict[str, Json] | None, total: int | None) -> None:
         """See an operation through; interrupted, say how to go on with it."""
         try:
-            with _bar(self.command, total) as show:
+            with progress_bar(self.command, total) as show:
                 operation = self._pages(name, sought, show)
         except KeyboardInterrupt:
             self._interrupted(name)
@@ -297,7 +298,7 @@ class _Bulk:
             operation: dict[str, Json] = answer["operation"]
             body["filter"] = body["rate"] = None  # it knows
             show(operation["done"])
-            _print_failures(answer["failures"])
+            print_failures(answer["failures"])
             if answer["finished"]:
                 return operation
             never.wait(answer["wait_ms"] / 1000)
@@ -323,7 +324,7 @@ def _told(operation: dict[str, Json]) -> str:
 
 
 @contextlib.contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Show]:
+def progress_bar(what: str, total: int | None) -> Iterator[Show]:
     """A bar on a terminal, nothing elsewhere."""
     from rich.progress import (
         BarColumn,
@@ -348,7 +349,7 @@ def _bar(what: str, total: int | None) -> Iterator[Show]:
 # -- what is asked for ---------------------------------------------------------------------------------
 
 
-def _said(**options: Json) -> dict[str, Json]:
+def said(**options: Json) -> dict[str, Json]:
     """The options that were given."""
     return {name: value for name, value in options.items() if value is not None}
 
@@ -369,14 +370,15 @@ def _check_alone(
         raise typer.BadParameter("--dry-run and --rate go with options that say which")
 
 
-def _check_consent(*, dry_run: bool, yes: bool, as_json: bool) -> None:
+def check_consent(*, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Whether someone has agreed, or can be asked."""
     if dry_run or yes or (sys.stdin.isatty() and sys.stdout.isatty() and not as_json):
         return
     raise typer.BadParameter("nobody can be asked here: add --dry-run first, then --yes")
 
 
-def _consent(question: str, *, yes: bool) -> None:
+def consent(question: str, *, yes: bool) -> None:
+    """Ask, unless that was answered before; a no ends the command."""
     if not yes and not typer.confirm(question):
         raise typer.Exit(NO)
 

@@ -26,8 +26,9 @@ COMMANDS = {
     "receive": ("listen",),
     "demo": ("demo",),
     "operate": (
-        "status", "events", "deliveries", "dead", "inbox", "cancel", "pause", "resume", "audit",
+        "status", "events", "deliveries", "dead", "cancel", "pause", "resume", "audit",
     ),
+    "inbox": ("inbox",),
     "bulk": ("redeliver", "replay"),
     "endpoints": ("endpoints",),
     "planned_events": ("planned",),

@@ -11,11 +11,9 @@ from gateway.cli.completion import endpoint_names
 from gateway.cli.exits import NO
 from gateway.cli.options import Database, Since, Until
 from gateway.cli.output import AsJson, ago, console, print_json, print_table, printable
-from gateway.config.nearest import nearest
 from gateway.core.attention import is_left_alone
 from gateway.core.model import Json
-from gateway.core.verifying import OUTCOMES
-from gateway.core.words import WITHHELD, became, counted, waits_for
+from gateway.core.words import WITHHELD, counted, waits_for
 
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
 Endpoint = Annotated[
@@ -36,6 +34,7 @@ Text = Annotated[
         help="Only with this in an id: how one of ours begins, or any part of the sender's."
     ),
 ]
+Key = Annotated[str | None, typer.Option(help="Only of this key of `order`.")]
 State = Annotated[
     str | None,
     typer.Option(metavar="STATE", help="Only in this state: scheduled, dead, delivered …"),
@@ -48,7 +47,7 @@ MOST_ENDPOINTS, MOST_TROUBLES = 6, 6
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (
-        status, events, deliveries, dead, inbox, cancel, pause, resume, audit,
+        status, events, deliveries, dead, cancel, pause, resume, audit,
     ):  # fmt: skip
         app.command()(command)
 
@@ -168,7 +167,7 @@ def events(
     empty = "no events: send one with `gateway send`"
     if unmatched:
         empty = "no unmatched events: routes took every one"
-    elif _says_more(query):
+    elif says_more(query):
         empty = "no such events"
     print_table(
         ("id", "type", "subject", "source", "deliveries", "received"),
@@ -238,7 +237,7 @@ def deliveries(
     endpoint: Endpoint = None,
     route: Route = None,
     event: Event = None,
-    key: Annotated[str | None, typer.Option(help="Only of this key of `order`.")] = None,
+    key: Key = None,
     reason: Reason = None,
     source: Source = None,
     event_type: Type = None,
@@ -264,7 +263,7 @@ def deliveries(
         "since": since, "until": until, "limit": limit,
     }  # fmt: skip
     page = client.listing("/api/v1/deliveries", query)
-    empty = "no such deliveries" if _says_more(query) else "no deliveries"
+    empty = "no such deliveries" if says_more(query) else "no deliveries"
     print_json(page) if as_json else _print_deliveries(page, empty)
 
 
@@ -313,8 +312,11 @@ def dead(
     route: Route = None,
     reason: Reason = None,
     event: Event = None,
+    key: Key = None,
+    source: Source = None,
     event_type: Type = None,
     subject: Subject = None,
+    text: Text = None,
     since: Since = None,
     until: Until = None,
     by: Annotated[
@@ -333,12 +335,15 @@ def dead(
         "state": "dead", "endpoint": endpoint, "route": route, "reason": reason, "event": event,
         "type": event_type, "subject": subject, "since": since, "until": until,
     }  # fmt: skip
+    more = {"key": key, "source": source, "text": text}
     if by == "reason":
-        found = counted_groups(lambda more: client.get(GROUPS, {**query, **more}))
+        if says_more(more):
+            raise typer.BadParameter("--by reason goes without --key, --source and --text")
+        found = counted_groups(lambda page: client.get(GROUPS, {**query, **page}))
         print_json(found) if as_json else print_groups(found, empty=NO_DEAD_LETTERS, commands=True)
         some = found["groups"]
     else:
-        page = client.listing("/api/v1/deliveries", {**query, "limit": limit})
+        page = client.listing("/api/v1/deliveries", {**query, **more, "limit": limit})
         print_json(page) if as_json else _print_deliveries(page, NO_DEAD_LETTERS)
         some = page["items"]
     if some:
@@ -349,100 +354,9 @@ GROUPS = "/api/v1/deliveries/groups"
 NO_DEAD_LETTERS = "no dead letters"
 
 
-def inbox(
-    entry: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One entry, whole.", show_default=False)
-    ] = None,
-    source: Annotated[str | None, typer.Option(help="Only from this source.")] = None,
-    code: Annotated[str | None, typer.Option(help="Only for this reason.")] = None,
-    outcome: Annotated[
-        str | None, typer.Option(help="Only where verification failed so: bad_signature, …")
-    ] = None,
-    refused: Annotated[
-        bool | None,
-        typer.Option("--refused/--not-refused", help="Only requests that were refused, or none."),
-    ] = None,
-    event: Annotated[
-        str | None, typer.Option("--event", metavar="ID", help="Only about this event.")
-    ] = None,
-    text: Annotated[
-        str | None, typer.Option(help="Only with this in its id, or in that of its event.")
-    ] = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Limit = 20,
-    at: At = None,
-    token_file: TokenFile = None,
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Requests that were refused, made no event, or not all that they should have, and why."""
-    client = connect(at, token_file, database)
-    if entry is not None:
-        found = client.get(f"/api/v1/inbox/{segment(entry)}")
-        print_json(found) if as_json else _print_entry(found)
-        return
-    if outcome is not None and outcome not in OUTCOMES:
-        cure = nearest(outcome, OUTCOMES)
-        raise typer.BadParameter(f'verification has no outcome "{outcome}"; {cure}')
-    query = {
-        "source": source,
-        "code": code,
-        "outcome": outcome,
-        "refused": None if refused is None else str(refused).lower(),
-        "event": event,
-        "text": text,
-        "since": since,
-        "until": until,
-        "limit": limit,
-    }
-    page = client.listing("/api/v1/inbox", query)
-    if as_json:
-        print_json(page)
-        return
-    _print_inbox(page, "no entry fits" if _says_more(query) else "the inbox is empty")
-
-
-def _says_more(query: dict[str, Json]) -> bool:
+def says_more(query: dict[str, Json]) -> bool:
     """Whether a listing was asked for more than its beginning."""
     return any(value is not None for name, value in query.items() if name != "limit")
-
-
-def _print_inbox(page: dict[str, Json], empty: str) -> None:
-    print_table(
-        ("id", "what", "source", "code", "received", "detail"),
-        (
-            (e["id"], became(e), e["source"], e["code"], ago(e["received_at"]), e["detail"])
-            for e in page["items"]
-        ),
-        empty=empty,
-    )
-
-
-def _print_entry(entry: dict[str, Json]) -> None:
-    """One entry, whole. What strangers sent is text: none of it is taken for markup or a control."""
-    lines = [f"{entry['id']}  {entry['code']}: {entry['detail']}"]
-    lines += [f"source {entry['source']}, received {entry['received_at']}"]
-    if entry["event_id"]:
-        lines.append(f"about the event {entry['event_id']}")
-    if entry["refused"]:
-        lines += [f"refused; from {entry['peer']}", "", entry["method"]]
-        headers = entry["headers"]  # text, where they are not what was stored
-        lines += [headers] if isinstance(headers, str) else [": ".join(each) for each in headers]
-        size, digest = entry["body_bytes"], entry["sha256"]
-        read = f"a body of {size} bytes, sha256 {digest}; its start:"
-        lines += ["", "its body was not read" if size is None else read]
-    lines += ["", *_body_lines(entry)]
-    for line in lines:
-        console().print(printable(line), markup=False, highlight=False, soft_wrap=True)
-
-
-def _body_lines(entry: dict[str, Json]) -> list[str]:
-    if "left_out" in entry:
-        return [
-            f"its body is left out: a token with the scope {entry['left_out']['scope']} shows it"
-        ]
-    return str(entry["body"]).splitlines()
 
 
 Name = Annotated[str, typer.Argument(show_default=False)]
@@ -504,7 +418,12 @@ def resume(
 def audit(
     who: Annotated[str | None, typer.Option(metavar="NAME", help="Only by this token.")] = None,
     action: Annotated[str | None, typer.Option(help="Only this: pause, replay …")] = None,
+    changed: Annotated[
+        str | None,
+        typer.Option("--object", metavar="NAME", help="Only of this: an endpoint, a delivery …"),
+    ] = None,
     since: Since = None,
+    until: Until = None,
     limit: Limit = 20,
     at: At = None,
     token_file: TokenFile = None,
@@ -512,8 +431,10 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Who changed what, and what came of it."""
-    query = {"who": who, "action": action, "since": since, "limit": limit}
-    page = connect(at, token_file, database).get("/api/v1/audit", query)
+    query = {
+        "who": who, "action": action, "object": changed, "since": since, "until": until, "limit": limit,
+    }  # fmt: skip
+    page = connect(at, token_file, database).listing("/api/v1/audit", query)
     if as_json:
         print_json(page)
         return
@@ -523,7 +444,7 @@ def audit(
             (ago(e["at"]), e["who"], e["address"], e["action"], e["outcome"], e["object"])
             for e in page["items"]
         ),
-        empty="nobody has changed anything",
+        empty="no such changes" if says_more(query) else "nobody has changed anything",
     )
 
 

@@ -42,6 +42,9 @@ def tail(
             metavar="NAME", help="Only attempts at this endpoint.", autocompletion=endpoint_names
         ),
     ] = None,
+    route: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only attempts by this route.")
+    ] = None,
     outcome: Annotated[
         str | None, typer.Option(metavar="OUTCOME", help="Only with this outcome.")
     ] = None,
@@ -59,7 +62,7 @@ def tail(
     """
     wanted = {
         "what": what, "source": source, "type": type_, "subject": subject, "endpoint": endpoint,
-        "outcome": outcome, "failed": "true" if failed else None,
+        "route": route, "outcome": outcome, "failed": "true" if failed else None,
     }  # fmt: skip
     out = console()
     for item in connect(at, token_file, database).watch("/api/v1/live", wanted):

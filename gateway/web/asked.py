@@ -155,6 +155,7 @@ class Inbox(Page):
         Field(description="What verification found."),
     ] = None
     refused: Annotated[Truth | None, Field(description="Whether its sender was told so.")] = None
+    unread: Annotated[Truth | None, Field(description="Whether it made no event.")] = None
     event: Annotated[Text | None, Field(description="About this event.")] = None
     text: Annotated[
         Text | None,

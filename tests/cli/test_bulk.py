@@ -101,6 +101,20 @@ def test_dead_letters_are_grouped_with_the_command_that_redelivers_each_group(ru
     assert running.call("dead", "--by", "reason").stdout == "no dead letters\n"
 
 
+def test_dead_letters_are_sought_by_key_source_and_what_is_in_an_id(running):
+    dead_letters(running, 3)
+    name = json.loads(running.call("dead", "--limit", "1", "--json").stdout)["items"][0]["id"]
+    event = f"evt_{name.split('_')[1]}"
+    for options, count in (
+        (("--source", "open"), 3), (("--source", "other"), 0), (("--text", event), 1), (("--key", "none"), 0),
+    ):  # fmt: skip
+        found = running.call("dead", *options, "--json")
+        assert (len(json.loads(found.stdout)["items"]), found.returncode) == (count, bool(count)), (
+            options
+        )
+    assert running.call("dead", "--by", "reason", "--source", "open").returncode == 2
+
+
 def test_without_a_terminal_nobody_is_asked_and_nothing_is_done(running):
     dead_letters(running, 1)
     refused = running.call("redeliver", "--endpoint", "down")

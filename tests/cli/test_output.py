@@ -9,11 +9,10 @@ import pytest
 
 from gateway.cli import output
 from gateway.cli.client import Client
+from gateway.cli.inbox import _print_entry, _print_inbox
 from gateway.cli.operate import (
     _print_deliveries,
     _print_delivery,
-    _print_entry,
-    _print_inbox,
     _print_status,
 )
 from gateway.cli.output import own_command, printable

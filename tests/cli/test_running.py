@@ -251,6 +251,15 @@ def test_dead_letters_are_listed_and_exit_1(running):
     )
 
 
+def test_changes_are_sought_by_what_was_changed_and_until_when(running):
+    for name in ("cms", "workflow"):
+        running.call("pause", name)
+        running.call("resume", name)
+    found = json.loads(running.call("audit", "--object", "cms", "--json").stdout)["items"]
+    assert {each["object"] for each in found} == {"cms"}
+    assert running.call("audit", "--until", "1h").stdout == "no such changes\n"
+
+
 def test_a_second_gateway_on_the_same_database_exits_75(running):
     result = running.call("serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
     assert result.returncode == 75

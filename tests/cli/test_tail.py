@@ -64,6 +64,11 @@ def test_what_happens_is_shown_in_a_line_until_ctrl_c(tailing):
     assert tail.child.stderr.read() == ""
 
 
+def test_only_attempts_by_a_route_are_shown_where_that_is_wanted(tailing):
+    item = json.loads(tailing("--json", "--route", "licence-expiring").first())
+    assert (item["what"], item["route"]) == ("attempt", "licence-expiring")
+
+
 def test_for_programs_each_is_a_line_of_json(tailing):
     item = json.loads(tailing("--json", "--what", "event").first())
     assert (item["what"], item["source"], item["outcome"]) == ("event", "getty", "accepted")
