@@ -35,6 +35,7 @@ from gateway.core.model import (
 )
 from gateway.core.nodes import Around, Beat
 from gateway.core.plans import DuePlan
+from gateway.core.register import Answer, Learned, Look
 from gateway.core.retention import Examined, Horizon, Room
 from gateway.core.retry import Decision
 from gateway.core.turns import Ready
@@ -421,6 +422,27 @@ class PlanStore(Protocol):
         """When the next one is due."""
 
 
+class RegisterStore(Protocol):
+    """What is known of things: core/register.py has the whole of it. What events tell, `AppendStore` keeps with them."""
+
+    async def look(self, looks: Sequence[Look]) -> dict[Look, Answer]:
+        """The answers to these questions. Raises BodyCorrupt."""
+
+    async def register_entries(self, query: Mapping[str, Any]) -> Listed:
+        """A page of the entries of a `collection` by their keys, or one by `key`, as far as they fit `where`.
+
+        That has a name, an operator (`=`, `>=` or `<`) and a `Field` for each condition. A `cursor` is a key.
+        """
+
+    async def collections(self) -> list[dict[str, Json]]:
+        """Each `collection`, with how many `entries` it has."""
+
+    async def teach(
+        self, learned: Sequence[Learned], now: Micros, entry: AuditEntry | None = None
+    ) -> int:
+        """Keep what a person tells of things; of how many nothing newer is known."""
+
+
 class BulkStore(Protocol):
     """What sends again in bulk. Its reads are on a connection of their own and keep nobody waiting.
 
@@ -523,6 +545,7 @@ class Store(
     TendStore,
     NoteStore,
     PlanStore,
+    RegisterStore,
     Protocol,
 ):
     """All of it, and its end."""

@@ -51,6 +51,7 @@ from gateway.flows.history import History
 from gateway.flows.ingest import Ingest
 from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
+from gateway.flows.know import Know
 from gateway.flows.lanes import PAUSED, Lanes
 from gateway.flows.late import Late
 from gateway.flows.live import Live
@@ -237,7 +238,9 @@ class Service:
             follow=Follow(lambda: self.routes),
             makes_evidence=self.settings.evidence == "on",
         )
+        know = Know(store)
         self._keep = Keep(
+            know=know,
             routes=self.routes,
             store=store,
             lanes=lanes,
@@ -318,6 +321,7 @@ class Service:
         )
         self._publish = Publish(self.routes, clock)
         self._operate = Operate(
+            know=know,
             store=store,
             look_up=store,
             lanes=lanes,
@@ -327,6 +331,7 @@ class Service:
             telemetry=telemetry,
         )
         self._bulk = Bulk(
+            know=know,
             store=store.bulk,
             look_up=store,
             lanes=lanes,

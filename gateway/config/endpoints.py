@@ -41,16 +41,20 @@ PRINTABLE = "".join(map(chr, range(0x7F)))
 COMPUTED = "write all of it, or `{env: NAME}`; what depends on an event is the `path` of a target's `call:`"
 
 
-@cache
-def event_expressions() -> Expressions:
-    """What `${…}` sees where an event is known."""
-    return Expressions(["event"])
+KNOWING = ("known", "stale")
+"""What expressions of routes see that have to do with the register."""
 
 
 @cache
-def item_expressions() -> Expressions:
-    """What `${…}` sees where an event and an item of its `each` are known."""
-    return Expressions(["event", "item"])
+def event_expressions(*, knows: bool = False) -> Expressions:
+    """What `${…}` sees where an event is known, and where the register was asked."""
+    return Expressions(["event", *(KNOWING if knows else ())])
+
+
+@cache
+def item_expressions(*, knows: bool = False) -> Expressions:
+    """What `${…}` sees where an event and an item of its `each` are known, and where the register was asked."""
+    return Expressions(["event", "item", *(KNOWING if knows else ())])
 
 
 @cache

@@ -14,6 +14,7 @@ from gateway.config.faults import shaped
 from gateway.config.files import Files, read_files
 from gateway.config.operator_words import meant
 from gateway.config.part import Part, Surroundings
+from gateway.config.register import build_interest
 from gateway.config.schedules import build_emits, build_schedule
 from gateway.config.shape import NAME, Shape
 from gateway.config.shapes import RouteShape, ScheduleShape, SourceShape, TargetShape
@@ -233,10 +234,12 @@ class _Routes:
             _is_new(shape.name, self._seen, part.at("name"), "route")
         targets: tuple[Target, ...] = ()
         if not (problems and shape.to == RouteShape.stand_ins["to"]):
-            targets = build_targets(shape.to, self._places, part.at("to"))
+            knows = shape.remember is not None or bool(shape.known)
+            targets = build_targets(shape.to, self._places, part.at("to"), knows=knows)
             self._note_use(shape)
         pattern = self.pattern(shape.match, part.at("match"))
-        when, once = self._conditions(shape, part)
+        interest = build_interest(shape, part)
+        when, once = self._conditions(shape, part, knows=interest is not None)
         if pattern is not None:
             self.parts.append(part)
             self.built.append(
@@ -252,14 +255,19 @@ class _Routes:
                     confirm=None
                     if shape.confirm is None
                     else Confirm(shape.confirm.within, shape.confirm.else_),
-                    emit=build_emits(shape.emit, event_expressions(), part.at("emit")),
+                    emit=build_emits(
+                        shape.emit, event_expressions(knows=interest is not None), part.at("emit")
+                    ),
+                    interest=interest,
                     owner=shape.owner,
                     written=written(when=shape.when, once=shape.once),
                 )
             )
 
-    def _conditions(self, shape: RouteShape, part: Part) -> tuple[Compute | None, Compute | None]:
-        expressions = event_expressions()
+    def _conditions(
+        self, shape: RouteShape, part: Part, *, knows: bool
+    ) -> tuple[Compute | None, Compute | None]:
+        expressions = event_expressions(knows=knows)
         when = None if shape.when is None else part.at("when").condition(shape.when, expressions)
         once = None if shape.once is None else part.at("once").compute(shape.once, expressions)
         return when, once

@@ -301,6 +301,52 @@ Target = Annotated[
 ]
 
 
+class RememberShape(Shape):
+    """What the register is told of a thing."""
+
+    collection: Name = Field(examples=["asset"])
+    """Of what kind it is: any name."""
+    key: str = Field(pattern=EXPRESSION, examples=["${event.data.asset.id}"])
+    """Which it is. The latest is kept, by the `time` of the event that told it."""
+    value: Any = Field(None, examples=["${event.data.asset}"])
+    """What is known of it; default: the event's data."""
+    forget: Literal[True] | None = Field(None, examples=[True])
+    """It is known no longer; older events that come late do not bring it back."""
+
+    @model_validator(mode="after")
+    def _value_or_forget(self) -> "RememberShape":
+        if self.forget and "value" in self.model_fields_set:
+            raise PydanticCustomError(
+                "value-and-forget",
+                "it has a value, and is to be forgotten",
+                {"cure": "remove one of them"},
+            )
+        return self
+
+
+class KnownShape(Shape):
+    """Which entries of the register a route wants to see."""
+
+    collection: Name = Field(examples=["placement"])
+    """Of what kind they are."""
+    where: dict[str, str] = Field(
+        min_length=1, max_length=8, examples=[{"asset_id": "${event.data.asset.id}"}]
+    )
+    """Fields, dotted where they lie deeper, each with the value that it has; of a list, one of its items."""
+
+
+Remembers = Annotated[
+    Annotated[RememberShape, Tag("<mapping>")]
+    | Annotated[list[RememberShape], Field(min_length=1), Tag("<list>")],
+    Discriminator(list_or_mapping),
+]
+Known = Annotated[
+    Annotated[str, Field(pattern=EXPRESSION), Tag("<text>")]
+    | Annotated[KnownShape, Tag("<mapping>")],
+    Discriminator(text_or_mapping),
+]
+
+
 class RouteShape(Shape):
     """A rule: which events, and where they go."""
 
@@ -318,6 +364,27 @@ class RouteShape(Shape):
         None, examples=['event.data.license.channels.exists(c, c == "web")']
     )
     """What patterns cannot say: a bare CEL expression over `event`, asked only where `match` holds."""
+    remember: Remembers | None = Field(
+        None,
+        examples=[
+            {"collection": "asset", "key": "${event.data.asset.id}", "value": "${event.data.asset}"}
+        ],
+    )
+    """What the register is told of a thing, or of several, wherever `match` holds. `${…}` sees `event`."""
+    known: dict[Name, Known] = Field(
+        default_factory=dict,
+        examples=[
+            {
+                "asset": "${event.data.license.asset_id}",
+                "placements": {
+                    "collection": "placement",
+                    "where": {"asset_id": "${event.data.asset.id}"},
+                },
+            }
+        ],
+    )
+    """What of the register the route's expressions see as `known.NAME`: the entry of the collection of that name with
+    this key, or a list of those that fit. What the route remembers is there without it, as it was before."""
     once: Annotated[str | None, Said] = Field(
         None,
         pattern=EXPRESSION,
@@ -347,11 +414,11 @@ class RouteShape(Shape):
 
     @model_validator(mode="after")
     def _does_something(self) -> "RouteShape":
-        if not self.to and self.emit is None:
+        if not self.to and self.emit is None and self.remember is None:
             raise PydanticCustomError(
                 "missing-key",
                 "it sends nothing and makes nothing",
-                {"cure": "add `to: [ENDPOINT]`, or `emit: {type: …}`"},
+                {"cure": "add `to: [ENDPOINT]`, `emit: {type: …}`, or `remember: {…}`"},
             )
         return self
 

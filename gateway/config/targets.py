@@ -53,9 +53,9 @@ class Places:
 
 
 def build_targets(
-    shapes: Sequence[str | TargetShape], places: Places, part: Part
+    shapes: Sequence[str | TargetShape], places: Places, part: Part, *, knows: bool = False
 ) -> tuple[Target, ...]:
-    """The targets of a route; what is wrong with them is noted."""
+    """The targets of a route, which may ask the register; what is wrong with them is noted."""
     targets: list[Target] = []
     names: set[str] = set()
     plain: set[str] = set()
@@ -75,7 +75,7 @@ def build_targets(
                         "duplicate-target", what, cure
                     )
                 plain.add(endpoint)
-            targets.append(_target(shape, endpoint, places.endpoints[endpoint], below))
+            targets.append(_target(shape, endpoint, places.endpoints[endpoint], below, knows=knows))
     check_after(shapes, part)
     _check_emits(targets, part)
     return in_order(targets, part)
@@ -113,9 +113,15 @@ def _endpoints(
 
 
 def _target(
-    shape: TargetShape, endpoint: str, endpoint_shape: EndpointShape | None, part: Part
+    shape: TargetShape,
+    endpoint: str,
+    endpoint_shape: EndpointShape | None,
+    part: Part,
+    *,
+    knows: bool,
 ) -> Target:
-    expressions = event_expressions() if shape.each is None else item_expressions()
+    of_event = event_expressions(knows=knows)
+    expressions = of_event if shape.each is None else item_expressions(knows=knows)
     form, render = None, None
     if shape.call is not None:
         form, render = BodyForm.CALL, build_call(shape.call, expressions, part.at("call"))
@@ -126,9 +132,7 @@ def _target(
         endpoint=endpoint,
         name=shape.name,
         when=None if shape.when is None else part.at("when").condition(shape.when, expressions),
-        each=None
-        if shape.each is None
-        else part.at("each").compute(shape.each, event_expressions()),
+        each=None if shape.each is None else part.at("each").compute(shape.each, of_event),
         form=form,
         render=render,
         timing=build_timing(shape, endpoint_shape, expressions, part),

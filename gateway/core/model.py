@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from gateway.core.plans import Plan
+    from gateway.core.register import Learned
 
 Json: TypeAlias = Any
 """A decoded JSON value; the one place where a type is left open."""
@@ -219,6 +220,15 @@ class Event:
 
     def __repr__(self) -> str:
         return f"Event({self.event_id}, {self.type} from {self.source})"
+
+
+def happened_at(event: Event) -> Micros:
+    """When an event happened, by which newer and older are told apart.
+
+    That is what its sender says, but never later than it came: else one wrong clock would make all that follows old.
+    """
+    told = rfc3339_moment(event.time)
+    return event.received_at if told is None else min(told, event.received_at)
 
 
 CORE_ATTRIBUTES = frozenset(
@@ -572,6 +582,8 @@ class Routed:
     confirmations: Sequence["Confirmation"] = ()
     plans: Sequence["Plan"] = ()
     """The events that the gateway is to make of it."""
+    learned: Sequence["Learned"] = ()
+    """What the register is told."""
     failures: Sequence[Failure] = ()
 
     def withhold(self, routes: Collection[str]) -> list[Delivery]:

@@ -47,6 +47,7 @@ from gateway.core.model import (
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit, Plan, Planned, emitted, planner_of
+from gateway.core.register import NOTHING_KNOWN, Interest, Knowledge, Look
 from gateway.core.retry import RetryPolicy
 from gateway.core.schedules import Schedule, Schedules
 from gateway.core.secret import Key, Secret
@@ -282,6 +283,8 @@ class Route:
     confirm: Confirm | None = None
     emit: tuple[Emit, ...] = ()
     """The events that it makes, at once."""
+    interest: Interest | None = None
+    """What it asks of the register, and tells it."""
     owner: str | None = None
     written: Mapping[str, str] = field(default_factory=dict)
     """How its `when` and `once` read in the file."""
@@ -304,6 +307,8 @@ class Routes:
     index: Index
     """Of the routes' patterns, in their order."""
     schedules: Schedules = field(default_factory=Schedules)
+    ask: bool = False
+    """Whether any of them asks the register, or tells it something."""
     emits: Mapping[tuple[str, str | None, str], Emits] = field(default_factory=dict)
     """What follows from deliveries that succeed: by route, the name of the target, and endpoint."""
     fingerprint: str = ""
@@ -333,6 +338,7 @@ def indexed(
         routes=tuple(routes),
         index=Index([route.pattern for route in routes], progress),
         schedules=Schedules(schedules),
+        ask=any(route.interest is not None for route in routes),
         emits={
             (route.name, target.name, target.endpoint): Emits(target.emit, route.on_error)
             for route in routes
@@ -346,11 +352,27 @@ def indexed(
 # -- an event in, its deliveries out ---------------------------------------------------------------------
 
 
-def plan(event: Event, routes: Routes, now: Micros | None = None) -> Routed:
+def looks_of(event: Event, routes: Routes) -> list[Look]:
+    """What has to be known before *event* is planned, each once."""
+    try:
+        matched = routes.match(event)
+    except EventTooWide:
+        return []
+    scope = Scope(event=event.fields)
+    interests = [route.interest for route in matched if route.interest is not None]
+    return list(dict.fromkeys(look for each in interests for look in each.looks(scope)))
+
+
+def plan(
+    event: Event,
+    routes: Routes,
+    now: Micros | None = None,
+    knowledge: Knowledge = NOTHING_KNOWN,
+) -> Routed:
     """The deliveries that *routes* make of *event*, and what kept others from being made.
 
     What counts from when the event came (`delay`, `expires_after` …) counts from *now* where that is
-    given: when the event is routed again.
+    given: when the event is routed again. *knowledge* answers what `looks_of` the event asks.
     """
     routed = Routed()
     try:
@@ -359,7 +381,8 @@ def plan(event: Event, routes: Routes, now: Micros | None = None) -> Routed:
     except EventTooWide as error:
         routed.failures = [Failure(ALL_ROUTES, error.code, str(error), to_inbox=True)]
         return routed
-    planning = _Planning(event, routes, routed, event.received_at if now is None else now)
+    came_at = event.received_at if now is None else now
+    planning = _Planning(event, routes, routed, came_at, knowledge)
     for route in matched:
         planning.add(route)
     for schedule, cancels in scheduled:
@@ -374,14 +397,23 @@ class _Planning:
         "_came_at",
         "_event",
         "_failed_targets",
-        "_known",
+        "_knowledge",
         "_named",
+        "_plain_scope",
         "_route",
         "_routed",
         "_routes",
+        "_scope_of_route",
     )
 
-    def __init__(self, event: Event, routes: Routes, routed: Routed, came_at: Micros) -> None:
+    def __init__(
+        self,
+        event: Event,
+        routes: Routes,
+        routed: Routed,
+        came_at: Micros,
+        knowledge: Knowledge,
+    ) -> None:
         self._event = event
         self._came_at = came_at
         self._routes = routes
@@ -390,19 +422,26 @@ class _Planning:
         self._named: dict[str, list[Delivery]] = {}
         """What the route's named targets have come to, for those that wait for them."""
         self._failed_targets: set[str | None] = set()
-        self._known: Scope | None = None
+        self._knowledge = knowledge
+        self._plain_scope: Scope | None = None
+        self._scope_of_route: Scope | None = None
 
     @property
     def _scope(self) -> Scope:
         """What expressions see, made when there is one."""
-        if self._known is None:
-            self._known = Scope(event=self._event.fields)
-        return self._known
+        if self._scope_of_route is not None:
+            return self._scope_of_route
+        if self._plain_scope is None:
+            self._plain_scope = Scope(event=self._event.fields)
+        return self._plain_scope
 
     def add(self, route: Route) -> None:
         """Add what a route whose `match` holds makes of the event."""
         self._route, routed = route, self._routed
         self._named, self._failed_targets = {}, set()
+        self._scope_of_route = None
+        if route.interest is not None and not self._look(route.interest):
+            return
         if route.when is not None and not self._holds(route.when, self._scope):
             return
         once = None
@@ -425,8 +464,26 @@ class _Planning:
                 self._confirm(route.confirm)
             if emits:
                 self._plan_at_once(emits)
-        elif len(routed.failures) == failed:
+        elif len(routed.failures) == failed and (route.to or route.emit):
             self._withhold("nothing", "no target's `when` is true, or every `each` is empty")
+
+    def _look(self, interest: Interest) -> bool:
+        """Have expressions see what is known, and note what the event tells; whether that could be computed.
+
+        What it tells does not depend on `when`: that often compares with what was known before.
+        """
+        event, plain = self._event, self._scope
+        try:
+            self._scope_of_route = Scope(
+                event=event.fields, **interest.seen(event, plain, self._knowledge)
+            )
+            learned = interest.learned(event, self._scope_of_route)
+        except ExpressionFailed as error:
+            self._failed(str(error), error)
+            return False
+        if not self._route.shadow:
+            self._routed.learned = [*self._routed.learned, *learned]
+        return True
 
     def schedule(self, schedule: Schedule, *, cancels: bool) -> None:
         """Add what a schedule plans of the event, or that it plans nothing more."""
@@ -484,7 +541,7 @@ class _Planning:
             self._failed(f"{_place(target)}, each: {error}", error)
             return
         for i, item in enumerate(items):
-            self._add_one(target, Scope(event=self._event.fields, item=item), made, i)
+            self._add_one(target, Scope(**{**self._scope, "item": item}), made, i)
 
     def _add_one(
         self, target: Target, scope: Scope | None, made: list[Delivery], item: int | None = None

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from gateway.core.computed import Compute, Scope, computed, key_of, moment_of
 from gateway.core.index import Index
 from gateway.core.keys import bounded
-from gateway.core.model import SECOND, Event, Json, Micros, rfc3339, rfc3339_moment
+from gateway.core.model import SECOND, Event, Json, Micros, happened_at, rfc3339
 from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit, Plan, Planned
 
@@ -94,15 +94,6 @@ class Schedule:
 def seen(at: Micros, before: Micros, due_at: Micros) -> dict[str, Json]:
     """What expressions see as `plan`."""
     return {"days": before // DAY, "at": rfc3339(at), "due": rfc3339(due_at)}
-
-
-def happened_at(event: Event) -> Micros:
-    """When an event happened, by which newer and older are told apart.
-
-    That is what its sender says, but never later than it came: else one wrong clock would make all that follows old.
-    """
-    told = rfc3339_moment(event.time)
-    return event.received_at if told is None else min(told, event.received_at)
 
 
 class Schedules:

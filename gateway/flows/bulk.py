@@ -23,6 +23,7 @@ from gateway.core.routing import Routes, plan
 from gateway.core.turns import due_of
 from gateway.flows.audit import Audit
 from gateway.flows.erase import pseudonym
+from gateway.flows.know import Know
 from gateway.flows.lanes import Lanes
 from gateway.ports import BulkStore, Clock, LookUpStore
 
@@ -46,6 +47,7 @@ class Bulk:
         *,
         store: BulkStore,
         look_up: LookUpStore,
+        know: Know,
         lanes: Lanes,
         routes: Callable[[], Routes],
         clock: Clock,
@@ -53,6 +55,7 @@ class Bulk:
     ) -> None:
         self._store = store
         self._look_up = look_up
+        self._know = know
         self._lanes = lanes
         self._routes = routes
         self._clock = clock
@@ -222,7 +225,8 @@ class Bulk:
             if event is None:
                 failures.append(_failure(event_id, None, "not-found", "it has been deleted"))
                 continue
-            routed = plan(event, routes, now)
+            async with self._know.about([event], routes) as knowledge:
+                routed = plan(event, routes, now, knowledge)
             failures += [_failure(event_id, f.route, f.code, f.detail) for f in routed.failures]
             routed = _only_to(routed, sought.get("endpoint"))
             for delivery in routed.deliveries:
@@ -280,6 +284,7 @@ def _only_to(routed: Routed, endpoint: str | None) -> Routed:
             if each.turn is not None:  # what is not sent again is not waited for
                 each.turn.after = list(_after_only(endpoint, each.turn.after))
         routes = {each.route for each in routed.deliveries}
+        routed.plans = routed.learned = ()
         routed.firings = {r: value for r, value in routed.firings.items() if r in routes}
     return routed
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from gateway.core.derived import OWN_SOURCE
 from gateway.core.model import SECOND, Arrival, Delivery, Event, EventId, Micros, Receipt, event_id
+from gateway.core.register import NOTHING_KNOWN, Knowledge
 from gateway.core.routing import Routes, plan
 from gateway.flows.deliver import Deliver
+from gateway.flows.know import Know
 from gateway.flows.lanes import Lanes
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
@@ -21,11 +23,12 @@ class Keep:
     them by the database's clock, as well as each knows it: what `coalesce` takes for the latest rests on that.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it joins
         self,
         *,
         routes: Routes,
         store: AppendStore,
+        know: Know,
         lanes: Lanes,
         deliver: Deliver,
         clock: Clock,
@@ -34,6 +37,7 @@ class Keep:
     ) -> None:
         self.routes = routes
         self._store = store
+        self._know = know
         self._lanes = lanes
         self._deliver = deliver
         self._clock = clock
@@ -65,12 +69,28 @@ class Keep:
         *came* just now, nobody has been heard. When this returns, all are committed and synced. Raises
         StoreUnavailable; then nothing was kept.
         """
-        routes, now = self.routes, events[0].received_at
+        routes = self.routes
+        if not routes.ask:
+            return await self._keep(events, window, routes, NOTHING_KNOWN, came=came)
+        async with self._know.about(events, routes) as knowledge:
+            return await self._keep(events, window, routes, knowledge, came=came)
+
+    async def _keep(
+        self,
+        events: Sequence[Event],
+        window: Micros,
+        routes: Routes,
+        knowledge: Knowledge,
+        *,
+        came: bool,
+    ) -> list[Receipt]:
+        now = events[0].received_at
         source = routes.sources.get(events[0].source)
         verified = OWN_SOURCE if source is None else source.proof
         arrivals = []
         for event in events:
-            routed = plan(event, routes)
+            routed = plan(event, routes, knowledge=knowledge)
+            knowledge.learn(routed.learned)
             self._lanes.reserve(routed.deliveries, now)
             arrivals.append(
                 Arrival(

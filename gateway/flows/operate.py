@@ -22,6 +22,7 @@ from gateway.core.state import FINAL, State, may_come_from
 from gateway.core.turns import due_of
 from gateway.flows.audit import Audit
 from gateway.flows.deliver import Deliver
+from gateway.flows.know import Know
 from gateway.flows.lanes import PAUSED, Lane, Lanes
 from gateway.ports import Clock, LookUpStore, OperateStore
 from gateway.telemetry import Telemetry
@@ -32,11 +33,12 @@ REDELIVERABLE = may_come_from(State.SCHEDULED) - {State.LEASED}
 class Operate:
     """Changes what is stored and what the lanes do, in that order."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it joins
         self,
         *,
         store: OperateStore,
         look_up: LookUpStore,
+        know: Know,
         lanes: Lanes,
         deliver: Deliver,
         routes: Callable[[], Routes],
@@ -45,6 +47,7 @@ class Operate:
     ) -> None:
         self._store = store
         self._look_up = look_up
+        self._know = know
         self._lanes = lanes
         self._deliver = deliver
         self._routes = routes
@@ -98,8 +101,10 @@ class Operate:
             if event is None:
                 raise NotFound(f"there is no event {name}", cure="see `gateway events`")
             now = self._clock.now()
-            routed = plan(event, self._routes(), now)
-            numbers = await self._store.replay(event_id, routed, now, entry)
+            routes = self._routes()
+            async with self._know.about([event], routes) as knowledge:
+                routed = plan(event, routes, now, knowledge)
+                numbers = await self._store.replay(event_id, routed, now, entry)
         for delivery in routed.deliveries:
             self._lanes.note_due(delivery.endpoint, due_of(delivery, now))
         names = [delivery_id(event_id, n) for n in numbers]

@@ -1,9 +1,13 @@
 """What operators change: redeliver, cancel, replay; and the state of endpoints."""
 
+from collections.abc import Sequence
+
 from gateway.core.access import AuditEntry
 from gateway.core.model import EventId, Micros, Routed
+from gateway.core.register import Learned
 from gateway.store.keeping import append_deliveries, fire, note_withheld
 from gateway.store.plans import note_plans
+from gateway.store.register import learn
 from gateway.store.steps import Do, Lock, Steps
 from gateway.store.turns import Moved, let_others_go, wait_again
 from gateway.store.vault import Vault
@@ -77,6 +81,7 @@ def replay(
     # What schedules plan of it; but what routes make of it at once they have made.
     scheduled = [plan for plan in routed.plans if plan.route is None]
     yield from note_plans(event_id, scheduled, vault, f"{int(now)}_")
+    yield from learn(routed.learned, event_id, now, vault)
     yield from note(entry)
     return [delivery.n for delivery in kept]
 
@@ -99,6 +104,15 @@ def drop_plan(name: str, entry: AuditEntry | None) -> Steps[bool]:
     if found:
         yield from note(entry)
     return bool(found)
+
+
+def teach(
+    learned: Sequence[Learned], now: Micros, entry: AuditEntry | None, vault: Vault
+) -> Steps[int]:
+    """Keep what a person tells of things; of how many nothing newer is known."""
+    kept = yield from learn(learned, None, now, vault)
+    yield from note(entry)
+    return kept
 
 
 def note_leased(now: Micros) -> Steps[None]:

@@ -11,6 +11,7 @@ from gateway.core.access import AuditEntry
 from gateway.core.model import Erased, EventId, Micros
 from gateway.store.change import note
 from gateway.store.evidence import erase_personal
+from gateway.store.register import erase_entries
 from gateway.store.steps import Do, Steps
 from gateway.store.turns import Moved, let_others_go
 from gateway.store.vault import Vault
@@ -36,6 +37,7 @@ def erase(
     erased = yield Do("erase_events", (idle, now))
     for erase_rows in ERASE_OF_EVENTS:
         yield Do(erase_rows, (idle,))
+    yield from erase_entries(idle)
     yield from erase_personal(idle, vault)
     if moved or erased:
         yield from note(entry)

@@ -23,6 +23,7 @@ from gateway.core.model import (
 )
 from gateway.core.state import State
 from gateway.store.plans import note_plans
+from gateway.store.register import learn
 from gateway.store.rows import data_columns, digest_of
 from gateway.store.steps import Do, Insert, Lock, Row, Steps
 from gateway.store.turns import (
@@ -73,6 +74,9 @@ def keep_fresh(
         if arrival.routed.plans:
             plans = [each for each in arrival.routed.plans if each.route not in fired]
             yield from note_plans(arrival.event.event_id, plans, vault)
+        if arrival.routed.learned:
+            event = arrival.event
+            yield from learn(arrival.routed.learned, event.event_id, event.received_at, vault)
     yield Insert("keep_in_inbox", [inbox_row(entry, vault) for entry in noted])
     for arrival, fired in fresh:
         if fired or arrival.routed.withheld:

@@ -19,6 +19,7 @@ from gateway.core.model import (
     Routed,
 )
 from gateway.core.plans import DuePlan
+from gateway.core.register import Answer, Learned, Look
 from gateway.core.retention import Examined, Horizon
 from gateway.store import change
 from gateway.store.keeping import keep_entry
@@ -211,6 +212,26 @@ class CommonVerbs:
     async def end_confirmation(self, event_id: EventId, route: str) -> None:
         """See `NoteStore.end_confirmation`."""
         await self._change(change.end_confirmation, event_id, route)
+
+    # -- register ----------------------------------------------------------------------------------
+
+    async def look(self, looks: Sequence[Look]) -> dict[Look, Answer]:
+        """See `RegisterStore.look`."""
+        return await self._reader.look(looks)
+
+    async def register_entries(self, query: Mapping[str, Any]) -> Listed:
+        """See `RegisterStore.register_entries`."""
+        return await self._reader.register_entries(query)
+
+    async def collections(self) -> list[dict[str, Json]]:
+        """See `RegisterStore.collections`."""
+        return await self._reader.collections()
+
+    async def teach(
+        self, learned: Sequence[Learned], now: Micros, entry: AuditEntry | None = None
+    ) -> int:
+        """See `RegisterStore.teach`."""
+        return int(await self._change(change.teach, learned, now, entry, self._vault))
 
     # -- plans -------------------------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ import pytest
 
 from gateway.core.errors import ExpressionFailed, HopLimit
 from gateway.core.grammar import compile_pattern
-from gateway.core.model import SECOND, rfc3339, rfc3339_moment
+from gateway.core.model import SECOND, happened_at, rfc3339, rfc3339_moment
 from gateway.core.plans import Emit
-from gateway.core.schedules import DAY, Local, Schedule, Schedules, happened_at
+from gateway.core.schedules import DAY, Local, Schedule, Schedules
 from tests.kit.build import NOW, an_event
 
 BERLIN = ZoneInfo("Europe/Berlin")

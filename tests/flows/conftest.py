@@ -19,6 +19,7 @@ from gateway.flows.follow import Follow
 from gateway.flows.ingest import Ingest
 from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep
+from gateway.flows.know import Know
 from gateway.flows.lanes import Lanes
 from gateway.flows.late import Late
 from gateway.flows.news import Tell
@@ -124,7 +125,9 @@ class Flows:
             store=self.store, lanes=self.lanes, claim=self.claim, recorder=self.recorder, **common
         )
         self.refusals = Refusals(store=self.store, first_serial=1, **common)
+        know = Know(self.store)
         self.keep = Keep(
+            know=know,
             routes=self.routes, store=self.store, lanes=self.lanes, deliver=self.deliver,
             first_serial=next(_serials), **common,
         )  # fmt: skip
@@ -143,6 +146,7 @@ class Flows:
             routes=lambda: self.routes, tell=self.tell.tell, look_up=self.store, store=self.store, **common
         )  # fmt: skip
         self.operate = Operate(
+            know=know,
             store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,
             routes=lambda: self.routes, **common,
         )  # fmt: skip

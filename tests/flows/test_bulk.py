@@ -12,6 +12,7 @@ from gateway.core.routing import Routes, indexed
 from gateway.flows.audit import Audit
 from gateway.flows.bulk import Bulk
 from gateway.flows.erase import Erase
+from gateway.flows.know import Know
 from tests.flows.test_deliver import arrive
 from tests.flows.test_turns import KEYED, a_route, numbered, routes_of, sent
 from tests.kit.build import an_event, some_routes
@@ -21,7 +22,7 @@ FAST, SLOW = (1000, SECOND), (1, SECOND)
 
 def bulk_of(flows) -> Bulk:
     return Bulk(
-        store=flows.store.bulk, look_up=flows.store, lanes=flows.lanes,
+        store=flows.store.bulk, look_up=flows.store, know=Know(flows.store), lanes=flows.lanes,
         routes=lambda: flows.routes, clock=flows.clock,
         audit=Audit(flows.store, flows.clock, flows.telemetry),
     )  # fmt: skip

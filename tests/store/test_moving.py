@@ -53,6 +53,7 @@ from tests.store.test_bulk import an_entry, an_operation
 from tests.store.test_contract import a_refusal, an_attempt, an_unreadable
 from tests.store.test_evidence import everything
 from tests.store.test_plans import a_plan
+from tests.store.test_register import told
 from tests.store.test_turns import a_turn, kept, kept_together
 
 ODD = "a\0b \ufdd0 ü"
@@ -74,7 +75,7 @@ async def fill(store) -> None:
         spliced, to=(), withheld=[Withheld("w", "shadow", ODD)], firings={"a-route": ODD},
         confirmations=[Confirmation("a-route", LATER, "late")],
         failures=[Failure("f", "expression-failed", ODD, to_inbox=True)],
-        plans=[a_plan(LATER, key=ODD)],
+        plans=[a_plan(LATER, key=ODD)], learned=[told(ODD, {"odd": ODD, "n": 1})],
     )  # fmt: skip
     own.routed.deliveries += [
         a_delivery(spliced, n=n, form=BodyForm.OWN, body=BINARY, lease=a_lease()) for n in range(3)
@@ -163,6 +164,7 @@ async def questions(store) -> dict:
         "endpoints": await store.endpoint_states(),
         "operations": await store.bulk.operations(100),
         "confirmations": await store.due_confirmations(LATER, 100),
+        "register": await store.register_entries({"collection": "license"}),
         "plans": await store.plans({}),
         "due": await store.take_plans(LATER, LATER + 1, 10),
         "told": await store.told_till("late"),

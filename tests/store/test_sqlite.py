@@ -173,6 +173,8 @@ async def test_what_waited_for_others_before_they_were_written_as_ranges_still_g
             "evidence_places",
             "plans",
             "planned_for",
+            "register",
+            "register_fields",
         ):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("DROP INDEX deliveries_ended_newest")

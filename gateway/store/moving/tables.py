@@ -13,6 +13,7 @@ BYTES = frozenset(
     [
         "body",
         "says",
+        "content",
         "head",
         "data",
         "sha256",
@@ -129,6 +130,8 @@ TABLES = (
         _named("id planner key due_at nearest event_id type subject says data_key taken_until"),
     ),
     Table("planned_for", _named("planner key as_of event_id"), key=2),
+    Table("register", _named("collection key content as_of event_id changed_at data_key"), key=2),
+    Table("register_fields", _named("collection field text key number"), key=4),
     Table("firings", _named("route value event_id fired_at"), key=2),
     Table(
         "inbox",

@@ -1,0 +1,2 @@
+DELETE FROM register WHERE event_id = ANY(?::text[])
+RETURNING collection, key

@@ -1,0 +1,1 @@
+DELETE FROM register_fields WHERE collection = ? AND key = ?
