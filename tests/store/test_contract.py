@@ -831,6 +831,8 @@ async def test_refusals_never_push_out_what_is_verified(store):
     await keep_refusals(store, *many, most=1, most_bytes=100)
     assert await ids_in_inbox(store) == ["inb_00049", "inb_00000"]
     assert await ids_in_inbox(store, refused=0) == ["inb_00000"]
+    assert await ids_in_inbox(store, refused=False, unread=True) == ["inb_00000"]
+    assert await ids_in_inbox(store, refused=False, unread=False) == []
     assert await ids_in_inbox(store, refused=1, outcome="bad_signature") == ["inb_00049"]
 
 
