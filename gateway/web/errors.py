@@ -4,6 +4,7 @@ Nothing of the request, no secret, no path of this machine and no version goes i
 """
 
 import logging
+from typing import NamedTuple
 from uuid import uuid4
 
 import orjson
@@ -100,8 +101,25 @@ def identified(error: GatewayError) -> GatewayError:
     return error
 
 
+class Told(NamedTuple):
+    """What a caller is told of an error, in whatever form."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    instance: str
+    headers: Headers
+
+
 def answer(error: Exception) -> tuple[int, Headers, bytes]:
     """Status, headers and body that tell a caller of *error*."""
+    told = told_of(error)
+    return told.status, told.headers, _problem(told)
+
+
+def told_of(error: Exception) -> Told:
+    """What to tell a caller of *error*; the log hears of it."""
     log = logging.getLogger("gateway")
     for kind, status, title in STATUS:
         if isinstance(error, kind):
@@ -110,26 +128,25 @@ def answer(error: Exception) -> tuple[int, Headers, bytes]:
                 log.debug("a request was refused", extra=noted | {"status": status})
             # The store's own words name files and disks: they are for the log.
             detail = title if status >= 500 else str(error)
-            problem = _problem(status, error.code, title, detail, error.instance)
-            return status, _headers(error), problem
+            return Told(status, error.code, title, detail, error.instance, _headers(error))
     if isinstance(error, MemoryError):
         log.error("a request was refused: there is no memory left")
-        return answer(Overloaded("there is no memory left", cure="try again in a moment"))
+        return told_of(Overloaded("there is no memory left", cure="try again in a moment"))
     unexpected = identified(GatewayError("an unexpected error"))
     log.error(str(unexpected), exc_info=error, extra={"instance": unexpected.instance})
     title, detail = "Internal error", "the gateway's log has the details"
-    return 500, [], _problem(500, "internal-error", title, detail, unexpected.instance)
+    return Told(500, "internal-error", title, detail, unexpected.instance, [])
 
 
-def _problem(status: int, code: str, title: str, detail: str, instance: str) -> bytes:
+def _problem(told: Told) -> bytes:
     return orjson.dumps(
         {
-            "type": TYPE + code,
-            "title": title,
-            "status": status,
-            "detail": detail,
-            "instance": instance,
-            "code": code,
+            "type": TYPE + told.code,
+            "title": told.title,
+            "status": told.status,
+            "detail": told.detail,
+            "instance": told.instance,
+            "code": told.code,
         }
     )
 

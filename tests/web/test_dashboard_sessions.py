@@ -218,11 +218,43 @@ async def test_where_no_token_is_needed_a_session_comes_by_itself_and_they_are_b
         first = Visitor(session)
         csrf = await first.csrf("/endpoints/cms")
         assert (await first.get("/audit"))[0] == 200
-        for strangers, place in ((2, "/endpoints/cms"), (3, "/login")):
+        for strangers, done in ((2, True), (3, False)):
             for _ in range(strangers):
                 async with aiohttp.request("GET", f"{gateway.service.admin_url}/routes") as answer:
                     assert "set-cookie" in answer.headers
-            assert (await first.post("/endpoints/cms/pause", {"csrf": csrf}))[1] == place
+            await first.post("/endpoints/cms/pause", {"csrf": csrf})
+            assert gateway.service.takes("cms") is not done
+            await gateway.service._operate.resume("cms")
+
+
+@pytest.mark.parametrize(
+    ("button", "page"),
+    [
+        ("/endpoints/cms/pause", "/endpoints/cms"),
+        ("/dead/redeliver", "/dead"),
+        ("/inbox/read-again", "/inbox"),
+        ("/resume", "/"),
+        ("/routes", "/routes"),
+    ],
+)
+async def test_where_no_token_is_needed_a_button_of_an_ended_session_leads_back_to_its_page(
+    gateway, button, page
+):
+    async with aiohttp.ClientSession(
+        gateway.service.admin_url, cookie_jar=aiohttp.CookieJar(unsafe=True)
+    ) as session:
+        visitor = Visitor(session)
+        assert await visitor.post(button, {"csrf": "of a gateway before"}) == (303, page)
+        assert "The session had ended, and nothing was done" in (await visitor.get(page))[1]
+        assert gateway.service.takes("cms")
+        csrf = await visitor.csrf("/endpoints/cms")
+        assert (await visitor.post("/endpoints/cms/pause", {"csrf": csrf}))[0] == 303
+        assert not gateway.service.takes("cms")
+
+
+async def test_where_no_token_is_needed_nobody_is_asked_for_one(gateway):
+    async with aiohttp.ClientSession(gateway.service.admin_url) as session:
+        assert await Visitor(session).get("/login") == (303, "/")
 
 
 @pytest.mark.parametrize(

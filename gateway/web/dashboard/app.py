@@ -3,13 +3,12 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.core.access import LOCAL, Caller, Scope
-from gateway.core.errors import NotFound, ScopeMissing
+from gateway.core.errors import GatewayError, NotFound, ScopeMissing
 from gateway.web.access import READING, address_of, check_scope
 from gateway.web.dashboard import (
     audit,
@@ -26,7 +25,7 @@ from gateway.web.dashboard import (
 from gateway.web.dashboard.render import Renderer
 from gateway.web.dashboard.session import Session, Sessions, set_cookie
 from gateway.web.dashboard.visit import Desk, Visit, read_form
-from gateway.web.errors import answer
+from gateway.web.errors import told_of
 from gateway.web.surroundings import Surroundings
 
 Do: TypeAlias = Callable[[Visit], Awaitable[Response]]
@@ -63,6 +62,9 @@ PAGES: tuple[tuple[Scope, str, str, Do], ...] = (
 )
 """Which scope each wants, and the function that answers."""
 
+ENDED = "The session had ended, and nothing was done: look at the page again, and press once more."
+"""Said where a new one needs no token."""
+
 
 class Dashboard:
     """Answers for the pages."""
@@ -93,24 +95,31 @@ class Dashboard:
         """*do*, for those who may, with errors as pages."""
 
         async def handle(request: Request) -> Response:
-            found, cookie = self._sessions.of(request), None
-            if found is None and request.method in READING:
-                begun = self._sessions.begin(None)  # where no token is needed
-                if begun is not None:
-                    session, cookie = begun
-                    found = session, LOCAL.at(address_of(request))
-            if found is None:
+            found = self._sessions.of(request)
+            if found is not None:
+                return await self._shown(do, scope, request, *found)
+            begun = self._sessions.begin(None)  # where no token is needed
+            if begun is None:
                 return _to_log_in(request)
-            session, caller = found
-            try:
-                shown = await self._answer(do, scope, request, session, caller)
-            except Exception as error:  # noqa: BLE001  # web/errors.py knows what to make of it
-                shown = self._failure(Visit(self._desk, request, session, caller, {}), error)
-            if cookie is not None:
-                set_cookie(request, shown, cookie)
+            session, cookie = begun
+            if request.method in READING:
+                caller = LOCAL.at(address_of(request))
+                shown = await self._shown(do, scope, request, session, caller)
+            else:
+                session.notices.append(ENDED)
+                shown = RedirectResponse(_page_of(request), 303)
+            set_cookie(request, shown, cookie)
             return shown
 
         return handle
+
+    async def _shown(
+        self, do: Do, scope: Scope, request: Request, session: Session, caller: Caller
+    ) -> Response:
+        try:
+            return await self._answer(do, scope, request, session, caller)
+        except Exception as error:  # noqa: BLE001  # web/errors.py knows what to make of it
+            return self._failure(Visit(self._desk, request, session, caller, {}), error)
 
     async def _answer(
         self, do: Do, scope: Scope, request: Request, session: Session, caller: Caller
@@ -130,16 +139,16 @@ class Dashboard:
 
     def _failure(self, visit: Visit | None, error: Exception) -> Response:
         """A page that tells of an error, in the words and with the status that the API has for it."""
-        status, headers, body = answer(error)
-        problem = orjson.loads(body)
-        cure = getattr(error, "cure", "") if status < 500 else ""
-        what = getattr(error, "what", problem["detail"]) if status < 500 else problem["detail"]
-        told = {"number": status, "title": problem["title"], "what": what, "cure": cure}
+        told = told_of(error)
+        what, cure = told.detail, ""
+        if told.status < 500 and isinstance(error, GatewayError):
+            what, cure = error.what, error.cure
+        said = {"number": told.status, "title": told.title, "what": what, "cure": cure}
         if visit is None:
-            shown = self._desk.renderer.page("bare_error.html", status, **told)
+            shown = self._desk.renderer.page("bare_error.html", told.status, **said)
         else:
-            shown = visit.page("error.html", status, **told)
-        for name, value in headers:
+            shown = visit.page("error.html", told.status, **said)
+        for name, value in told.headers:
             shown.headers.setdefault(name.decode(), value.decode())
         return shown
 
@@ -147,6 +156,8 @@ class Dashboard:
 
     async def _login(self, request: Request) -> Response:
         if request.method in READING:
+            if self._around.access.recognise_digest(None) is not None:
+                return RedirectResponse("/", 303)  # nobody has a token, and nobody needs one
             return login.page(self._desk.renderer, request)
         try:
             form = await read_form(request)
@@ -174,6 +185,12 @@ class Dashboard:
     async def _static(self, request: Request) -> Response:
         asset = self._desk.renderer.assets.answer(request.path_params["name"])
         return self.not_found() if asset is None else asset
+
+
+def _page_of(request: Request) -> str:
+    """The page that has the button which was pressed."""
+    path = request.url.path
+    return path if path == "/routes" else path.rpartition("/")[0] or "/"
 
 
 def _to_log_in(request: Request) -> Response:
