@@ -7,6 +7,10 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from gateway.config.tokens import add_token
+from gateway.core.access import Scope
+from gateway.core.bulk import Action
+from gateway.core.model import SECOND
 from gateway.testing import Gateway
 from tests.kit.browser import browsing, visiting
 
@@ -157,7 +161,7 @@ async def test_an_event_shows_its_way_and_a_dead_delivery_is_sent_again(gateway,
     event = await a_busy_day(gateway)
     await site.open(f"/events/{event}")
     text = await site.text()
-    assert "Verified: standard-webhooks." in text
+    assert "As routes.yaml is now, its source is verified: standard-webhooks." in text
     assert "watch is a shadow" in text
     assert '"days_left": 3' in text
     dead = site.page.locator("li", has=site.page.get_by_text("http-500 (after 1 attempt)"))
@@ -292,6 +296,116 @@ async def test_a_page_stays_up_to_date_but_not_under_the_hands_of_its_reader(bro
             await site.page.clock.fast_forward(3100)
         await site.page.wait_for_function("document.documentElement.dataset.refreshed >= 2")
         assert "license/newer" not in await site.text()
+
+
+@pytest.mark.parametrize("answer", [None, 500])
+async def test_a_page_that_cannot_be_brought_up_to_date_says_so_until_it_can(
+    browser, gateway, answer
+):
+    async with visiting(browser, gateway.service.admin_url) as site:
+        await site.page.clock.install(time="2026-12-01T09:30:00Z")
+        await site.open("/events")
+        await site.page.route(
+            "**/events",
+            lambda route: route.fulfill(status=answer) if answer else route.abort(),
+        )
+        await site.page.clock.fast_forward(3100)
+        await site.page.get_by_text("not up to date since 09:30 UTC").wait_for()
+        dim = "getComputedStyle(document.getElementById('live-events')).opacity"
+        assert float(await site.page.evaluate(dim)) < 1
+        await site.page.unroute("**/events")
+        await site.page.clock.fast_forward(3100)
+        await site.page.wait_for_function("document.documentElement.dataset.refreshed >= 1")
+        assert "not up to date" not in await site.text()
+        assert float(await site.page.evaluate(dim)) == 1
+        site.wrong.clear()
+
+
+async def test_a_page_of_an_error_does_not_ask_for_it_again(browser, gateway):
+    async with visiting(browser, gateway.service.admin_url) as site:
+        await site.page.clock.install()
+        await site.open("/nowhere/at/all")
+        assert await site.page.locator("[data-live]").count() == 0
+
+
+async def test_parts_of_a_page_that_there_was_nothing_for_appear_by_themselves(browser, gateway):
+    gateway.endpoint("pager").reply(500)
+    async with visiting(browser, gateway.service.admin_url) as site:
+        await site.page.clock.install()
+        await site.open("/dead")
+        await expired(gateway)
+        await gateway.settled()
+        await site.page.clock.fast_forward(3100)
+        await site.page.get_by_text("The latest", exact=True).wait_for()
+        assert await site.faults() == []
+
+
+async def test_a_gateway_that_was_started_paused_begins_to_deliver_at_a_button(browser, tmp_path):
+    file = tmp_path / "routes.yaml"
+    file.write_text(ROUTES)
+    async with (
+        Gateway(file, paused=True) as paused,
+        visiting(browser, paused.service.admin_url) as site,
+    ):
+        await expired(paused)
+        await site.open("/")
+        await site.page.get_by_role("button", name="Begin to deliver").click()
+        assert "Deliveries begin." in await site.text()
+        assert len(await paused.endpoint("cms").calls(1)) == 1
+
+
+async def test_an_endpoint_whose_breaker_is_open_is_tried_at_once(gateway, site, seen):
+    for _ in range(10):
+        gateway.endpoint("cms").reply(500)
+    attempts = asyncio.ensure_future(seen(gateway, "attempt.recorded", 20))  # half of the pager
+    for _ in range(10):
+        await expired(gateway)
+    await attempts
+    await site.open("/endpoints/cms")
+    await site.page.get_by_role("button", name="Try at once").click()
+    assert "cms is open. 10 deliveries wait for it." in await site.text()
+    assert gateway.service._operate.endpoint("cms")["breaker"] == "closed"
+
+
+async def test_an_operation_that_was_left_goes_on_at_a_button(gateway, site):
+    for _ in range(3):
+        gateway.endpoint("pager").reply(500)
+    events = [await expired(gateway) for _ in range(3)]
+    await gateway.settled()
+    bulk, sought = gateway.service._bulk, {"state": "dead"}
+    progress = await bulk.go_on(Action.REDELIVER, "op_00000000", sought, (1, 10 * SECOND))
+    assert (progress.operation.done, progress.operation.finished_at) == (1, None)
+    gateway.clock.advance(60)
+    await site.open("/dead")
+    await site.page.get_by_role("link", name="op_00000000").click()
+    assert "has been left" in await site.text()
+    await site.page.get_by_role("button", name="Go on with it").click()
+    assert "It goes on." in await site.text()
+    assert (await bulk.operation("op_00000000")).done > 1
+    assert len(events) == 3
+
+
+async def test_one_logs_in_is_led_on_and_logs_out(browser, tmp_path):
+    file, tokens = tmp_path / "routes.yaml", tmp_path / "tokens"
+    file.write_text(ROUTES)
+    token = add_token(tokens, "ann", frozenset({Scope.READ}))
+    async with (
+        Gateway(file, admin_token_file=tokens) as guarded,
+        visiting(browser, guarded.service.admin_url) as site,
+    ):
+        await site.open("/events?type=license.expired")
+        assert await site.faults() == []
+        await site.page.get_by_label("Token").fill("wrong")
+        await site.page.get_by_role("button", name="Log in").click()
+        assert "Nobody has that token" in await site.text()
+        await site.page.get_by_label("Token").fill(token)
+        await site.page.get_by_role("button", name="Log in").click()
+        assert site.page.url.endswith("/events?type=license.expired")
+        assert "ann" in await site.page.inner_text("header")
+        await site.page.get_by_role("button", name="Log out").click()
+        assert site.page.url.endswith("/login")
+        await site.open("/")
+        assert site.page.url.endswith("/login")
 
 
 async def test_a_keyboard_is_enough(gateway, site):

@@ -2,12 +2,14 @@
 "use strict";
 
 const EVERY_MS = 3000;
+const LONGEST_MS = 20000;
 
 document.documentElement.classList.add("scripted");
 
 // -- live parts: the same page is fetched again, and what is marked `data-live` is put in place of the old ---------
 
 let fetching = false;
+let lastGood = new Date();
 
 function inUse(part) {
   return part.contains(document.activeElement) && document.activeElement !== document.body
@@ -27,21 +29,36 @@ function putInPlace(old, fresh) {
   if (row >= 0) rows()[row]?.classList.add("at");
 }
 
+// Whether the page is as the gateway is: what is not has to look so.
+function tellAge(isFresh) {
+  if (isFresh) lastGood = new Date();
+  document.documentElement.classList.toggle("stale", !isFresh);
+  const text = isFresh ? "" : `not up to date since ${lastGood.toISOString().slice(11, 16)} UTC`;
+  const age = document.getElementById("age");
+  if (age.textContent !== text) age.textContent = text;
+}
+
+async function fetchPage() {
+  const signal = AbortSignal.timeout(LONGEST_MS);
+  const answer = await fetch(location.href, { headers: { "x-live": "1" }, redirect: "error", signal });
+  if (!answer.ok) throw new Error(answer.status);
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
 async function refresh() {
   const parts = [...document.querySelectorAll("[data-live]")];
   if (fetching || document.hidden || parts.length === 0) return;
   fetching = true;
   try {
-    const answer = await fetch(location.href, { headers: { "x-live": "1" }, redirect: "error" });
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = await fetchPage();
     for (const part of parts) {
       const fresh = page.getElementById(part.id);
       if (fresh !== null) putInPlace(part, fresh);
     }
+    tellAge(true);
     document.documentElement.dataset.refreshed = Number(document.documentElement.dataset.refreshed ?? 0) + 1;
   } catch {
-    // The gateway is away, or somebody logged out: the next time will tell.
+    tellAge(false); // the gateway is away, or somebody logged out: the next time will tell
   } finally {
     fetching = false;
   }
