@@ -129,5 +129,6 @@ def _of_the_inbox(unreadable: int) -> Iterator[Trouble]:
     if unreadable:
         count = counted(unreadable, "request")
         yield Trouble(
-            f"the inbox got {count} in the last 24 hours: see `gateway inbox`", "/inbox?refused=no"
+            f"the inbox got {count} in the last 24 hours: see `gateway inbox`",
+            "/inbox?refused=false",
         )

@@ -15,14 +15,13 @@ from gateway.core.errors import (
     BodyTooLarge,
     MediaTypeUnsupported,
     MethodNotAllowed,
-    NotFound,
     ParameterInvalid,
     PathUnknown,
     ScopeMissing,
     Unauthorised,
 )
 from gateway.web.access import READING, AdminGuard, address_of, check_scope, recognised
-from gateway.web.asked import LONGEST_TEXT, Asked, read_body, read_query
+from gateway.web.asked import Asked, check_part, read_body, read_query
 from gateway.web.call import Call
 from gateway.web.dashboard.app import Dashboard
 from gateway.web.errors import PROBLEM_TYPE, answer
@@ -92,7 +91,7 @@ def _guarded(around: Surroundings, path: Path) -> Handle:
                 raise
             query = read_query(path.query, request.query_params.multi_items())
             body = await _body(request, path.body)
-            _check_part(part)
+            check_part(part)
             return await path.do(
                 Call(around, caller, path.do.__name__, part, query, body, request.headers)
             )
@@ -103,12 +102,6 @@ def _guarded(around: Surroundings, path: Path) -> Handle:
             return _failure(error)
 
     return handle
-
-
-def _check_part(part: str) -> None:
-    """Nothing has such a name; and no database keeps it."""
-    if "\x00" in part or len(part) > LONGEST_TEXT:
-        raise NotFound("there is nothing of that name", cure="list what there is first")
 
 
 async def _body(request: Request, kind: type[Asked] | None) -> Asked | None:

@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.config.quantities import Rate
 from gateway.core.bulk import DEFAULT_RATE
-from gateway.core.errors import ParameterInvalid
+from gateway.core.errors import NotFound, ParameterInvalid
 from gateway.core.listing import DEFAULT_LIMIT, LARGEST_LIMIT
 from gateway.core.model import Json, Micros, parse_delivery_id, rfc3339_moment
 from gateway.core.state import State
@@ -29,8 +29,12 @@ from gateway.core.verifying import OUTCOMES
 Kind = TypeVar("Kind", bound="Asked")
 
 SAYS = "`/api/v1/openapi.json` says what it takes"
+MEND = "go back, and mend that"
+"""What who fills in a page's form is told."""
 LONGEST_TEXT = 1024
 LONGEST_REASON = 500
+LONGEST_TOLD = 200
+"""Characters of what is wrong with a value: it may be part of that."""
 NO_NUL = r"^[^\x00]*$"
 """No database keeps one in its text."""
 
@@ -322,34 +326,42 @@ def read_query(kind: type[Kind], pairs: Iterable[tuple[str, str]]) -> Kind:
         if name in given:
             raise ParameterInvalid(f"{_named(name)} is given twice", cure="say it once")
         given[name] = value
-    return _read(kind, given)
+    return _read(kind, given, SAYS)
 
 
 def read_body(kind: type[Kind], body: bytes) -> Kind:
     """The body of a call. Raises ParameterInvalid."""
-    return _read(kind, body or b"{}")
+    return _read(kind, body or b"{}", SAYS)
 
 
-def _read(kind: type[Kind], given: bytes | Mapping[str, str]) -> Kind:
+def read_fields(kind: type[Kind], fields: Mapping[str, Json]) -> Kind:
+    """What a page's form or address says. Raises ParameterInvalid."""
+    return _read(kind, fields, MEND)
+
+
+def check_part(part: str) -> None:
+    """Raises NotFound where nothing can have that name, a part of a path: no database keeps it."""
+    if "\x00" in part or len(part) > LONGEST_TEXT:
+        raise NotFound("there is nothing of that name", cure="list what there is first")
+
+
+def _read(kind: type[Kind], given: bytes | Mapping[str, Json], cure: str) -> Kind:
     try:
         if isinstance(given, bytes):
             return kind.model_validate_json(given)
         return kind.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise ParameterInvalid(_told(first, kind), cure=SAYS) from None
+        raise ParameterInvalid(_told(first, kind), cure=cure) from None
 
 
 def _told(error: ErrorDetails, kind: type[Asked]) -> str:
+    said = error["msg"].removeprefix("Value error, ")[:LONGEST_TOLD]
     place = _named(".".join(map(str, error["loc"]))) or "the body"
-    match error["type"]:
-        case "extra_forbidden" if len(error["loc"]) == 1:
-            known = ", ".join(kind.model_fields)
-            return f"there is no parameter {place}" + (f": use {known}" if known else "")
-        case "value_error":
-            return f"{place}: {error['msg'].removeprefix('Value error, ')}"
-        case _:
-            return f"{place}: {error['msg']}"
+    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+        known = ", ".join(kind.model_fields)
+        return f"there is no parameter {place}" + (f": use {known}" if known else "")
+    return f"{place}: {said}"
 
 
 def _named(place: str) -> str:

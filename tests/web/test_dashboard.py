@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import sqlite3
+from contextlib import closing
 
 import orjson
 import pytest
@@ -224,6 +226,54 @@ async def test_dead_letters_are_sent_again_in_bulk_after_a_look_at_what_that_com
         d["state"] for e in events for d in await gateway.service._store.deliveries({"event": e})
     }
     assert states == {"delivered"}
+
+
+async def test_what_dies_after_a_look_at_dead_letters_is_not_sent_again_with_them(gateway, site):
+    for _ in range(2):
+        gateway.endpoint("pager").reply(500)
+    await expired(gateway, subject="license/seen")
+    await gateway.settled()
+    await site.open("/dead/redeliver?endpoint=pager")
+    gateway.clock.advance(60)
+    unseen = await expired(gateway, subject="license/unseen")
+    await gateway.settled()
+    await site.page.get_by_role("button", name="Redeliver 1").click()
+    await gateway.settled()
+    (left,) = await gateway.service._store.deliveries({"state": "dead"})
+    assert left["event_id"] == unseen
+
+
+async def test_a_group_of_dead_letters_is_of_what_was_sought(gateway, site):
+    for _ in range(2):
+        gateway.endpoint("pager").reply(500)
+    for subject in ("license/1", "license/2"):
+        await expired(gateway, subject=subject)
+    await gateway.settled()
+    address = "/dead?subject=license%2F1&route=to-pager&type=license.expired&since=2020-01-01T00:00"
+    await site.open(address)
+    await site.page.get_by_role("link", name="http-500", exact=True).click()
+    assert "1 dead letter." in await site.text()
+    await site.page.get_by_role("link", name="All of them, one by one").click()
+    assert await site.page.locator("tbody tr").count() == 1
+    await site.open(address)
+    await site.page.get_by_role("link", name="Redeliver http-500 at pager").click()
+    assert await site.page.get_by_role("button", name="Redeliver 1").count() == 1
+
+
+async def test_those_without_a_reason_lead_to_no_button_for_those_of_every_reason(gateway, site):
+    for _ in range(2):
+        gateway.endpoint("pager").reply(500)
+    for _ in range(2):
+        event = await expired(gateway)
+    await gateway.settled()
+    with closing(sqlite3.connect(gateway.service.settings.database)) as database, database:
+        database.execute(
+            "UPDATE deliveries SET reason = '' WHERE state = 'dead' AND event_id = ?", (event,)
+        )
+    await site.open("/dead")
+    assert "(no reason)" in await site.text()
+    assert await site.page.get_by_text("Redeliver…").count() == 1
+    assert await site.faults() == []
 
 
 async def test_what_came_in_unreadable_is_read_again_once_routes_are_mended(

@@ -252,6 +252,57 @@ async def test_where_no_token_is_needed_a_button_of_an_ended_session_leads_back_
         assert not gateway.service.takes("cms")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/events?state=nonsense",
+        "/events?unmatched=perhaps",
+        "/events?cursor=inb_1",
+        "/events?type=" + "x" * 1025,
+        "/events?text=%00",
+        "/events/%00",
+        "/deliveries?cursor=evt_1",
+        "/deliveries?since=yesterday",
+        "/inbox?refused=perhaps",
+        "/inbox?outcome=nonsense",
+        "/audit?who=%00",
+        "/dead?reason=%00",
+        "/dead/redeliver?until=tomorrow",
+    ],
+)
+async def test_what_the_api_would_refuse_an_address_of_a_page_may_not_say_either(gateway, path):
+    async with aiohttp.ClientSession(gateway.service.admin_url) as session:
+        status, page = await Visitor(session).get(path)
+        assert (status, "<h1>" in page) == (404 if path == "/events/%00" else 400, True)
+        assert "gateway:" not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "status"),
+    [
+        ("/endpoints/cms/pause", {"reason": "x" * 501}, 400),
+        ("/endpoints/cms/pause", {"reason": "\0"}, 400),
+        ("/endpoints/cms/pause", {"reason": "x" * 500}, 303),
+        ("/dead/redeliver", {"rate": "9" * 5000}, 400),
+        ("/dead/redeliver", {"rate": "0"}, 400),
+        ("/dead/redeliver", {}, 400),
+        ("/dead/redeliver", {"rate": "5", "type": "x" * 1025}, 400),
+        ("/dead/redeliver", {"rate": "5", "since": "then"}, 400),
+        ("/dead/redeliver", {"rate": "5", "since": "2026-12-01T00:00"}, 303),
+    ],
+)
+async def test_what_the_api_would_refuse_a_form_may_not_say_either(gateway, path, form, status):
+    async with aiohttp.ClientSession(
+        gateway.service.admin_url, cookie_jar=aiohttp.CookieJar(unsafe=True)
+    ) as session:
+        visitor = Visitor(session)
+        csrf = await visitor.csrf("/endpoints/cms")
+        found, page = await visitor.post(path, {"csrf": csrf, **form})
+        assert found == status
+        assert len(page) < 10_000
+        assert gateway.service.takes("cms") is (path != "/endpoints/cms/pause" or status != 303)
+
+
 async def test_where_no_token_is_needed_nobody_is_asked_for_one(gateway):
     async with aiohttp.ClientSession(gateway.service.admin_url) as session:
         assert await Visitor(session).get("/login") == (303, "/")

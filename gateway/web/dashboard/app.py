@@ -10,6 +10,7 @@ from starlette.routing import Route
 from gateway.core.access import LOCAL, Caller, Scope
 from gateway.core.errors import GatewayError, NotFound, ScopeMissing
 from gateway.web.access import READING, address_of, check_scope
+from gateway.web.asked import check_part
 from gateway.web.dashboard import (
     audit,
     dead,
@@ -135,6 +136,8 @@ class Dashboard:
                 name = next(iter(request.path_params.values()), "")
                 await self._around.operate.refused(do.__name__, name, caller, error)
             raise
+        for part in request.path_params.values():
+            check_part(part)
         return await do(Visit(self._desk, request, session, caller, form))
 
     def _failure(self, visit: Visit | None, error: Exception) -> Response:

@@ -5,58 +5,50 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.core.bulk import DEFAULT_RATE, Action, add_groups
-from gateway.core.errors import ParameterInvalid
-from gateway.core.model import SECOND, Json
+from gateway.core.model import SECOND, rfc3339_moment
 from gateway.flows.bulk import shown
+from gateway.web.asked import EndedFilter, Redeliver, read_fields, sought
 from gateway.web.dashboard.render import link
-from gateway.web.dashboard.visit import Visit, moment
+from gateway.web.dashboard.visit import Visit, filled
 
-FILTERS = ("endpoint", "route", "reason", "type", "subject")
 LATEST = 20
 LONGEST_COUNT = SECOND // 10
 """Where there are very many, a page shows what was counted by then."""
-FASTEST = 10_000
-"""Deliveries a second."""
 
 
 async def show(visit: Visit) -> Response:
     """How many there are, by endpoint and reason, and the latest of them."""
     around = visit.desk.around
-    sought = visit.filters(*FILTERS)
-    latest = await around.shown.deliveries({**sought, "state": "dead", "limit": LATEST})
+    which = _sought(visit)
+    latest = await around.shown.deliveries({**which, "state": "dead", "limit": LATEST})
     return visit.page(
         "dead.html",
-        found=await _counted(visit, sought),
+        found=await _counted(visit, which),
         latest=latest.items,
         operations=await around.bulk.operations(LATEST),
         endpoints=sorted(each["name"] for each in around.operate.endpoints()),
-        sought=sought,
+        given={name: visit.asked(name) for name in which},
     )
 
 
 async def preview(visit: Visit) -> Response:
     """What sending them again comes to, before it is done."""
-    sought = visit.filters(*FILTERS)
+    which = _sought(visit)
     return visit.page(
         "redeliver.html",
-        found=await _counted(visit, sought),
-        given={name: visit.asked(name) for name in sought},
+        found=await _counted(visit, which),
+        given={name: visit.asked(name) for name in which},
         rate=DEFAULT_RATE[0],
     )
 
 
 async def redeliver(visit: Visit) -> Response:
     """Put them back on schedule, at the rate that was asked for."""
-    sought: dict[str, Json] = {"state": "dead"}
-    for name in FILTERS:
-        if value := visit.form.get(name, ""):
-            sought[name] = value
-    for name in ("since", "until"):
-        if value := visit.form.get(name, ""):
-            sought[name] = moment(name, value)
-    rate = (_rate(visit.form.get("rate", "")), SECOND)
+    form = dict(visit.form)
+    rate = read_fields(Redeliver, {"rate": f"{form.pop('rate', '')}/s"}).rate
+    which = sought(read_fields(EndedFilter, filled(form)))
     carry_on = visit.desk.around.carry_on
-    name = await carry_on.begin(Action.REDELIVER, sought, rate, visit.caller)
+    name = await carry_on.begin(Action.REDELIVER, which, rate, visit.caller)
     return visit.done("They go back on schedule.", link("operations", name))
 
 
@@ -74,18 +66,23 @@ async def go_on(visit: Visit) -> Response:
     return visit.done("It goes on.", link("operations", name))
 
 
-async def _counted(visit: Visit, sought: dict[str, Any]) -> dict[str, Any]:
-    """The groups, the largest first; `next` is not None where counting took too long."""
-    around = visit.desk.around
-    began = around.clock.monotonic()
-    sought = {"state": "dead", **sought}
-    found = await around.bulk.groups(sought)
-    while found["next"] is not None and around.clock.monotonic() - began < LONGEST_COUNT:
-        add_groups(found, await around.bulk.groups(sought, found["next"]))
+def _sought(visit: Visit) -> dict[str, Any]:
+    """Which dead letters the address asks for."""
+    found = visit.filters(EndedFilter)
+    found.pop("state", None)
     return found
 
 
-def _rate(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= FASTEST:
-        raise ParameterInvalid("that is no rate", cure=f"use 1 to {FASTEST} deliveries a second")
-    return int(text)
+async def _counted(visit: Visit, which: dict[str, Any]) -> dict[str, Any]:
+    """The groups, the largest first; `next` is not None where counting took too long.
+
+    None of them has what comes after `until`.
+    """
+    around = visit.desk.around
+    began = around.clock.monotonic()
+    which = {**which, "state": "dead"}
+    found = await around.bulk.groups(which)
+    which["until"] = rfc3339_moment(found["until"])
+    while found["next"] is not None and around.clock.monotonic() - began < LONGEST_COUNT:
+        add_groups(found, await around.bulk.groups(which, found["next"]))
+    return found

@@ -5,16 +5,15 @@ from starlette.responses import RedirectResponse, Response
 from gateway.core.errors import NotFound
 from gateway.core.model import parse_delivery_id
 from gateway.core.state import State
+from gateway.web.asked import Deliveries
 from gateway.web.dashboard.render import link
 from gateway.web.dashboard.visit import Visit
-
-FILTERS = ("state", "endpoint", "route", "event", "key", "reason", "text")
 
 
 async def show_all(visit: Visit) -> Response:
     """The newest, or those that were sought."""
     around = visit.desk.around
-    query = visit.listing(*FILTERS)
+    query = visit.listing(Deliveries)
     found = await visit.leaf(visit.desk.around.shown.deliveries, query)
     return visit.listed(
         "deliveries.html",

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from gateway.core.words import counted
+from gateway.web.asked import Pause, read_fields
 from gateway.web.dashboard.overview import drawn, rows, sums
 from gateway.web.dashboard.render import link
 from gateway.web.dashboard.visit import Visit
@@ -40,7 +41,7 @@ async def show(visit: Visit) -> Response:
 async def pause(visit: Visit) -> Response:
     """Begin no attempt at it until it is resumed."""
     name = visit.part("name")
-    reason = visit.form.get("reason", "").strip()
+    reason = read_fields(Pause, {"reason": visit.form.get("reason", "").strip()}).reason
     await visit.desk.around.operate.pause(name, visit.caller, reason)
     return visit.done(f"{name} is paused: its deliveries wait.", link("endpoints", name))
 

@@ -11,17 +11,14 @@ from gateway.core.model import EventId, Json
 from gateway.core.state import State
 from gateway.core.words import counted
 from gateway.explaining import explained_again
+from gateway.web.asked import Events
 from gateway.web.dashboard.render import MOST_SHOWN, link
 from gateway.web.dashboard.visit import Visit
-
-FILTERS = ("source", "type", "subject", "state", "text")
 
 
 async def show_all(visit: Visit) -> Response:
     """The newest, or those that were sought."""
-    query = visit.listing(*FILTERS)
-    if visit.asked("unmatched") == "yes":
-        query["unmatched"] = 1
+    query = visit.listing(Events)
     found = await visit.leaf(visit.desk.around.shown.events, query)
     return visit.listed(
         "events.html",

@@ -5,24 +5,24 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.core.errors import Conflict, NotFound
+from gateway.core.verifying import OUTCOMES
 from gateway.core.words import counted
+from gateway.web.asked import Inbox
 from gateway.web.dashboard.render import link
 from gateway.web.dashboard.visit import Visit
 
-REFUSED = {"yes": 1, "no": 0}
 AT_A_TIME = 200
 
 
 async def show_all(visit: Visit) -> Response:
     """The newest entries, or those that were sought."""
-    query = visit.listing("source", "code", "outcome")
-    if visit.asked("refused") in REFUSED:
-        query["refused"] = REFUSED[visit.asked("refused")]
+    query = visit.listing(Inbox)
     found = await visit.desk.around.shown.inbox(query, visit.caller)
     return visit.listed(
         "inbox.html",
         found,
         query,
+        outcomes=OUTCOMES,
         unread=await _has_unread(visit),
         sources=sorted(visit.desk.around.in_force().sources),
     )

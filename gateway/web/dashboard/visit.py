@@ -11,7 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from gateway.core.access import Caller, Scope
 from gateway.core.errors import BodyTooLarge, MediaTypeUnsupported, ParameterInvalid
 from gateway.core.listing import Listed
-from gateway.core.model import SECOND, Micros, parse_delivery_id, rfc3339_moment
+from gateway.core.model import SECOND, parse_delivery_id, rfc3339_moment
+from gateway.web.asked import Asked, Page, read_fields
 from gateway.web.dashboard.render import Renderer
 from gateway.web.dashboard.session import LIVE, Session
 from gateway.web.surroundings import Surroundings
@@ -74,18 +75,16 @@ class Visit:
         self.session.notices.append(notice)
         return RedirectResponse(place or local(self.form.get("back", ""), "/"), 303)
 
-    def filters(self, *names: str) -> dict[str, Any]:
-        """The filters that the address has of those, as a look-up takes them. Raises ParameterInvalid."""
-        query: dict[str, Any] = {name: self.asked(name) for name in names if self.asked(name)}
-        for name in ("since", "until"):
-            if self.asked(name):
-                query[name] = moment(name, self.asked(name))
-        return query
+    def filters(self, kind: type[Asked]) -> dict[str, Any]:
+        """What the address says of that, as a look-up takes it. Raises ParameterInvalid."""
+        names = kind.model_fields.keys() - {"limit"}  # how much a page shows, it says itself
+        given = filled({name: self.asked(name) for name in names})
+        return read_fields(kind, given).model_dump(exclude_unset=True)
 
-    def listing(self, *names: str) -> dict[str, Any]:
+    def listing(self, kind: type[Page]) -> dict[str, Any]:
         """The same for a page of a listing."""
-        query = {**self.filters(*names), "limit": PAGE_SIZE}
-        if cursor := self.asked("cursor"):
+        query = {**self.filters(kind), "limit": PAGE_SIZE}
+        if cursor := query.get("cursor"):
             query["cursor"] = parse_delivery_id(cursor) or cursor
         return query
 
@@ -131,14 +130,14 @@ class Visit:
         return f"{url.path}?{url.query}" if url.query else url.path
 
 
-def moment(name: str, text: str) -> Micros:
-    """A moment as a field for moments sends it, in UTC, or as RFC 3339 has it. Raises ParameterInvalid."""
-    found = rfc3339_moment(text)
-    for more in (":00Z", "Z"):
-        found = rfc3339_moment(text + more) if found is None else found
-    if found is None:
-        raise ParameterInvalid(f"{name} is no moment", cure="write it as 2026-12-01T00:00, in UTC")
-    return found
+def filled(fields: Mapping[str, str]) -> dict[str, str]:
+    """The fields that say something, as the API has them: a field for moments leaves out that it is UTC."""
+    given = {name: value for name, value in fields.items() if value}
+    for name in {"since", "until"} & given.keys():
+        for more in (":00Z", "Z"):
+            if rfc3339_moment(given[name] + more) is not None:
+                given[name] += more
+    return given
 
 
 def local(place: str, otherwise: str) -> str:
