@@ -32,6 +32,7 @@ from gateway.core.model import (
     Refusal,
     Response,
     Routed,
+    Switch,
 )
 from gateway.core.nodes import Around, Beat
 from gateway.core.plans import DuePlan
@@ -311,11 +312,17 @@ class OperateStore(Protocol):
         """
 
     async def set_endpoint(
-        self, name: str, state: str, reason: str, now: Micros, entry: AuditEntry | None = None
-    ) -> None:
+        self,
+        name: str,
+        to: Switch,
+        now: Micros,
+        entry: AuditEntry | None = None,
+        known: Switch | None = None,
+    ) -> bool:
         """Write down that an endpoint is `open`, `paused`, `disabled` or `blocked`.
 
-        What is open has a closed breaker, and is held back no longer.
+        What is open has a closed breaker, and is held back no longer. Where it is not as it is *known*,
+        nothing is written; whether it was. The two are one transaction, and no other node writes between.
         """
 
     async def note_leased(self, now: Micros) -> None:

@@ -678,6 +678,16 @@ class Refusal:
     """Of all of it, where it was read."""
 
 
+class Switch(NamedTuple):
+    """How an endpoint is switched: `open`, or the state that it was put into, and why."""
+
+    state: str
+    reason: str
+
+
+OPEN = Switch("open", "")
+
+
 class Erased(NamedTuple):
     """What became of a request to erase events."""
 

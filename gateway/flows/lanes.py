@@ -12,7 +12,7 @@ left alone. What could not begin soon holds no lease meanwhile.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from gateway.core.breaker import Breaker, BreakerState
-from gateway.core.model import SECOND, Delivery, LaneMark, Lease, Micros
+from gateway.core.model import SECOND, Delivery, LaneMark, Lease, Micros, Switch
 from gateway.core.rate import Pace
 from gateway.core.retry import HOUR
 from gateway.core.routing import EndpointConfig
@@ -108,6 +108,11 @@ class Lane:
     def is_open(self) -> bool:
         """Whether attempts may begin."""
         return self.state == "open"
+
+    @property
+    def switch(self) -> Switch:
+        """How it is switched, as the store has it."""
+        return Switch(self.state, self.reason)
 
     @property
     def standing(self) -> str:

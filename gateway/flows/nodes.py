@@ -185,7 +185,7 @@ class Nodes:
                 was = lane.standing
                 lane.reopen()
                 self._telemetry.emit("endpoint.opened", endpoint=lane.endpoint.name, was=was)
-        elif lane.state != state["state"]:
+        elif lane.switch != (state["state"], state["reason"]):
             self._deliver.close_lane(lane, state["state"], state["reason"])
 
     def _tell_differences(self) -> None:

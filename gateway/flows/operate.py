@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from gateway.core.access import ALL, DONE, LOCAL, AuditEntry, Caller
-from gateway.core.errors import Conflict, EventErased, GatewayError, NotFound
+from gateway.core.errors import Changed, Conflict, EventErased, GatewayError, NotFound
 from gateway.core.model import (
+    OPEN,
     SECOND,
     DeliveryId,
     EventId,
     Json,
     LaneMark,
     Micros,
+    Switch,
     delivery_id,
     parse_delivery_id,
     rfc3339,
@@ -26,6 +28,12 @@ from gateway.flows.know import Know
 from gateway.flows.lanes import PAUSED, Lane, Lanes
 from gateway.ports import Clock, LookUpStore, OperateStore
 from gateway.telemetry import Telemetry
+
+SWITCHES = frozenset({"pause", "resume"})
+"""Actions of the audit log that switch an endpoint."""
+
+Known = Callable[[Mapping[str, Json]], bool]
+"""Whether an endpoint, as the API shows it, is as somebody knew it."""
 
 REDELIVERABLE = may_come_from(State.SCHEDULED) - {State.LEASED}
 
@@ -110,22 +118,30 @@ class Operate:
         names = [delivery_id(event_id, n) for n in numbers]
         return names, [failure.detail for failure in routed.failures]
 
-    async def pause(self, name: str, by: Caller = LOCAL, reason: str = "") -> None:
-        """Begin no attempt at this endpoint until it is resumed; its work waits."""
-        reason = reason or "paused by an operator"
+    async def pause(
+        self, name: str, by: Caller = LOCAL, reason: str = "", known: Known | None = None
+    ) -> None:
+        """Begin no attempt at this endpoint until it is resumed; its work waits.
+
+        Raises Changed where it is not as it is *known*.
+        """
+        to = Switch("paused", reason or "paused by an operator")
         async with self._audit.of(by, "pause", name) as entry:
             lane = self._lane(name)
-            await self._store.set_endpoint(name, "paused", reason, self._clock.now(), entry)
-        self._deliver.close_lane(lane, "paused", reason)
+            await self._set(lane, to, entry, known)
+        self._deliver.close_lane(lane, *to)
 
-    async def resume(self, name: str, by: Caller = LOCAL) -> None:
-        """Let attempts at this endpoint begin again, whatever had stopped them: its breaker too."""
+    async def resume(self, name: str, by: Caller = LOCAL, known: Known | None = None) -> None:
+        """Let attempts at this endpoint begin again, whatever had stopped them: its breaker too.
+
+        Raises Changed where it is not as it is *known*.
+        """
         async with self._audit.of(by, "resume", name) as entry:
             lane = self._lane(name)
             if lane.state == "gone":
                 what = f"the endpoint {name} is not in routes.yaml"
                 raise Conflict(what, cure="add it there first")
-            await self._open(lane, entry)
+            await self._open(lane, entry, known)
 
     async def resume_all(self, by: Caller = LOCAL) -> None:
         """End the pause that the gateway was started with; endpoints closed one by one stay closed."""
@@ -137,12 +153,34 @@ class Operate:
         self._lanes.let_go(PAUSED)
         self._telemetry.emit("gateway.resumed")
 
-    async def _open(self, lane: Lane, entry: AuditEntry | None) -> None:
+    async def _open(self, lane: Lane, entry: AuditEntry | None, known: Known | None = None) -> None:
         name, was = lane.endpoint.name, lane.standing
-        await self._store.set_endpoint(name, "open", "", self._clock.now(), entry)
+        await self._set(lane, OPEN, entry, known)
         lane.reopen()
         self._telemetry.emit("endpoint.opened", endpoint=name, was=was)
         self._lanes.wake()
+
+    async def _set(
+        self, lane: Lane, to: Switch, entry: AuditEntry | None, known: Known | None
+    ) -> None:
+        """Write down how an endpoint is switched. Raises Changed where someone else was first."""
+        name, now = lane.endpoint.name, self._clock.now()
+        # Another call, or another node, may write until our commit: it compares once more.
+        if known is not None and not known(_shown(lane, now)):
+            raise await self._changed(name)
+        was = None if known is None or lane.state == "gone" else lane.switch
+        if not await self._store.set_endpoint(name, to, now, entry, was):
+            raise await self._changed(name)
+
+    async def _changed(self, name: str) -> Changed:
+        """What tells how an endpoint is, and who made it so."""
+        closed = (await self._look_up.endpoint_states()).get(name)
+        is_so = "open" if closed is None else f"{closed['state']} ({closed['reason']})"
+        entries = await self._look_up.audit({"object": name, "limit": 20})
+        done = (each for each in entries if each["action"] in SWITCHES and each["outcome"] == DONE)
+        by = next((f", by {each['who']} at {each['at']}" for each in done), "")
+        what = f"the endpoint {name} is {is_so}{by}"
+        return Changed(what, cure="look at it again, and then decide")
 
     async def refused(self, action: str, name: str, by: Caller, error: GatewayError) -> None:
         """Write down that someone asked for what that one may not do."""

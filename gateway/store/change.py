@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.core.access import AuditEntry
-from gateway.core.model import EventId, Micros, Routed
+from gateway.core.model import OPEN, EventId, Micros, Routed, Switch
 from gateway.core.register import Learned
 from gateway.store.keeping import append_deliveries, fire, note_withheld
 from gateway.store.plans import note_plans
@@ -87,15 +87,24 @@ def replay(
 
 
 def set_endpoint(
-    name: str, state: str, reason: str, now: Micros, entry: AuditEntry | None
-) -> Steps[None]:
-    """Write down an endpoint's state; an open one has no row, and its breaker is closed."""
-    if state == "open":
+    name: str, to: Switch, now: Micros, entry: AuditEntry | None, known: Switch | None
+) -> Steps[bool]:
+    """Write down an endpoint's state, if it is as it is *known*: whether it was.
+
+    An open one has no row, and its breaker is closed.
+    """
+    yield Lock([f"endpoint {name}"])  # an open one has no row to lock
+    if known is not None:
+        found = yield Do("read_endpoint", (name,))
+        if known != (Switch(*found[0]) if found else OPEN):
+            return False
+    if to == OPEN:
         yield Do("open_endpoint", (name,))
         yield Do("reopen_lane", (name,))
     else:
-        yield Do("close_endpoint", (name, state, reason, now))
+        yield Do("close_endpoint", (name, *to, now))
     yield from note(entry)
+    return True
 
 
 def drop_plan(name: str, entry: AuditEntry | None) -> Steps[bool]:

@@ -17,6 +17,7 @@ from gateway.core.model import (
     Micros,
     Refusal,
     Routed,
+    Switch,
 )
 from gateway.core.plans import DuePlan
 from gateway.core.register import Answer, Learned, Look
@@ -184,10 +185,15 @@ class CommonVerbs:
         return numbers
 
     async def set_endpoint(
-        self, name: str, state: str, reason: str, now: Micros, entry: AuditEntry | None = None
-    ) -> None:
+        self,
+        name: str,
+        to: Switch,
+        now: Micros,
+        entry: AuditEntry | None = None,
+        known: Switch | None = None,
+    ) -> bool:
         """See `OperateStore.set_endpoint`."""
-        await self._change(change.set_endpoint, name, state, reason, now, entry)
+        return bool(await self._change(change.set_endpoint, name, to, now, entry, known))
 
     async def note_leased(self, now: Micros) -> None:
         """See `OperateStore.note_leased`."""

@@ -2,8 +2,7 @@
 
 from starlette.responses import Response
 
-from gateway.core.access import DONE
-from gateway.core.errors import Changed
+from gateway.flows.operate import Known
 from gateway.web.call import Call, json_answer
 from gateway.web.etags import names, tag_of_endpoint
 
@@ -41,15 +40,14 @@ async def read_again(call: Call) -> Response:
 
 async def pause(call: Call) -> Response:
     """Begin no attempt at an endpoint."""
-    await _check_unchanged(call)
-    await call.around.operate.pause(call.part, call.caller, call.filters["reason"].strip())
+    reason = call.filters["reason"].strip()
+    await call.around.operate.pause(call.part, call.caller, reason, _known(call))
     return _switched(call, "paused")
 
 
 async def resume(call: Call) -> Response:
     """Begin attempts at it again."""
-    await _check_unchanged(call)
-    await call.around.operate.resume(call.part, call.caller)
+    await call.around.operate.resume(call.part, call.caller, _known(call))
     return _switched(call, "open")
 
 
@@ -58,27 +56,12 @@ def _switched(call: Call, state: str) -> Response:
     return json_answer({"name": call.part, "state": state}, etag=tag)
 
 
-async def _check_unchanged(call: Call) -> None:
-    """Raises Changed where the endpoint is not as `If-Match` says that the caller knew it."""
-    known = call.headers.get("if-match")
-    if known is None:
-        return
-    endpoint = call.around.operate.endpoint(call.part)
-    if names(known, tag_of_endpoint(endpoint)):
-        return
-    changes = await call.around.shown.audit({"object": call.part, "limit": 20})
-    done = (each for each in changes.items if each["action"] in SWITCHES)
-    by = next(
-        (f", by {each['who']} at {each['at']}" for each in done if each["outcome"] == DONE), ""
-    )
-    reason = f" ({endpoint['reason']})" if endpoint["reason"] else ""
-    what = f"the endpoint {call.part} is {endpoint['state']}{reason}{by}"
-    error = Changed(what, cure="look at it again, and then decide")
-    await call.around.operate.refused(call.action, call.part, call.caller, error)
-    raise error
-
-
-SWITCHES = frozenset({"pause", "resume"})
+def _known(call: Call) -> Known | None:
+    """Whether an endpoint is as `If-Match` says that the caller knew it; None: it says nothing."""
+    given = call.headers.get("if-match")
+    if given is None or given.strip() == "*":
+        return None
+    return lambda endpoint: names(given, tag_of_endpoint(endpoint))
 
 
 async def resume_all(call: Call) -> Response:

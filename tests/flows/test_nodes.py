@@ -125,6 +125,14 @@ async def test_what_is_paused_elsewhere_is_paused_here_and_resumed_with_it(join,
     await flows.seen("attempt.recorded")
 
 
+async def test_why_it_is_paused_is_known_here_as_it_is_known_elsewhere(join, others):
+    flows, nodes = join()
+    for reason in ("nightly work", "an upgrade"):
+        others.states = {"cms": {"state": "paused", "reason": reason, "changed_at": "…"}}
+        await nodes.beat()
+        assert flows.lanes["cms"].reason == reason
+
+
 async def test_what_is_paused_here_is_not_opened_by_a_beat_that_does_not_know_of_it(join):
     flows, nodes = join()
     await nodes.beat()

@@ -1,9 +1,12 @@
 """What an operator asks for."""
 
+import asyncio
+
 import pytest
 
-from gateway.core.errors import Conflict, NotFound
-from gateway.core.model import SECOND
+from gateway.core.access import Caller, Scope
+from gateway.core.errors import Changed, Conflict, NotFound
+from gateway.core.model import SECOND, Switch
 from gateway.core.retry import RetryPolicy
 from gateway.core.routing import EndpointConfig
 from gateway.flows.lanes import Lanes
@@ -105,8 +108,8 @@ async def test_closed_lanes_are_closed_after_a_restart_but_blocked_ones_are_trie
 ):
     routes = some_routes(({}, "paused"), ({}, "disabled"), ({}, "blocked"), ({}, "open"))
     for name in ("paused", "disabled", "blocked"):
-        await store.set_endpoint(name, name, "because", NOW)
-    await store.set_endpoint("left-the-file", "paused", "because", NOW)
+        await store.set_endpoint(name, Switch(name, "because"), NOW)
+    await store.set_endpoint("left-the-file", Switch("paused", "because"), NOW)
     flows = make_flows(routes)
     await flows.operate.restore_lanes()
     assert {lane["name"]: lane["state"] for lane in flows.operate.endpoints()} == {
@@ -126,3 +129,24 @@ async def test_endpoints_are_shown_as_their_lanes_are(make_flows):
 def test_lease_tokens_are_never_given_out_twice():
     lanes = Lanes(7 * SECOND)
     assert len({lanes.next_token() for _ in range(1000)}) == 1000
+
+
+async def test_of_two_who_pause_an_endpoint_that_both_knew_as_open_one_is_told_of_the_other(
+    make_flows,
+):
+    flows = make_flows(to_cms())
+
+    def as_open(endpoint) -> bool:
+        return endpoint["state"] == "open"
+
+    ann, bob = (Caller(name, frozenset(Scope)) for name in ("ann", "bob"))
+    done = await asyncio.gather(
+        flows.operate.pause("cms", ann, "an upgrade", as_open),
+        flows.operate.pause("cms", bob, "a test", as_open),
+        return_exceptions=True,
+    )
+    (told,) = [each for each in done if each is not None]
+    assert isinstance(told, Changed)
+    first, reason = ("ann", "an upgrade") if done[0] is None else ("bob", "a test")
+    assert f"cms is paused ({reason}), by {first} at 20" in str(told)
+    assert flows.lanes["cms"].reason == reason

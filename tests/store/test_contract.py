@@ -6,6 +6,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from gateway.core.access import AuditEntry
 from gateway.core.errors import LeaseLost
 from gateway.core.model import (
     SECOND,
@@ -18,6 +19,7 @@ from gateway.core.model import (
     LaneMark,
     Refusal,
     Routed,
+    Switch,
     Withheld,
     parse_delivery_id,
 )
@@ -433,7 +435,7 @@ async def test_a_parked_delivery_waits_and_its_endpoint_is_closed(store):
 async def test_what_a_person_has_paused_stays_paused_whatever_an_attempt_learns(store):
     await keep(store, an_arrival())
     claimed = await claim_one(store)
-    await store.set_endpoint("cms", "paused", "by hand", NOW)
+    await store.set_endpoint("cms", Switch("paused", "by hand"), NOW)
     await store.record(claimed, an_attempt(), Park("blocked", "egress-denied"))
     states = await store.endpoint_states()
     assert (states["cms"]["state"], states["cms"]["reason"]) == ("paused", "by hand")
@@ -558,10 +560,23 @@ async def test_a_replay_adds_deliveries_with_numbers_of_their_own(store):
 
 
 async def test_endpoint_states_are_kept_until_it_is_open_again(store):
-    await store.set_endpoint("cms", "disabled", "http-410", NOW)
-    await store.set_endpoint("cms", "paused", "by hand", NOW)
+    await store.set_endpoint("cms", Switch("disabled", "http-410"), NOW)
+    await store.set_endpoint("cms", Switch("paused", "by hand"), NOW)
     assert (await store.endpoint_states())["cms"]["state"] == "paused"
-    await store.set_endpoint("cms", "open", "", NOW)
+    await store.set_endpoint("cms", Switch("open", ""), NOW)
+    assert await store.endpoint_states() == {}
+
+
+async def test_an_endpoint_is_switched_only_from_how_it_is_known(store):
+    entry = AuditEntry(id="aud_1", at=NOW, who="ann", address="", action="pause", object="cms")
+    is_open, paused = Switch("open", ""), Switch("paused", "by hand")
+    assert not await store.set_endpoint("cms", is_open, NOW, entry, known=paused)
+    assert await store.set_endpoint("cms", paused, NOW, known=is_open)
+    for known in (is_open, Switch("paused", "by others"), Switch("disabled", "by hand")):
+        assert not await store.set_endpoint("cms", is_open, NOW, entry, known=known)
+    assert (await store.endpoint_states())["cms"]["reason"] == "by hand"
+    assert await store.audit({}) == []
+    assert await store.set_endpoint("cms", is_open, NOW, entry, known=paused)
     assert await store.endpoint_states() == {}
 
 
@@ -607,7 +622,7 @@ async def test_an_attempt_that_changed_nothing_for_its_lane_leaves_it_as_it_is(s
 async def test_an_endpoint_that_is_opened_has_a_closed_breaker_and_is_not_held_back(store):
     await keep(store, an_arrival())
     await store.record(await claim_one(store), an_attempt(lane=MARK), Finish())
-    await store.set_endpoint("cms", "open", "", NOW)
+    await store.set_endpoint("cms", Switch("open", ""), NOW)
     assert await store.lanes() == {"cms": LaneMark(begun_at=NOW)}
 
 

@@ -27,6 +27,7 @@ from gateway.core.model import (
     Confirmation,
     Failure,
     LaneMark,
+    Switch,
     Withheld,
     parse_delivery_id,
 )
@@ -104,7 +105,7 @@ async def _fill_others(store) -> None:
     await store.keep(an_unreadable(BINARY))
     await store.keep_refusals([a_refusal(body=BINARY)], most=9, most_bytes=1 << 20)
     entry = AuditEntry(id="aud_0", at=NOW, who=ODD, address="", action="pause", object="pager")
-    await store.set_endpoint("pager", "paused", ODD, NOW, entry)
+    await store.set_endpoint("pager", Switch("paused", ODD), NOW, entry)
     await store.note_told("late", NOW)
     await store.bulk.begin(an_operation(), an_entry())
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from gateway.core.model import SECOND, LaneMark
+from gateway.core.model import SECOND, LaneMark, Switch
 from gateway.core.nodes import IN_TOUCH, Beat, LaneNeed, Node
 from gateway.core.retry import RetryAt
 from gateway.store.postgres import PostgresStore
@@ -117,10 +117,25 @@ async def test_nodes_hear_which_endpoints_are_closed_and_what_breakers_learned(s
     attempt = an_attempt()
     attempt.lane = mark
     await one.record(arrival.deliveries[0], attempt, RetryAt(NOW + SECOND, "http-500"))
-    await one.set_endpoint("pager", "paused", "nightly", NOW)
+    await one.set_endpoint("pager", Switch("paused", "nightly"), NOW)
     around = await two.beat(a_beat("b"))
     assert around.marks == {"cms": mark}
     assert around.states["pager"]["state"] == "paused"
+
+
+async def test_of_two_nodes_that_switch_an_endpoint_at_once_one_finds_it_changed(stores):
+    is_open = Switch("open", "")
+    for i in range(10):
+        name = f"endpoint-{i}"
+        done = await asyncio.gather(
+            *(
+                each.set_endpoint(name, Switch("paused", str(n)), NOW, known=is_open)
+                for n, each in enumerate(stores)
+            )
+        )
+        assert sorted(done) == [False, True]
+        states = await stores[0].endpoint_states()
+        assert states[name]["reason"] == str(done.index(True))
 
 
 async def test_a_probe_is_one_nodes(stores):

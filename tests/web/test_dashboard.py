@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.config.tokens import add_token
-from gateway.core.access import Scope
+from gateway.core.access import Caller, Scope
 from gateway.core.bulk import Action
 from gateway.core.model import SECOND
 from gateway.testing import Gateway
@@ -204,6 +204,30 @@ async def test_an_endpoint_is_paused_its_work_cancelled_and_it_is_resumed(gatewa
     assert "cms is open. 1 delivery waits for it." in await site.text()
     await gateway.settled()
     assert len(await gateway.endpoint("cms").calls(1)) == 1
+
+
+async def test_who_switches_an_endpoint_that_another_has_switched_meanwhile_is_told_so(
+    gateway, site
+):
+    await site.open("/endpoints/cms")
+    ann = Caller("ann", frozenset(Scope))
+    await gateway.service._operate.pause("cms", ann, "they move house")
+    await site.page.get_by_role("button", name="Pause").click()
+    assert "the endpoint cms is paused (they move house), by ann" in await site.text()
+    await site.open("/endpoints/cms")
+    await gateway.service._operate.resume("cms", ann)
+    await site.page.get_by_role("button", name="Resume").click()
+    assert "the endpoint cms is open, by ann" in await site.text()
+
+
+async def test_an_endpoint_that_is_switched_elsewhere_has_the_other_button(browser, gateway):
+    async with visiting(browser, gateway.service.admin_url) as site:
+        await site.page.clock.install()
+        await site.open("/endpoints/cms")
+        await gateway.service._operate.pause("cms", reason="they move house")
+        await site.page.clock.fast_forward(3100)
+        await site.page.get_by_role("button", name="Resume").click()
+        assert "cms is open." in await site.text()
 
 
 async def test_dead_letters_are_sent_again_in_bulk_after_a_look_at_what_that_comes_to(
