@@ -226,6 +226,11 @@ class LookUpStore(Protocol):
     async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
         """The attempts of one delivery, in order."""
 
+    async def attempts_between(
+        self, event_id: EventId, first: int, last: int
+    ) -> dict[int, list[dict[str, Json]]]:
+        """The attempts of an event's deliveries with numbers from *first* to *last*, by those numbers."""
+
     async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
         """What routes that matched an event did not send, and why."""
 

@@ -204,6 +204,8 @@ def print_event(event: dict[str, Json]) -> None:
         ),
         empty="" if event["withheld"] else "no route took it",
     )
+    if event["deliveries_next"] is not None:
+        console().print(f"these are the latest: `gateway deliveries --event {event['id']}` has all")
     for withheld in event["withheld"]:
         why = WITHHELD[withheld["reason"]]
         text = f"  {withheld['route']} {why} {withheld['detail']}"

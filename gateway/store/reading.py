@@ -216,18 +216,20 @@ class LookUp:
         found = await self.run("read_recorded", parameters)
         return [await self._opened(row, data_key) for *row, data_key in found]
 
-    async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
-        """The attempts of one delivery, in order."""
+    async def attempts(
+        self, event_id: EventId, first: int, last: int
+    ) -> dict[int, list[dict[str, Json]]]:
+        """See `LookUpStore.attempts_between`."""
         names = (
             "number", "started_at", "duration", "outcome", "status", "reason", "excerpt", "calls", "data_key",
         )  # fmt: skip
-        found = []
-        for row in await self.run("attempts_of", (event_id, n)):
+        found: dict[int, list[dict[str, Json]]] = {}
+        for n, *row in await self.run("attempts_of", (event_id, first, last)):
             shown = _shown(dict(zip(names, row, strict=True)))
             shown["duration_ms"] = shown.pop("duration") / 1000
             await self._open_excerpt(event_id, n, shown)
             shown["calls"] = orjson.loads(shown["calls"] or "[]")
-            found.append(shown)
+            found.setdefault(n, []).append(shown)
         return found
 
     async def _open_excerpt(self, event_id: EventId, n: int, shown: dict[str, Json]) -> None:

@@ -107,7 +107,13 @@ class CommonVerbs:
 
     async def attempts(self, event_id: EventId, n: int) -> list[dict[str, Json]]:
         """See `LookUpStore.attempts`."""
-        return await self._reader.attempts(event_id, n)
+        return (await self._reader.attempts(event_id, n, n)).get(n, [])
+
+    async def attempts_between(
+        self, event_id: EventId, first: int, last: int
+    ) -> dict[int, list[dict[str, Json]]]:
+        """See `LookUpStore.attempts_between`."""
+        return await self._reader.attempts(event_id, first, last)
 
     async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
         """See `LookUpStore.withheld`."""

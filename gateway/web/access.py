@@ -109,6 +109,12 @@ def _check_origin(scope: Any, host: str | None) -> None:
     same = all(origin.lower().partition("://")[2] == host for origin in origins)
     if origins == [UNTOLD] and sites:
         same = True  # then the other header tells
+    if origins == [UNTOLD] and not sites:
+        raise CrossOrigin(
+            "the browser does not say from which page this comes",
+            cure="open the page by https, through a proxy, or on this machine: by plain http from elsewhere"
+            " browsers do not tell",
+        )
     if not same or any(site != "same-origin" for site in sites):
         raise CrossOrigin(
             "a page of another origin may change nothing here",

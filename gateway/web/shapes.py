@@ -194,6 +194,7 @@ COMPONENTS: Mapping[str, Schema] = {
         content_type=TEXT,
         attributes=FREE,
         deliveries=many(named("WholeDelivery")),
+        deliveries_next=maybe(TEXT),
         withheld=many(
             shape(route=TEXT, reason=one_of("once", "shadow", "nothing"), detail=TEXT, at=MOMENT)
         ),

@@ -95,18 +95,32 @@ class Shown:
     # -- events and deliveries ---------------------------------------------------------------------
 
     async def event(self, name: str, caller: Caller) -> dict[str, Json]:
-        """An event with its deliveries, and their attempts. Raises NotFound."""
+        """An event with its deliveries, and their attempts. Raises NotFound.
+
+        Of very many these are the latest; `deliveries_next` is the cursor of the listing that has the others.
+        """
         event = await self._look_up.shown_event(EventId(name))
         if event is None:
             raise NotFound(f"there is no event {name}", cure="see `gateway events`")
-        deliveries = (await self.deliveries({"event": name, "limit": MOST})).items
-        for delivery in deliveries:
-            delivery["attempts"] = await self._attempts(delivery["id"], caller)
+        listed = await self.deliveries({"event": name, "limit": MOST})
+        deliveries = await self._with_attempts(EventId(name), listed.items[::-1], caller)
         withheld = await self._look_up.withheld(EventId(name))
         event = seen_by(caller, event, "data", "body")
-        for listed in await self._look_up.events({"id": name}):
-            event["routes"] = listed["routes"]
-        return {**event, "deliveries": deliveries[::-1], "withheld": withheld}
+        for found in await self._look_up.events({"id": name}):
+            event["routes"] = found["routes"]
+        return {
+            **event,
+            "deliveries": deliveries,
+            "deliveries_next": await self._more(name, listed.next),
+            "withheld": withheld,
+        }
+
+    async def _more(self, event: str, cursor: str | None) -> str | None:
+        """The cursor, if an event has deliveries after it: a full page may be the last."""
+        if cursor is None:
+            return None
+        query = {"event": event, "cursor": parse_delivery_id(cursor), "limit": 1}
+        return cursor if (await self.deliveries(query)).items else None
 
     async def events(self, query: Mapping[str, Any]) -> Listed:
         """A page of events, newest first, without what they carry."""
@@ -126,15 +140,32 @@ class Shown:
     async def delivery(self, name: str, caller: Caller) -> dict[str, Json]:
         """One of them, with its attempts. Raises NotFound."""
         parsed = parse_delivery_id(name)
-        query = {"event": parsed[0], "n": parsed[1]} if parsed else {"event": ""}
-        for found in (await self.deliveries(query)).items:
-            return {**found, "attempts": await self._attempts(name, caller)}
+        if parsed is not None:
+            found = (await self.deliveries({"event": parsed[0], "n": parsed[1]})).items
+            for each in await self._with_attempts(parsed[0], found, caller):
+                return each
         raise NotFound(f"there is no delivery {name}", cure="see `gateway deliveries`")
 
-    async def _attempts(self, name: str, caller: Caller) -> list[dict[str, Json]]:
-        parsed = parse_delivery_id(name)
-        found = await self._look_up.attempts(*parsed) if parsed else []
-        return [seen_by(caller, attempt, "excerpt") for attempt in found]
+    async def _with_attempts(
+        self, event_id: EventId, deliveries: list[dict[str, Json]], caller: Caller
+    ) -> list[dict[str, Json]]:
+        """Deliveries of one event, the attempts of each in place of their number."""
+        if not deliveries:
+            return []
+        numbers = {each["id"]: _number(each["id"]) for each in deliveries}
+        found = await self._look_up.attempts_between(
+            event_id, min(numbers.values()), max(numbers.values())
+        )
+        return [
+            {
+                **each,
+                "attempts": [
+                    seen_by(caller, attempt, "excerpt")
+                    for attempt in found.get(numbers[each["id"]], [])
+                ],
+            }
+            for each in deliveries
+        ]
 
     # -- the inbox ---------------------------------------------------------------------------------
 
@@ -172,6 +203,11 @@ class Shown:
             each["due_at"] = waiting.get("first_at")
             each["dead"] = stats["dead"].get(each["name"], {}).get("count", 0)
         return endpoints
+
+
+def _number(name: str) -> int:
+    """Which of its event's deliveries it is."""
+    return int(name.rpartition("_")[2])
 
 
 def seen_by(caller: Caller, shown: dict[str, Json], *contents: str) -> dict[str, Json]:

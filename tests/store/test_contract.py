@@ -567,6 +567,18 @@ async def test_endpoint_states_are_kept_until_it_is_open_again(store):
     assert await store.endpoint_states() == {}
 
 
+async def test_attempts_of_many_deliveries_of_an_event_are_read_at_once(store):
+    arrival = an_arrival(to=("cms", "pager", "chat"))
+    await keep(store, arrival)
+    for endpoint in ("chat", "cms"):
+        claimed = await claim_one(store, endpoint)
+        await store.record(claimed, an_attempt(status=503), RetryAt(SOON, "http-503"))
+    found = await store.attempts_between(arrival.event.event_id, 0, 2)
+    assert {n: [each["status"] for each in of] for n, of in found.items()} == {0: [503], 2: [503]}
+    assert found[2] == await store.attempts(arrival.event.event_id, 2)
+    assert await store.attempts_between(arrival.event.event_id, 0, 1) == {0: found[0]}
+
+
 async def test_an_endpoint_is_switched_only_from_how_it_is_known(store):
     entry = AuditEntry(id="aud_1", at=NOW, who="ann", address="", action="pause", object="cms")
     is_open, paused = Switch("open", ""), Switch("paused", "by hand")

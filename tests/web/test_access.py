@@ -95,6 +95,16 @@ async def test_a_page_of_another_origin_changes_nothing(call, gateway, headers):
     assert gateway.service.takes("cms")
 
 
+async def test_who_comes_by_plain_http_from_elsewhere_is_told_what_a_browser_does_not(gateway):
+    url = f"{gateway.service.admin_url}/api/v1/endpoints/cms/pause"
+    async with aiohttp.request("POST", url, headers={"origin": "null"}) as answer:
+        detail = (await answer.json(content_type=None))["detail"]
+    assert "open the page by https" in detail
+    async with aiohttp.request("POST", url, headers={"origin": "https://evil.example"}) as answer:
+        detail = (await answer.json(content_type=None))["detail"]
+    assert "a page of another origin" in detail
+
+
 async def test_programs_and_pages_of_its_own_may_change_things(call, gateway):
     own = gateway.service.admin_url
     for headers in ({}, {"origin": own}, {"origin": own, "sec_fetch_site": "same-origin"}):

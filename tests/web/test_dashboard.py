@@ -5,6 +5,7 @@ import re
 import sqlite3
 from contextlib import closing
 
+import aiohttp
 import orjson
 import pytest
 import pytest_asyncio
@@ -14,6 +15,7 @@ from gateway.core.access import Caller, Scope
 from gateway.core.bulk import Action
 from gateway.core.model import SECOND
 from gateway.testing import Gateway
+from gateway.web import shown
 from tests.kit.browser import browsing, visiting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -175,6 +177,32 @@ async def test_an_event_shows_its_way_and_a_dead_delivery_is_sent_again(gateway,
     assert await site.page.locator(".way .state.good").count() == 2
     await site.open("/audit")
     assert "redeliver" in await site.text()
+
+
+async def test_an_event_with_very_many_deliveries_says_that_there_are_more_and_where(
+    gateway, site, seen, monkeypatch
+):
+    monkeypatch.setattr(shown, "MOST", 4)
+    event = await expired(gateway)
+    await gateway.settled()
+    api = f"{gateway.service.admin_url}/api/v1"
+    for more in (False, True):
+        attempts = asyncio.ensure_future(seen(gateway, "attempt.recorded", 2))
+        await gateway.service._operate.replay(event)
+        await attempts
+        async with aiohttp.request("GET", f"{api}/events/{event}") as answer:
+            told = await answer.json()
+        assert (len(told["deliveries"]), told["deliveries_next"] is not None) == (4, more)
+        assert [len(each["attempts"]) for each in told["deliveries"]] == [1] * 4
+        await site.open(f"/events/{event}")
+        assert await site.page.get_by_role("link", name="all of them").count() == more
+    query = {"event": event, "cursor": told["deliveries_next"]}
+    async with aiohttp.request("GET", f"{api}/deliveries", params=query) as answer:
+        older = [each["id"] for each in (await answer.json())["items"]]
+    assert len(older) == 2
+    assert not {each["id"] for each in told["deliveries"]} & set(older)
+    await site.page.get_by_role("link", name="all of them").click()
+    assert await site.page.locator("tbody tr").count() == 6
 
 
 async def test_an_event_is_replayed_and_its_body_downloaded_as_it_came(gateway, site):

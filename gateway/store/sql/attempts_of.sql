@@ -1,4 +1,4 @@
-SELECT number, started_at, duration, outcome, status, reason, excerpt, calls, data_key
+SELECT n, number, started_at, duration, outcome, status, reason, excerpt, calls, data_key
 FROM attempts
-WHERE event_id = ? AND n = ?
-ORDER BY number
+WHERE event_id = ? AND n BETWEEN ? AND ?
+ORDER BY n, number
