@@ -237,6 +237,9 @@ class LookUpStore(Protocol):
     async def inbox(self, query: Mapping[str, Any]) -> list[dict[str, Json]]:
         """The items of such a page: what was refused, unreadable or only partly routed."""
 
+    async def entries(self, query: Mapping[str, Any]) -> tuple[list[str], str | None]:
+        """The ids alone of such a page, and where it goes on."""
+
     async def inbox_entry(self, name: str) -> InboxEntry | None:
         """An entry of the inbox, its body byte for byte. Raises BodyCorrupt."""
 

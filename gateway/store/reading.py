@@ -96,20 +96,33 @@ class LookUp:
 
     async def page(self, listing: Listing, query: Mapping[str, Any]) -> Listed:
         """See `LookUpStore.page`."""
+        select, order = SELECT[listing]
+        found, end = await self._leaf(listing, query, select, order)
+        names = [name.strip() for name in select[7:].partition(" FROM ")[0].split(",")]
+        items = [await self._shown(listing, dict(zip(names, row, strict=True))) for row in found]
+        if len(items) == _limit(query):
+            return Listed(items, items[-1]["id"])
+        return Listed(items, None if end is None else _cursor(listing, end))
+
+    async def entries(self, query: Mapping[str, Any]) -> tuple[list[str], str | None]:
+        """See `LookUpStore.entries`."""
+        found, end = await self._leaf(Listing.INBOX, query, "SELECT id FROM inbox", "id DESC")
+        names = [str(name) for (name,) in found]
+        if len(names) == _limit(query):
+            return names, names[-1]
+        return names, None if end is None else _cursor(Listing.INBOX, end)
+
+    async def _leaf(
+        self, listing: Listing, query: Mapping[str, Any], select: str, order: str
+    ) -> tuple[list[Row], Row | None]:
+        """The rows of a page, and the last that was looked at for it; None: there are no more."""
         walked = await self._walk(listing, query)
         end: Row | None = None
         if walked.has_an_end:
             for end in await self.rows(*walked.end()):
                 walked.down_to(end)
-        select, order = SELECT[listing]
-        limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
-        sql, parameters = walked.rows(select.format(walked.table), order, limit)
-        names = [name.strip() for name in select[7:].partition(" FROM ")[0].split(",")]
-        found = [dict(zip(names, row, strict=True)) for row in await self.rows(sql, parameters)]
-        items = [await self._shown(listing, row) for row in found]
-        if len(items) == limit:
-            return Listed(items, items[-1]["id"])
-        return Listed(items, None if end is None else _cursor(listing, end))
+        sql, parameters = walked.rows(select.format(walked.table), order, _limit(query))
+        return await self.rows(sql, parameters), end
 
     async def _walk(self, listing: Listing, query: Mapping[str, Any]) -> Walk:
         """How it is walked through. An engine may know a shorter way."""
@@ -439,6 +452,10 @@ class LookUp:
         for endpoint, behind in stats["behind"].items():
             _add(stats["scheduled"], endpoint, behind)
         return stats
+
+
+def _limit(query: Mapping[str, Any]) -> int:
+    return min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
 
 
 def _cursor(listing: Listing, end: Row) -> str:

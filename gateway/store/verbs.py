@@ -127,6 +127,10 @@ class CommonVerbs:
         """See `LookUpStore.stats`."""
         return await self._reader.stats()
 
+    async def entries(self, query: Mapping[str, Any]) -> tuple[list[str], str | None]:
+        """See `LookUpStore.entries`."""
+        return await self._reader.entries(query)
+
     async def inbox_entry(self, name: str) -> InboxEntry | None:
         """See `LookUpStore.inbox_entry`."""
         return await self._reader.inbox_entry(name)

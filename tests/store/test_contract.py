@@ -579,6 +579,20 @@ async def test_attempts_of_many_deliveries_of_an_event_are_read_at_once(store):
     assert await store.attempts_between(arrival.event.event_id, 0, 1) == {0: found[0]}
 
 
+async def test_ids_alone_of_the_inbox_are_leafed_through_like_its_entries(store):
+    for n in range(5):
+        event_id = "evt_1" if n == 3 else None
+        await store.keep(replace(an_unreadable(b"{}"), id=f"inb_{n:012x}", event_id=event_id))
+    query, found = {"refused": 0, "unread": 1, "limit": 2}, []
+    names, following = await store.entries(query)
+    while following is not None:
+        found += names
+        names, following = await store.entries({**query, "cursor": following})
+    found += names
+    listed = await store.inbox({"refused": 0, "unread": 1})
+    assert found == [each["id"] for each in listed] == [f"inb_{n:012x}" for n in (4, 2, 1, 0)]
+
+
 async def test_an_endpoint_is_switched_only_from_how_it_is_known(store):
     entry = AuditEntry(id="aud_1", at=NOW, who="ann", address="", action="pause", object="cms")
     is_open, paused = Switch("open", ""), Switch("paused", "by hand")

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sqlite3
+from base64 import b64encode
 from contextlib import closing
 
 import aiohttp
@@ -16,7 +17,9 @@ from gateway.core.bulk import Action
 from gateway.core.model import SECOND
 from gateway.testing import Gateway
 from gateway.web import shown
+from gateway.web.dashboard import inbox
 from tests.kit.browser import browsing, visiting
+from tests.kit.build import ENCRYPTION_KEY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -353,6 +356,52 @@ async def test_what_came_in_unreadable_is_read_again_once_routes_are_mended(
     assert "It is an event now" in await site.text()
     await site.page.get_by_role("link", name="evt_").first.click()
     assert "license.expired" in await site.page.inner_text("h1")
+
+
+async def test_what_cannot_be_read_again_keeps_nobody_from_what_is_older(
+    gateway, site, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(inbox, "AT_A_TIME", 3)
+    for n in range(5):  # the newest two lack what the mended file asks for, too
+        gateway.clock.advance(1)
+        body = {"type": f"a.{n}", **({"about": "a"} if n < 3 else {})}
+        await gateway.send("mapped", orjson.dumps(body))
+    file = tmp_path / "routes.yaml"
+    file.write_text(ROUTES.replace("${body.kind}", "${body.type}"))
+    await gateway.service.reload_routes()
+    await site.open("/inbox?source=mapped")
+    await site.page.get_by_role("button", name="Read the unreadable ones again").click()
+    text = await site.text()
+    assert "Read: 1 entry. 2 entries could not be. inb_" in text
+    assert "Older ones: 2; press again" in text
+    await site.page.get_by_role("button", name="Go on with the older ones").click()
+    assert "Read: 2 entries." in await site.text()
+    assert await site.page.get_by_role("button", name="Go on").count() == 0
+    found = await gateway.service._store.events({})
+    assert sorted(each["type"] for each in found) == ["a.0", "a.1", "a.2"]
+
+
+async def test_an_entry_whose_bytes_have_changed_keeps_nobody_from_the_others(browser, tmp_path):
+    file, key = tmp_path / "routes.yaml", tmp_path / "key"
+    file.write_text(ROUTES)
+    key.write_bytes(b64encode(ENCRYPTION_KEY))
+    async with (
+        Gateway(file, encryption_key=[key]) as encrypted,
+        visiting(browser, encrypted.service.admin_url) as site,
+    ):
+        for n in range(2):
+            encrypted.clock.advance(1)
+            await encrypted.send("mapped", b'{"type": "a.%d", "about": "a"}' % n)
+        with closing(sqlite3.connect(encrypted.service.settings.database)) as database, database:
+            database.execute(
+                "UPDATE inbox SET body = zeroblob(60) WHERE id = (SELECT max(id) FROM inbox)"
+            )
+        file.write_text(ROUTES.replace("${body.kind}", "${body.type}"))
+        await encrypted.service.reload_routes()
+        await site.open("/inbox")
+        await site.page.get_by_role("button", name="Read the unreadable ones again").click()
+        assert "Read: 1 entry. 1 entry could not be. inb_" in await site.text()
+        assert "has changed" in await site.text()
 
 
 async def test_a_pasted_event_is_explained(site):
