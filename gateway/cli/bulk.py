@@ -16,7 +16,7 @@ from gateway.cli.completion import endpoint_names
 from gateway.cli.exits import INTERRUPTED, NO
 from gateway.cli.options import Database, Since, Until
 from gateway.cli.output import AsJson, console, print_json, print_table, printable
-from gateway.core.bulk import DEFAULT_RATE, add_groups
+from gateway.core.bulk import DEFAULT_RATE, add_events, add_groups
 from gateway.core.errors import StoreUnavailable
 from gateway.core.model import Json
 from gateway.core.words import counted
@@ -216,17 +216,12 @@ def counted_groups(ask: Callable[[dict[str, Json]], dict[str, Json]]) -> dict[st
 def _counted_events(client: Client, path: str, sought: dict[str, Json]) -> dict[str, Json]:
     """What a dry run finds, added up over its pages."""
     found: dict[str, Json] = client.post(path, {"filter": sought})
-    counts = {(g["source"], g["type"]): g["events"] for g in found["groups"]}
     sought = {**sought, "until": found["until"]}
-    following = found.pop("next")
-    while following is not None:
-        page = client.post(path, {"filter": sought, "cursor": following})
-        for group in page["groups"]:
-            key = (group["source"], group["type"])
-            counts[key] = counts.get(key, 0) + group["events"]
-        following = page["next"]
-    groups = [{"source": s, "type": t, "events": n} for (s, t), n in sorted(counts.items())]
-    return {**found, "events": sum(counts.values()), "groups": groups}
+    while found["next"] is not None:
+        add_events(found, client.post(path, {"filter": sought, "cursor": found["next"]}))
+    del found["next"]
+    found["groups"].sort(key=lambda group: (group["source"], group["type"]))
+    return found
 
 
 def _print_events(found: dict[str, Json]) -> None:

@@ -116,6 +116,17 @@ def add_groups(found: dict[str, Json], page: Mapping[str, Json]) -> None:
     found["next"] = page["next"]
 
 
+def add_events(found: dict[str, Json], page: Mapping[str, Json]) -> None:
+    """Add to a count of events what another page of it tells; by source and type, and where it goes on."""
+    counts = {(group["source"], group["type"]): group["events"] for group in found["groups"]}
+    for group in page["groups"]:
+        key = (group["source"], group["type"])
+        counts[key] = counts.get(key, 0) + group["events"]
+    found["groups"] = [{"source": s, "type": t, "events": n} for (s, t), n in counts.items()]
+    found["events"] += page["events"]
+    found["next"] = page["next"]
+
+
 def due_times(operation: Operation, now: Micros, most: int) -> list[Micros]:
     """When each delivery or event of the next page is due; empty: it is too early to ask for one.
 

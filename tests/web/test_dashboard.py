@@ -4,6 +4,7 @@ import asyncio
 import re
 import sqlite3
 from base64 import b64encode
+from collections import Counter
 from contextlib import closing
 
 import aiohttp
@@ -98,6 +99,7 @@ async def pages_of(gateway, event: str) -> list[str]:
     return [
         "/", "/events", f"/events/{event}", "/events?type=none", "/deliveries", "/deliveries?state=dead",
         "/endpoints", "/endpoints/pager", "/endpoints/cms", "/dead", "/dead/redeliver?endpoint=pager",
+        "/events/replay?unmatched=true", "/events/replay?type=none",
         "/inbox", *(f"/inbox/{each['id']}" for each in inbox), "/routes", "/audit", "/login", "/nowhere",
         "/events?since=yesterday",
     ]  # fmt: skip
@@ -281,6 +283,37 @@ async def test_dead_letters_are_sent_again_in_bulk_after_a_look_at_what_that_com
         d["state"] for e in events for d in await gateway.service._store.deliveries({"event": e})
     }
     assert states == {"delivered"}
+
+
+async def test_events_are_replayed_in_bulk_after_a_look_at_what_that_comes_to(gateway, site, seen):
+    for n in range(3):
+        await expired(gateway, subject=f"license/{n % 2}")
+    await gateway.settled()
+    await site.open("/events?subject=license%2F0")
+    await site.page.get_by_role("link", name="Replay all of these").click()
+    text = await site.text()
+    assert "Nothing has been done yet" in text
+    assert "2 deliveries to cms by to-cms, 2 deliveries to pager by to-pager" in text
+    assert await site.faults() == []
+    gateway.clock.advance(60)
+    await expired(gateway, subject="license/0")  # came after the look
+    await gateway.settled()
+    attempts = asyncio.ensure_future(seen(gateway, "attempt.recorded", 4))
+    await site.page.get_by_role("button", name="Replay 2").click()
+    assert "4 new deliveries" in await site.text()
+    gateway.clock.advance(1)
+    await attempts
+    made = Counter(each["event_id"] for each in await gateway.service._store.deliveries({}))
+    assert [made[name] for name in sorted(made)] == [4, 2, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("search", "count"), [("type=license.expired", 1), ("unmatched=true", 0), ("text=evt", 0)]
+)
+async def test_only_what_is_seen_is_offered_to_be_replayed(gateway, site, search, count):
+    await expired(gateway)
+    await site.open(f"/events?{search}")
+    assert await site.page.get_by_role("link", name="Replay all of these").count() == count
 
 
 async def test_what_dies_after_a_look_at_dead_letters_is_not_sent_again_with_them(gateway, site):

@@ -232,6 +232,7 @@ async def test_where_no_token_is_needed_a_session_comes_by_itself_and_they_are_b
     [
         ("/endpoints/cms/pause", "/endpoints/cms"),
         ("/dead/redeliver", "/dead"),
+        ("/events/replay", "/events"),
         ("/inbox/read-again", "/inbox"),
         ("/resume", "/"),
         ("/routes", "/routes"),
@@ -268,6 +269,8 @@ async def test_where_no_token_is_needed_a_button_of_an_ended_session_leads_back_
         "/audit?who=%00",
         "/dead?reason=%00",
         "/dead/redeliver?until=tomorrow",
+        "/events/replay?unmatched=false",
+        "/events/replay?type=%00",
     ],
 )
 async def test_what_the_api_would_refuse_an_address_of_a_page_may_not_say_either(gateway, path):
@@ -289,6 +292,9 @@ async def test_what_the_api_would_refuse_an_address_of_a_page_may_not_say_either
         ("/dead/redeliver", {"rate": "5", "type": "x" * 1025}, 400),
         ("/dead/redeliver", {"rate": "5", "since": "then"}, 400),
         ("/dead/redeliver", {"rate": "5", "since": "2026-12-01T00:00"}, 303),
+        ("/events/replay", {"rate": "5", "state": "dead"}, 400),
+        ("/events/replay", {"rate": ""}, 400),
+        ("/events/replay", {"rate": "5", "unmatched": "true"}, 303),
     ],
 )
 async def test_what_the_api_would_refuse_a_form_may_not_say_either(gateway, path, form, status):

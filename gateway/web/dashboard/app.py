@@ -21,6 +21,7 @@ from gateway.web.dashboard import (
     login,
     overview,
     planned,
+    replay,
     routes,
 )
 from gateway.web.dashboard.render import Renderer
@@ -35,6 +36,8 @@ PAGES: tuple[tuple[Scope, str, str, Do], ...] = (
     (Scope.READ, "GET", "/", overview.show),
     (Scope.OPERATE, "POST", "/resume", overview.resume),
     (Scope.READ, "GET", "/events", events.show_all),
+    (Scope.OPERATE, "GET", "/events/replay", replay.preview),
+    (Scope.OPERATE, "POST", "/events/replay", replay.replay),
     (Scope.READ, "GET", "/events/{id}", events.show),
     (Scope.PAYLOAD, "GET", "/events/{id}/body", events.body),
     (Scope.OPERATE, "POST", "/events/{id}/replay", events.replay),

@@ -11,7 +11,7 @@ from gateway.core.model import EventId, Json
 from gateway.core.state import State
 from gateway.core.words import counted
 from gateway.explaining import explained_again
-from gateway.web.asked import Events
+from gateway.web.asked import EventFilter, Events
 from gateway.web.dashboard.render import MOST_SHOWN, link
 from gateway.web.dashboard.visit import Visit
 
@@ -26,7 +26,16 @@ async def show_all(visit: Visit) -> Response:
         query,
         sources=sorted(visit.desk.around.in_force().sources),
         states=list(State),
+        replayed=_replayed(visit, query),
     )
+
+
+def _replayed(visit: Visit, query: dict[str, Any]) -> dict[str, str] | None:
+    """The filters that all of these are replayed by; None: a replay has not all of those that were sought by."""
+    names = query.keys() - {"limit", "cursor"}
+    if not names <= EventFilter.model_fields.keys():
+        return None
+    return {name: visit.asked(name) for name in sorted(names)}
 
 
 async def show(visit: Visit) -> Response:
