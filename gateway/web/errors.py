@@ -134,8 +134,14 @@ def told_of(error: Exception) -> Told:
         return told_of(Overloaded("there is no memory left", cure="try again in a moment"))
     unexpected = identified(GatewayError("an unexpected error"))
     log.error(str(unexpected), exc_info=error, extra={"instance": unexpected.instance})
-    title, detail = "Internal error", "the gateway's log has the details"
-    return Told(500, "internal-error", title, detail, unexpected.instance, [])
+    return Told(
+        status=500,
+        code="internal-error",
+        title="Internal error",
+        detail="the gateway's log has the details",
+        instance=unexpected.instance,
+        headers=[],
+    )
 
 
 def _problem(told: Told) -> bytes:

@@ -326,7 +326,7 @@ async def test_what_dies_after_a_look_at_dead_letters_is_not_sent_again_with_the
     unseen = await expired(gateway, subject="license/unseen")
     await gateway.settled()
     await site.page.get_by_role("button", name="Redeliver 1").click()
-    await gateway.settled()
+    await site.page.get_by_text("They go back on schedule.").wait_for()
     (left,) = await gateway.service._store.deliveries({"state": "dead"})
     assert left["event_id"] == unseen
 
@@ -581,13 +581,13 @@ async def test_one_logs_in_is_led_on_and_logs_out(browser, tmp_path):
         assert await site.faults() == []
         await site.page.get_by_label("Token").fill("wrong")
         await site.page.get_by_role("button", name="Log in").click()
-        assert "Nobody has that token" in await site.text()
+        await site.page.get_by_text("Nobody has that token").wait_for()
         await site.page.get_by_label("Token").fill(token)
         await site.page.get_by_role("button", name="Log in").click()
-        assert site.page.url.endswith("/events?type=license.expired")
+        await site.page.wait_for_url("**/events?type=license.expired")
         assert "ann" in await site.page.inner_text("header")
         await site.page.get_by_role("button", name="Log out").click()
-        assert site.page.url.endswith("/login")
+        await site.page.wait_for_url("**/login")
         await site.open("/")
         assert site.page.url.endswith("/login")
 
