@@ -2,13 +2,14 @@
 
 from starlette.responses import Response
 
+from gateway.web.asked import Plans
 from gateway.web.dashboard.visit import Visit
 
 
 async def show(visit: Visit) -> Response:
     """The next ones, or those that were sought."""
     around = visit.desk.around
-    query = visit.listing("schedule", "key", "type", "event")
+    query = visit.listing(Plans)
     found = await around.shown.plans(query)
     return visit.listed(
         "planned.html",

@@ -12,7 +12,7 @@ from gateway.core.access import Caller, Scope
 from gateway.core.errors import BodyTooLarge, MediaTypeUnsupported, ParameterInvalid
 from gateway.core.listing import Listed
 from gateway.core.model import SECOND, parse_delivery_id, rfc3339_moment
-from gateway.web.asked import Asked, Page, read_fields
+from gateway.web.asked import Asked, read_fields
 from gateway.web.dashboard.render import Renderer
 from gateway.web.dashboard.session import LIVE, Session
 from gateway.web.surroundings import Surroundings
@@ -81,7 +81,7 @@ class Visit:
         given = filled({name: self.asked(name) for name in names})
         return read_fields(kind, given).model_dump(exclude_unset=True)
 
-    def listing(self, kind: type[Page]) -> dict[str, Any]:
+    def listing(self, kind: type[Asked]) -> dict[str, Any]:
         """The same for a page of a listing."""
         query = {**self.filters(kind), "limit": PAGE_SIZE}
         if cursor := query.get("cursor"):
