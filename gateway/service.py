@@ -164,6 +164,8 @@ class Service:
         self._servers: list[Server] = []
         self._serving: list[asyncio.Task[None]] = []
         self._hurried = asyncio.Event()
+        self._grace_ends: Micros = 0
+        """On the monotonic clock, once it has begun."""
         self._reloading = asyncio.Lock()
         self._keeping = asyncio.Lock()
         self.telemetry = telemetry
@@ -224,6 +226,7 @@ class Service:
             broken=self.broken,
         )
         self._recorder = Recorder(store, lanes, clock, telemetry)
+        self._traces = None if self.settings.traces == "off" else _traces(clock)
         self._deliver = Deliver(
             lanes=lanes,
             leases=store,
@@ -234,9 +237,9 @@ class Service:
             clock=clock,
             telemetry=telemetry,
             redaction=self._redaction,
-            makes_spans=self.settings.traces != "off",
             follow=Follow(lambda: self.routes),
             makes_evidence=self.settings.evidence == "on",
+            samples=None if self._traces is None else self._traces.samples,
         )
         know = Know(store)
         self._keep = Keep(
@@ -338,6 +341,7 @@ class Service:
             routes=lambda: self.routes,
             clock=clock,
             audit=Audit(store, clock, telemetry),
+            telemetry=telemetry,
         )
         self._read_again = ReadAgain(
             look_up=store,
@@ -398,9 +402,8 @@ class Service:
         telemetry.listen(self._metrics)
         self._live = Live(clock)
         telemetry.listen(self._live)
-        self._traces = None if self.settings.traces == "off" else _traces(clock)
         if self._traces is not None:
-            telemetry.listen(self._traces, "events.kept", "attempt.recorded")
+            telemetry.listen(self._traces, "events.kept", "events.replayed", "attempt.recorded")
 
     def _as_one_of(self, others: NodeStore) -> Nodes:
         """This gateway among those on its database."""
@@ -542,7 +545,9 @@ class Service:
             server.should_exit = True
         await asyncio.gather(*self._serving, return_exceptions=True)
         await self._claim.loop.stop()
-        await self._deliver.drain(0 if self._hurried.is_set() else self.settings.grace)
+        grace = 0 if self._hurried.is_set() else self.settings.grace
+        self._grace_ends = self._clock.monotonic() + grace
+        await self._deliver.drain(grace)
         await self.close()
         self.telemetry.emit("gateway.stopped")
 
@@ -582,9 +587,12 @@ class Service:
                 await self._nodes.leave()
         await self._verify.close()
         await self._senders.close()
-        if self._traces is not None:
-            await asyncio.to_thread(self._traces.close)
         await self._store.close()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.close, self._grace_left() / SECOND)
+
+    def _grace_left(self) -> Micros:
+        return 0 if self._hurried.is_set() else self._grace_ends - self._clock.monotonic()
 
     def _open_access(self) -> str | None:
         """Learn who may use the admin API: the token by which this machine's commands do.

@@ -330,6 +330,8 @@ class Delivery:
     turn: Turn | None = None
     leads: bool = False
     """Whether others of its event wait for its end."""
+    replayed_at: Micros | None = None
+    """When the replay was that made it, where it is claimed; None: it was made when its event came."""
 
     @property
     def id(self) -> DeliveryId:

@@ -6,17 +6,19 @@ names that the gateway has anyway: whoever makes a span later, or on another nod
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
-from gateway.core.model import Json
+from gateway.core.model import Delivery, Event, Json, Micros
 
 PARENT, STATE = "traceparent", "tracestate"
 """Attributes of events, …"""
 HEADER, STATE_HEADER = b"traceparent", b"tracestate"
 """… and headers of requests."""
 LONGEST_STATE = 512
+SAMPLED, RANDOM = 1, 2
+"""Flags: whoever began the trace keeps it; its id is a random one (level 2 of the standard). Others are reserved."""
 _PARENT = re.compile(
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
 )
@@ -28,12 +30,12 @@ class Context(NamedTuple):
 
     trace: str
     span: str
-    flags: str
+    flags: int
 
     @property
     def sampled(self) -> bool:
         """Whether whoever began the trace keeps it."""
-        return bool(int(self.flags, 16) & 1)
+        return bool(self.flags & SAMPLED)
 
 
 def parsed(text: Json) -> Context | None:
@@ -43,7 +45,9 @@ def parsed(text: Json) -> Context | None:
         return None
     if not int(found["trace"], 16) or not int(found["span"], 16):
         return None
-    return Context(found["trace"], found["span"], found["flags"])
+    # Of a later version no flag is known but this one; of this one, what is reserved has to be zero (sections 3.2.2.5 and 3.2.4).
+    known = SAMPLED | RANDOM if found["version"] == "00" else SAMPLED
+    return Context(found["trace"], found["span"], int(found["flags"], 16) & known)
 
 
 def arriving(headers: Mapping[bytes, bytes], repeated: Collection[bytes]) -> dict[str, Json]:
@@ -55,39 +59,61 @@ def arriving(headers: Mapping[bytes, bytes], repeated: Collection[bytes]) -> dic
     if parsed(parent) is None:
         return {}
     state = headers.get(STATE_HEADER, b"").decode("latin-1").strip(" \t")
-    if STATE_HEADER in repeated or len(state) > LONGEST_STATE or not _STATE.fullmatch(state):
-        return {PARENT: parent}
-    return {PARENT: parent, STATE: state}
+    return {PARENT: parent, STATE: state} if _may_be_state(state) else {PARENT: parent}
 
 
-def departing(attributes: Mapping[str, Json], span: str | None) -> dict[str, str]:
-    """The headers by which an endpoint learns of the attempt's *span*; empty: its event came without a context.
+def combined(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The `tracestate` that comes in several headers: one list, in their order (section 3.3.1)."""
+    return b",".join(value for name, value in headers if name == STATE_HEADER)
 
-    Where nobody makes spans, there is none, and the context goes on as it came.
+
+def departing(attributes: Mapping[str, Json], attempt: Context | None = None) -> dict[str, str]:
+    """The headers by which an endpoint learns of an *attempt*; empty: its event came without a context.
+
+    Where nobody makes spans, no attempt is one, and the context goes on as it came. In another trace than
+    the sender's, its state means nothing.
     """
     context = parsed(attributes.get(PARENT))
     if context is None:
         return {}
-    headers = {PARENT: f"00-{context.trace}-{span or context.span}-{context.flags}"}
+    trace, span, flags = context if attempt is None else attempt
+    headers = {PARENT: f"00-{trace}-{span}-{flags:02x}"}
     state = attributes.get(STATE)
-    if isinstance(state, str) and len(state) <= LONGEST_STATE and _STATE.fullmatch(state):
+    if trace == context.trace and isinstance(state, str) and _may_be_state(state):
         headers[STATE] = state
     return headers
 
 
-def span_of_event(event_id: str) -> str:
-    """The id of the span in which an event was taken in."""
-    return _digest(event_id, 16)
+def _may_be_state(text: str) -> bool:
+    return len(text) <= LONGEST_STATE and _STATE.fullmatch(text) is not None
 
 
-def trace_of_event(event_id: str) -> str:
-    """The id of its trace, where it came with none."""
-    return _digest(f"trace of {event_id}", 32)
+def received(event: Event, *, sampled: bool) -> Context:
+    """The span in which an event was taken in: in its sender's trace, or else in one of its own."""
+    sender = parsed(event.attributes.get(PARENT))
+    span = _digest(event.event_id, 16)
+    if sender is None:
+        return Context(_digest(f"trace of {event.event_id}", 32), span, int(sampled))
+    return Context(sender.trace, span, sender.flags & ~SAMPLED | sampled)
 
 
-def span_of_attempt(delivery: str, attempt: int) -> str:
-    """The id of the span of an attempt, counted from 1."""
-    return _digest(f"{delivery} {attempt}", 16)
+def replay_of(event_id: str, at: Micros, *, sampled: bool) -> Context:
+    """The span of a replay: what is sent for it is a trace of its own, below it."""
+    name = f"replay of {event_id} at {at}"
+    return Context(_digest(f"trace of {name}", 32), _digest(name, 16), int(sampled))
+
+
+def above_attempts(delivery: Delivery, *, sampled: bool) -> Context:
+    """The span that made a delivery: a replay, or the one in which its event was taken in."""
+    if delivery.replayed_at is None:
+        return received(delivery.event, sampled=sampled)
+    return replay_of(delivery.event.event_id, delivery.replayed_at, sampled=sampled)
+
+
+def attempted(delivery: Delivery, number: int, *, sampled: bool) -> Context:
+    """The span of an attempt, counted from 1."""
+    above = above_attempts(delivery, sampled=sampled)
+    return above._replace(span=_digest(f"{delivery.id} {number}", 16))
 
 
 def _digest(text: str, digits: int) -> str:

@@ -52,7 +52,7 @@ class Inbound:
     method: str
     headers: Mapping[bytes, bytes]
     repeated: frozenset[bytes]
-    """Names that occurred more than once; `headers` has the last value of each."""
+    """Names that occurred more than once; `headers` has the last value of each, but all of a `tracestate`."""
     body: bytes
     received_at: Micros
     target: bytes = b""

@@ -26,6 +26,7 @@ from gateway.flows.erase import pseudonym
 from gateway.flows.know import Know
 from gateway.flows.lanes import Lanes
 from gateway.ports import BulkStore, Clock, LookUpStore
+from gateway.telemetry import Telemetry
 
 MOST = {Action.REDELIVER: 500, Action.REPLAY: 100}
 """Deliveries, or events, of one page; of these, each is read and routed anew."""
@@ -52,6 +53,7 @@ class Bulk:
         routes: Callable[[], Routes],
         clock: Clock,
         audit: Audit,
+        telemetry: Telemetry,
     ) -> None:
         self._store = store
         self._look_up = look_up
@@ -60,6 +62,7 @@ class Bulk:
         self._routes = routes
         self._clock = clock
         self._audit = audit
+        self._telemetry = telemetry
 
     # -- what would be done ------------------------------------------------------------------------
 
@@ -209,6 +212,8 @@ class Bulk:
         for each in replays:
             for delivery in each.routed.deliveries:
                 self._lanes.note_due(delivery.endpoint, due_of(delivery, now))
+        sent = [each.routed.deliveries[0].event for each in replays if each.routed.deliveries]
+        self._telemetry.emit("events.replayed", events=sent, at=now)
         return failures
 
     async def _routed(

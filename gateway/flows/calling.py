@@ -27,6 +27,7 @@ from gateway.core.model import (
     Unreachable,
 )
 from gateway.core.routing import EndpointConfig
+from gateway.core.tracing import Context, departing
 from gateway.ports import Clock, Handler, Sender
 
 UNQUOTED = "/?:@!$&'()*+,;=~%-._"
@@ -37,8 +38,15 @@ class BoundEndpoint:
     """An HTTP client for one delivery's handler; see `ports.Endpoint`."""
 
     def __init__(
-        self, endpoint: EndpointConfig, delivery: Delivery, sender: Sender, clock: Clock
+        self,
+        endpoint: EndpointConfig,
+        delivery: Delivery,
+        sender: Sender,
+        clock: Clock,
+        span: Context | None = None,
     ) -> None:
+        """Its calls carry the trace context of the event, or *span* in it."""
+        self._trace = departing(delivery.event.attributes, span)
         self._endpoint = endpoint
         self._delivery = delivery
         self._sender = sender
@@ -76,7 +84,7 @@ class BoundEndpoint:
         query: Mapping[str, str] | None = None,
     ) -> Response:
         """The endpoint's answer, whatever its status. Raises Unanswered where none came."""
-        sent = dict(self._endpoint.headers)
+        sent = {**self._trace, **self._endpoint.headers}
         if json is not None:
             body = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
             sent["content-type"] = "application/json"

@@ -24,6 +24,7 @@ from gateway.core.model import (
     Call,
     CallRecord,
     Delivery,
+    Event,
     Hopeless,
     LaneMark,
     Micros,
@@ -40,7 +41,7 @@ from gateway.core.redaction import Redaction
 from gateway.core.retry import Finish, Park, decide, retry_after
 from gateway.core.routing import EndpointConfig
 from gateway.core.success import judged
-from gateway.core.tracing import departing, span_of_attempt
+from gateway.core.tracing import PARENT, Context, attempted, departing
 from gateway.core.turns import due_of, in_time
 from gateway.flows.calling import BoundEndpoint, call_record, handle
 from gateway.flows.follow import NOTHING, Follows
@@ -89,16 +90,16 @@ class Deliver:
         clock: Clock,
         telemetry: Telemetry,
         redaction: Redaction | None = None,
-        makes_spans: bool = False,
+        samples: Callable[[Event], bool] | None = None,
         makes_evidence: bool = True,
         follow: Callable[[Delivery, Response, Micros], Follows] = _nothing,
     ) -> None:
-        """Where somebody *makes_spans* of attempts, endpoints are told which; of evidence answers are digested.
+        """*samples* says whether the spans of an event are kept; None: nobody makes any.
 
-        *follow* says what a success leads to.
+        Where somebody *makes_evidence*, answers are digested. *follow* says what a success leads to.
         """
         self._follow = follow
-        self._makes_spans = makes_spans
+        self._samples = samples
         self._makes_evidence = makes_evidence
         self._redaction = Redaction() if redaction is None else redaction
         self._lanes = lanes
@@ -349,9 +350,11 @@ class Deliver:
                 probe_at=rfc3339(breaker.probe_at),
             )
 
-    def _request(self, endpoint: EndpointConfig, delivery: Delivery, now: Micros) -> Call:
-        span = span_of_attempt(delivery.id, delivery.attempts) if self._makes_spans else None
-        return request_of(endpoint, delivery, now, span)
+    def _span(self, delivery: Delivery) -> Context | None:
+        """The span of the attempt under way, where its endpoint is to be told of one."""
+        if self._samples is None or PARENT not in delivery.event.attributes:
+            return None
+        return attempted(delivery, delivery.attempts, sampled=self._samples(delivery.event))
 
     async def _make(
         self, endpoint: EndpointConfig, delivery: Delivery, now: Micros
@@ -359,15 +362,15 @@ class Deliver:
         """One attempt: what it learned, and the calls that a handler made."""
         if not endpoint.can_sign(now):
             return SECRETS_ENDED, []
-        spelled_out = delivery.form is BodyForm.CALL
+        spelled_out, span = delivery.form is BodyForm.CALL, self._span(delivery)
         if endpoint.posts_plainly and not spelled_out:
-            return await self._post.send(self._request(endpoint, delivery, now)), []
+            return await self._post.send(request_of(endpoint, delivery, now, span)), []
         sender = self._tokens.sender(endpoint)
         if spelled_out:
-            return await self._call(sender, self._request(endpoint, delivery, now))
+            return await self._call(sender, request_of(endpoint, delivery, now, span))
         if endpoint.handler is None:
-            return await sender.send(self._request(endpoint, delivery, now)), []
-        bound = BoundEndpoint(endpoint, delivery, sender, self._clock)
+            return await sender.send(request_of(endpoint, delivery, now, span)), []
+        bound = BoundEndpoint(endpoint, delivery, sender, self._clock, span)
         handler = self._handler(endpoint.handler)
         return await handle(handler, delivery, bound, endpoint.timeout / SECOND), bound.calls
 
@@ -435,7 +438,7 @@ def header_text(text: str) -> str:
 
 
 def request_of(
-    endpoint: EndpointConfig, delivery: Delivery, now: Micros, span: str | None = None
+    endpoint: EndpointConfig, delivery: Delivery, now: Micros, span: Context | None = None
 ) -> Call:
     """The request that a delivery without a handler makes, signed for this attempt, which is that *span*."""
     if delivery.form is BodyForm.CALL:
@@ -461,7 +464,7 @@ def request_of(
 
 
 def _spelled_out(
-    endpoint: EndpointConfig, delivery: Delivery, now: Micros, span: str | None
+    endpoint: EndpointConfig, delivery: Delivery, now: Micros, span: Context | None
 ) -> Call:
     """The request that its route has under `call:`; the same bytes each time."""
     prepared = PreparedCall.unpacked(delivery.body or b"")

@@ -115,6 +115,7 @@ class Operate:
                 numbers = await self._store.replay(event_id, routed, now, entry)
         for delivery in routed.deliveries:
             self._lanes.note_due(delivery.endpoint, due_of(delivery, now))
+        self._telemetry.emit("events.replayed", events=[event], at=now)
         names = [delivery_id(event_id, n) for n in numbers]
         return names, [failure.detail for failure in routed.failures]
 

@@ -125,6 +125,7 @@ class DeliveryRow(NamedTuple):
     key: str | None
     slot: str | None
     expires_at: Micros | None
+    replayed_at: Micros | None
 
 
 def delivery_of(row: DeliveryRow, event: Event) -> Delivery:
@@ -144,6 +145,7 @@ def delivery_of(row: DeliveryRow, event: Event) -> Delivery:
         row.priority,
         turn_of(row),
         bool(row.leads),
+        row.replayed_at,
     )
 
 

@@ -23,6 +23,7 @@ from gateway.core.errors import (
 )
 from gateway.core.handshake import Answered
 from gateway.core.routing import Source
+from gateway.core.tracing import STATE_HEADER, combined
 from gateway.core.verifying import Inbound
 from gateway.flows.admit import Admit
 from gateway.flows.handshake import Handshakes
@@ -145,6 +146,8 @@ class PublicApp:
         pairs = scope["headers"]
         headers = dict(pairs)
         repeated = NO_REPEATS if len(headers) == len(pairs) else _repeated(pairs)
+        if STATE_HEADER in repeated:
+            headers[STATE_HEADER] = combined(pairs)
         if b"content-encoding" in headers:
             _check_encoding(source, headers, repeated)
         body = await _read_body(receive, source, headers.get(b"content-length"))

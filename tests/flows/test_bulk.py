@@ -24,7 +24,7 @@ def bulk_of(flows) -> Bulk:
     return Bulk(
         store=flows.store.bulk, look_up=flows.store, know=Know(flows.store), lanes=flows.lanes,
         routes=lambda: flows.routes, clock=flows.clock,
-        audit=Audit(flows.store, flows.clock, flows.telemetry),
+        audit=Audit(flows.store, flows.clock, flows.telemetry), telemetry=flows.telemetry,
     )  # fmt: skip
 
 

@@ -557,6 +557,8 @@ async def test_a_replay_adds_deliveries_with_numbers_of_their_own(store):
     assert await store.replay(arrival.event.event_id, more, SOON) == [2]
     claimed = await claim_one(store, "chat", SOON)
     assert parse_delivery_id(claimed.id) == (arrival.event.event_id, 2)
+    assert claimed.replayed_at == SOON
+    assert (await claim_one(store, "cms", SOON)).replayed_at is None
 
 
 async def test_endpoint_states_are_kept_until_it_is_open_again(store):

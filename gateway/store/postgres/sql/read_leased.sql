@@ -3,7 +3,7 @@ SELECT d.n, d.route, d.endpoint, d.form, d.body, d.sha256, d.target, d.attempts,
            (SELECT started_at FROM attempts
             WHERE event_id = d.event_id AND n = d.n AND number = d.round_from + 1)
        END,
-       d.lease, d.lease_until, d.priority, d.leads, d.key, d.slot, d.expires_at,
+       d.lease, d.lease_until, d.priority, d.leads, d.key, d.slot, d.expires_at, nullif(d.created_at, e.received_at),
        e.id, e.source, e.key, e.received_at, e.content_type,
        e.body, e.head, e.data, e.data_start, e.data_end, e.sha256,
        d.data_key, e.data_key
