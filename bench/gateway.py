@@ -97,10 +97,12 @@ def gateway(
     store: PostgresUrl | None = None,
     core: int = GATEWAY_CORE,
     command: Sequence[str] = ("-m", "gateway"),
+    flags: Sequence[str] = (),
 ) -> Iterator[Gateway]:
     """A gateway that runs, on *store*, or on the database in *home*, else on an empty one.
 
-    For *more* and *concurrency*, see `routes`. *command* is what Python is to run.
+    For *more* and *concurrency*, see `routes`. *command* is what Python is to run,
+    *flags* what `serve` is told besides.
     """
     with ExitStack() as stack:
         if home is None:
@@ -109,7 +111,7 @@ def gateway(
         port, admin = free_port(), f"127.0.0.1:{free_port()}"
         whole = (
             sys.executable, *command, "serve",
-            "--listen", f"127.0.0.1:{port}", "--admin", admin, "--log-level", "warning",
+            "--listen", f"127.0.0.1:{port}", "--admin", admin, "--log-level", "warning", *flags,
         )  # fmt: skip
         environment = {**os.environ, "BENCH_SECRET": f"whsec_{KEY}"}
         if store is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import compare, results
+from bench import compare, pages, results
 from bench.compare import Change, changes
 from bench.events import BODY_BYTES, Signed, event, number_of, signed_requests
 from bench.fill import fill
@@ -24,6 +24,8 @@ from gateway.clock import SystemClock
 from gateway.core.model import Lease
 from gateway.core.retry import HOUR
 from gateway.store.sqlite import SqliteStore
+from gateway.web.dashboard import app
+from gateway.web.paths import PATHS
 
 ROOT = Path(__file__).parents[1]
 
@@ -220,6 +222,30 @@ def test_a_scenario_runs():
     assert told[-1] == "1 of 1"
     assert {figure.name for figure in result.figures} <= result.measured.keys()
     assert result.measured["peer_share"] > 0
+
+
+@pytest.mark.timeout(60)
+def test_pages_are_timed_on_a_database_with_everything_that_they_show(capsys):
+    pages.main(["--events", "300", "--times", "2", "--json"])
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {each["page"] for each in told} == {*pages.PAGES, *(f"POST {p}" for p in pages.POSTED)}
+    for each in told:
+        assert [len(each["large"]), len(each["small"])] == [2, 2]
+
+
+def test_no_page_and_no_listing_is_left_out_when_they_are_timed():
+    asked = {page.partition("?")[0] for page in pages.PAGES}
+    got = {each.path for each in PATHS if each.method == "GET"}
+    got |= {path for _, method, path, _ in app.PAGES if method == "GET"}
+    for path in got - {"/api/v1/live"}:  # which does not end
+        assert any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), each) for each in asked), path
+
+
+def test_a_page_that_takes_too_long_is_told_by_its_median(capsys):
+    slow = pages.Taken("/slow", large=[1, 400, 500], small=[4, 4, 4])
+    assert (slow.median, slow.ratio) == (400, 100)
+    pages.show([pages.Taken("/fast", large=[1], small=[1]), slow], 300)
+    assert re.search(r"/slow +1\.0 +400\.0 +500\.0 +100\.0\n/fast", capsys.readouterr().out)
 
 
 @pytest.mark.timeout(120)
