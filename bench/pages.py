@@ -1,7 +1,7 @@
 """How long pages and listings take on a large database: `python -m bench.pages`.
 
-A database is filled with events and two deliveries of each, in all states and with everything that pages show, and
-served; every page and every listing of the API is asked for in several ways, those that find nothing among them.
+A database is filled with events and two deliveries of each, in all states or waiting, and with everything that pages
+show, and served; every page and every listing of the API is asked for in several ways, those that find nothing among them.
 Beside it, the same of a database with a hundred events: what a page takes anyway. Nobody else asks meanwhile, and
 nothing is sent.
 """
@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -31,11 +31,7 @@ FEW = 100
 LONGEST_MS = 300
 """No page is to take longer."""
 
-VARY = """
-UPDATE events SET source = 'rare' WHERE rowid % 5000 = 50;
-UPDATE events SET type = 'rare.type' WHERE rowid % 20000 = 7;
-UPDATE events SET matched = 1;
-UPDATE events SET matched = 0 WHERE rowid % 1000 = 3;
+ENDED = """
 UPDATE deliveries SET state = 'delivered', finished_at = created_at, attempts = 1;
 INSERT INTO attempts (event_id, n, number, started_at, duration, outcome, status)
     SELECT event_id, n, 1, created_at, 20000, 'accepted', 200 FROM deliveries;
@@ -45,6 +41,13 @@ UPDATE deliveries SET state = 'cancelled', reason = 'by hand'
     WHERE n = 1 AND event_id IN (SELECT id FROM events WHERE rowid % 100 = 7);
 UPDATE deliveries SET state = 'scheduled', finished_at = NULL
     WHERE n = 0 AND event_id IN (SELECT id FROM events WHERE rowid % 20 = 11);
+"""
+"""What time makes of deliveries: almost all are delivered, some are dead, some wait."""
+
+VARIED = """
+UPDATE events SET matched = rowid % 1000 <> 3;
+UPDATE events SET source = 'rare' WHERE rowid % 5000 = 50;
+UPDATE events SET type = 'rare.type' WHERE rowid % 20000 = 7;
 INSERT INTO inbox (id, source, code, detail, received_at, content_type, body, refused, outcome,
                    peer, method, headers, body_bytes, kept_bytes)
     SELECT 'inb_' || substr(id, 5), source, 'signature-invalid', 'it does not match', received_at, content_type, x'7b7d',
@@ -53,9 +56,8 @@ INSERT INTO inbox (id, source, code, detail, received_at, content_type, body, re
 INSERT INTO audit SELECT 'aud_' || substr(id, 5), received_at, 'local', '', 'pause', 'cms', 'done'
     FROM events WHERE rowid % 50 = 1;
 INSERT INTO operations SELECT 'op_00000000', 'redeliver', '{"until": 0}', '[10, 1000000]', 0, 1, 0, NULL, 1, 0, 0, 0;
-ANALYZE;
 """
-"""What time makes of a database: almost all is delivered, some is dead, waits, was refused."""
+"""What else pages show."""
 
 PAGES = (
     "/",
@@ -101,6 +103,17 @@ POSTED: Mapping[str, object] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be measured."""
+
+    events: int
+    times: int
+    """So often each page is asked for."""
+    waiting: bool = False
+    """Whether all deliveries still wait, as after an outage."""
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """How long a page took, each time that it was asked for, in milliseconds."""
 
@@ -118,29 +131,27 @@ class Taken:
         return self.median / statistics.median(self.small)
 
 
-def measured(events: int, times: int, progress: Callable[[str], None]) -> list[Taken]:
+def measured(plan: Plan, progress: Callable[[str], None]) -> list[Taken]:
     """What every page takes with so many events, and with a few."""
     with tempfile.TemporaryDirectory() as name:
-        small = _asked(Path(name, "small"), FEW, times, progress)
-        large = _asked(Path(name, "large"), events, times, progress)
+        small = _asked(Path(name, "small"), replace(plan, events=FEW), progress)
+        large = _asked(Path(name, "large"), plan, progress)
     return [Taken(page, taken, small[page]) for page, taken in large.items()]
 
 
-def _asked(
-    home: Path, events: int, times: int, progress: Callable[[str], None]
-) -> dict[str, list[float]]:
-    file = database(home)
+def _asked(home: Path, plan: Plan, progress: Callable[[str], None]) -> dict[str, list[float]]:
+    file, events = database(home), plan.events
     fill(file, events, ENDPOINTS, lambda done: progress(f"{done:,} of {events:,} events are kept"))
-    names = _varied(file)
+    names = _varied(file, VARIED if plan.waiting else ENDED + VARIED)
     progress("asking")
     with gateway(NOBODY, home=home, flags=("--paused",)) as serving:
-        return asyncio.run(_ask(serving.admin, names, times))
+        return asyncio.run(_ask(serving.admin, names, plan.times))
 
 
-def _varied(file: Path) -> dict[str, str]:
+def _varied(file: Path, script: str) -> dict[str, str]:
     """Make of a database what time makes of it; names of what is in the middle of it, for pages to show."""
     with closing(sqlite3.connect(file)) as connection:
-        connection.executescript(VARY)
+        connection.executescript(script)
         select = "SELECT {} FROM {} LIMIT 1 OFFSET (SELECT count(*) / 2 FROM {})"
         ((event, moment),) = connection.execute(
             select.format("id, strftime('%Y-%m-%dT%H:%M:%SZ', received_at / 1000000, 'unixepoch')", "events", "events")
@@ -198,10 +209,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
     parser.add_argument("--events", type=int, default=500_000, help="500,000 by default")
     parser.add_argument("--times", type=int, default=7, help="ask for each so often (7 by default)")
+    parser.add_argument(
+        "--waiting", action="store_true", help="with all deliveries still to be made"
+    )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each page")
     options = parser.parse_args(arguments)
     told = Console(stderr=True, highlight=False, soft_wrap=True)
-    found = measured(options.events, options.times, lambda text: told.print(text, style="dim"))
+    plan = Plan(options.events, options.times, options.waiting)
+    found = measured(plan, lambda text: told.print(text, style="dim"))
     if options.json:
         for each in found:
             print(json.dumps({"page": each.page, "large": each.large, "small": each.small}))
