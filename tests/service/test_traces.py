@@ -285,6 +285,7 @@ async def test_a_state_in_several_headers_goes_on_as_one(gateway):
 async def test_a_collector_that_hangs_holds_no_shutdown(
     routes_file, collector, monkeypatch, grace, longest
 ):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3600")
     monkeypatch.setattr(traces, "CLOSING_SECONDS", longest)
     collector.hangs = True
     async with Gateway(routes_file, traces="otlp", grace=grace) as gateway:
