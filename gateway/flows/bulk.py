@@ -43,7 +43,7 @@ Filter = Mapping[str, Json]
 class Bulk:
     """Operations on all that fits a filter. Nothing here goes on by itself."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it joins
         self,
         *,
         store: BulkStore,
