@@ -579,6 +579,10 @@ class Sender(Protocol):
         """Close idle connections."""
 
 
+LARGEST_FILE_BYTES = 32 * 1024 * 1024
+"""What a handler fetches is no larger, unless it says so itself."""
+
+
 class Endpoint(Protocol):
     """A small HTTP client for handlers, bound to one endpoint.
 
@@ -625,6 +629,17 @@ class Endpoint(Protocol):
 
     async def delete(self, path: str = "") -> Response:
         """`request` with DELETE."""
+
+    async def fetch(
+        self, url: str, *, max_bytes: int = LARGEST_FILE_BYTES, types: Collection[str] = ()
+    ) -> Response:
+        """A file from any URL that the egress policy allows: the answer with its whole body, in memory.
+
+        The request carries nothing of this endpoint: no authentication, no signature, no certificate.
+        At most three redirects are followed, and each address is asked about. Raises Undeliverable
+        where a file is larger than *max_bytes*, or has a type that is none of *types* (`image/*`),
+        where any are given; what is no 2xx is returned as it is.
+        """
 
 
 class Handler(Protocol):

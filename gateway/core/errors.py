@@ -42,6 +42,7 @@ HandlerSignal                what a handler raises to end its delivery its own w
 ├── Undeliverable            dead at once
 ├── RetryLater               again, after a while
 ├── Skip                     done, with nothing to do
+├── Unsuccessful             as if the answer that it carries had been returned
 └── Unanswered               a call of its got no answer; raised by the endpoint client
 
 Each error has a stable `code` (docs/errors.md lists them all) and a message of three parts: what
@@ -50,7 +51,10 @@ happened, to what, what to do. HTTP status codes are chosen in `web/errors.py`, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from gateway.core.model import Response
 
 
 class GatewayError(Exception):
@@ -438,6 +442,18 @@ class RetryLater(HandlerSignal):
 
 class Skip(HandlerSignal):
     """There is nothing to do: the delivery is finished, with this reason."""
+
+
+class Unsuccessful(HandlerSignal):
+    """The answer to one of several calls is a failure: the attempt is refused with *answer*.
+
+    Raised where a handler would have to hand the answer up through functions of its own. A status of
+    2xx is a failure too then.
+    """
+
+    def __init__(self, answer: "Response") -> None:
+        super().__init__(f"http-{answer.status}")
+        self.answer = answer
 
 
 class Unanswered(HandlerSignal):

@@ -417,6 +417,8 @@ class Call:
     """For the whole exchange, connecting included."""
     tls: Tls | None = None
     """None: as with any public server."""
+    most_bytes: int | None = None
+    """So much of the answer's body is read at most; None: as much as of any answer. Of posts it always is."""
 
 
 @dataclass(slots=True)

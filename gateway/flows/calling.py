@@ -3,12 +3,13 @@
 import asyncio
 import json as jsonlib
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from hashlib import sha256
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote, urldefrag, urlencode, urljoin
 
 from gateway.core.calls import joined
-from gateway.core.errors import RetryLater, Skip, Unanswered, Undeliverable
+from gateway.core.errors import RetryLater, Skip, Unanswered, Undeliverable, Unsuccessful
 from gateway.core.model import (
     SECOND,
     Accepted,
@@ -28,14 +29,22 @@ from gateway.core.model import (
 )
 from gateway.core.routing import EndpointConfig
 from gateway.core.tracing import Context, departing
-from gateway.ports import Clock, Handler, Sender
+from gateway.ports import LARGEST_FILE_BYTES, Clock, Handler, Sender
 
 UNQUOTED = "/?:@!$&'()*+,;=~%-._"
 """What may stand in a path as it is (RFC 3986 §3.3), and `?` and `%`, for those who encode themselves."""
 
+MOST_REDIRECTS = 3
+"""So many are followed on the way to a file."""
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
 
 class BoundEndpoint:
-    """An HTTP client for one delivery's handler; see `ports.Endpoint`."""
+    """An HTTP client for one delivery's handler; see `ports.Endpoint`.
+
+    *sender* may add what proves who we are at the endpoint; *fetcher* adds nothing.
+    """
 
     def __init__(
         self,
@@ -43,6 +52,8 @@ class BoundEndpoint:
         delivery: Delivery,
         sender: Sender,
         clock: Clock,
+        *,
+        fetcher: Sender,
         span: Context | None = None,
     ) -> None:
         """Its calls carry the trace context of the event, or *span* in it."""
@@ -50,6 +61,7 @@ class BoundEndpoint:
         self._endpoint = endpoint
         self._delivery = delivery
         self._sender = sender
+        self._fetcher = fetcher
         self._clock = clock
         self.calls: list[CallRecord] = []
         """Every request made, in order."""
@@ -92,8 +104,8 @@ class BoundEndpoint:
         url = self._url(path, query)
         call_id = self._call_id(method, url, content)
         sent["idempotency-key"] = call_id
-        now, began = self._clock.now(), self._clock.monotonic()
         if self._endpoint.keys:
+            now = self._clock.now()
             sent.update(self._endpoint.signature(call_id, now, content, method))
         sent.update({name.lower(): value for name, value in (headers or {}).items()})
         call = Call(
@@ -104,12 +116,7 @@ class BoundEndpoint:
             timeout=self._endpoint.timeout,
             tls=self._endpoint.tls,
         )
-        outcome = await self._sender.send(call)
-        self.calls.append(call_record(call, outcome, self._clock.monotonic() - began))
-        if isinstance(outcome, (Accepted, Refused)):
-            return outcome.response
-        assert isinstance(outcome, Unreachable)  # noqa: S101  # a Sender knows no other
-        raise Unanswered(outcome.reason, outcome.detail)
+        return await self._answered(call, self._sender)
 
     async def get(self, path: str = "", *, query: Mapping[str, str] | None = None) -> Response:
         """`request` with GET."""
@@ -131,6 +138,45 @@ class BoundEndpoint:
         """`request` with DELETE."""
         return await self.request("DELETE", path)
 
+    async def fetch(
+        self, url: str, *, max_bytes: int = LARGEST_FILE_BYTES, types: Collection[str] = ()
+    ) -> Response:
+        """A file from any URL that the egress policy allows; see `ports.Endpoint`."""
+        answer = await self._file(url, max_bytes)
+        redirects = 0
+        while answer.status in REDIRECTS and "location" in answer.headers:
+            redirects += 1
+            if redirects > MOST_REDIRECTS:
+                raise Undeliverable(f"{url} is redirected more than {MOST_REDIRECTS} times")
+            # Each is a request of its own, and so the egress policy is asked about its address.
+            at = urldefrag(urljoin(self.calls[-1].url, answer.headers["location"])).url
+            answer = await self._file(at, max_bytes)
+        if answer.ok:
+            _check_file(url, answer, max_bytes, types)
+        return answer
+
+    async def _file(self, url: str, max_bytes: int) -> Response:
+        """What is at *url*: nothing of the endpoint goes there, for it may be anyone's."""
+        call = Call(
+            method="GET",
+            url=url,
+            headers={"accept-encoding": "identity"},
+            body=b"",
+            timeout=self._endpoint.timeout,
+            most_bytes=max_bytes + 1,
+        )
+        return await self._answered(call, self._fetcher)
+
+    async def _answered(self, call: Call, sender: Sender) -> Response:
+        """The answer to *call*, which is recorded in any case. Raises Unanswered."""
+        began = self._clock.monotonic()
+        outcome = await sender.send(call)
+        self.calls.append(call_record(call, outcome, self._clock.monotonic() - began))
+        if isinstance(outcome, (Accepted, Refused)):
+            return outcome.response
+        assert isinstance(outcome, Unreachable)  # noqa: S101  # a Sender knows no other
+        raise Unanswered(outcome.reason, outcome.detail)
+
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         """The endpoint's URL with *path* appended: never another host, whatever *path* holds."""
         if _leads_out(path.partition("?")[0]):
@@ -147,6 +193,15 @@ class BoundEndpoint:
         """
         digest = sha256(b"%b %b\n%b" % (method.encode(), url.encode(), content)).hexdigest()
         return f"{self._delivery.id}_{digest[:12]}"
+
+
+def _check_file(url: str, answer: Response, max_bytes: int, types: Collection[str]) -> None:
+    """Raise Undeliverable where a file is not what was asked for: it will be the same the next time."""
+    if len(answer.body) > max_bytes:
+        raise Undeliverable(f"the file at {url} is larger than {max_bytes} bytes")
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if types and not any(fnmatchcase(kind, each) for each in types):
+        raise Undeliverable(f"the file at {url} is {kind or 'of no type'}: not {', '.join(types)}")
 
 
 def _leads_out(path: str) -> bool:
@@ -189,6 +244,8 @@ async def handle(
         return Postponed(str(signal), after)
     except Skip as signal:
         return Skipped(str(signal) or "the handler found nothing to do")
+    except Unsuccessful as signal:
+        return Refused(signal.answer)
     except Unanswered as signal:
         return Unreachable(signal.reason, signal.detail)
     except Exception as error:  # noqa: BLE001  # a handler is anyone's code

@@ -370,7 +370,9 @@ class Deliver:
             return await self._call(sender, request_of(endpoint, delivery, now, span))
         if endpoint.handler is None:
             return await sender.send(request_of(endpoint, delivery, now, span)), []
-        bound = BoundEndpoint(endpoint, delivery, sender, self._clock, span)
+        bound = BoundEndpoint(
+            endpoint, delivery, sender, self._clock, fetcher=self._tokens.bare, span=span
+        )
         handler = self._handler(endpoint.handler)
         return await handle(handler, delivery, bound, endpoint.timeout / SECOND), bound.calls
 

@@ -24,10 +24,13 @@ BETWEEN_REFUSED_TOKENS = 60 * SECOND
 
 
 class Tokens:
-    """The tokens of all endpoints. Sends through *sender*, whose egress policy and limits hold here too."""
+    """The tokens of all endpoints. Sends through *sender*, whose egress policy and limits hold here too.
+
+    `bare` is that: it adds no token.
+    """
 
     def __init__(self, sender: Sender, clock: Clock) -> None:
-        self._sender = sender
+        self.bare = sender
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
         self._fetching: set[asyncio.Task[Token | NoToken]] = set()
@@ -36,11 +39,11 @@ class Tokens:
         """What requests to *endpoint* are sent with: they get a token on the way, if it wants one."""
         credentials = endpoint.oauth2
         if credentials is None:
-            return self._sender
+            return self.bare
         kept = self._kept.get(endpoint.name)
         if kept is None or kept.credentials != credentials:
             kept = self._kept[endpoint.name] = _Kept(
-                credentials, self._sender, self._clock, self._fetching
+                credentials, self.bare, self._clock, self._fetching
             )
         return kept
 

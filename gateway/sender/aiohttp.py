@@ -146,7 +146,7 @@ class AiohttpSender:
                 # aiohttp keeps connections of different contexts apart.
                 ssl=True if call.tls is None else call.tls.context,
             ) as answer:
-                body = await _start_of_body(answer)
+                body = await _start_of_body(answer, call.most_bytes or LONGEST_RESPONSE)
         except (
             TimeoutError,
             aiohttp.ClientError,
@@ -224,15 +224,13 @@ _usual_limits = lru_cache(maxsize=1024)(_limits)
 """Of whole attempts: endpoints have few timeouts between them."""
 
 
-async def _start_of_body(answer: aiohttp.ClientResponse) -> bytes:
+async def _start_of_body(answer: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     """The body, or the start of one that is too long; the connection of which is then closed."""
-    body = await answer.content.read(LONGEST_RESPONSE)
+    body = await answer.content.read(most_bytes)
     if answer.content.at_eof():
         return body
     chunks, length = [body], len(body)
-    while length < LONGEST_RESPONSE and (
-        chunk := await answer.content.read(LONGEST_RESPONSE - length)
-    ):
+    while length < most_bytes and (chunk := await answer.content.read(most_bytes - length)):
         chunks.append(chunk)
         length += len(chunk)
     if not answer.content.at_eof():

@@ -58,7 +58,7 @@ async def run(vendor):
     async def run(handler, event, url: str, *, secrets=None, **config):
         config["secrets"] = {name: Secret(text) for name, text in (secrets or {}).items()}
         endpoint = EndpointConfig(name="vendor", url=url, handler="x:y", **config)
-        bound = BoundEndpoint(endpoint, a_delivery(event), sender, SystemClock())
+        bound = BoundEndpoint(endpoint, a_delivery(event), sender, SystemClock(), fetcher=sender)
         return await handler(event, bound)
 
     yield run
