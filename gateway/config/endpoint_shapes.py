@@ -267,7 +267,7 @@ class EndpointShape(Shape):
         ],
     )
     """A client certificate, authorities of one's own."""
-    handler: str | None = Field(None, pattern=HANDLER, examples=["handlers.cms:unpublish"])
+    handler: str | None = Field(None, pattern=HANDLER, examples=["handlers.wordpress:unpublish"])
     """A coroutine that speaks this endpoint's own API; without one, the event is posted."""
     secrets: dict[str, SecretReference] = Field(
         default_factory=dict, examples=[{"routing_key": {"env": "PAGERDUTY_ROUTING_KEY"}}]

@@ -207,7 +207,7 @@ def _other_form(pattern: str | None, name: str, given: str) -> tuple[str, str]:
                 cure = f"write `${{{given}}}`"
             return f'"{given}" is plain text, and "{name}" has to be computed', cure
         case str() if pattern == HANDLER:
-            cure = "write `module:function`, such as `handlers.cms:unpublish`"
+            cure = "write `module:function`, such as `handlers.wordpress:unpublish`"
             return f'"{given}" names no function in a module', cure
         case str() if pattern == HEADER:
             return f'"{given}" is no header\'s name', "use letters, digits and -"
