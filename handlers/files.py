@@ -10,6 +10,7 @@ from handlers.rights import name
 GONE = frozenset({400, 401, 403, 404, 410})
 """What a delivery URL answers that is no longer valid: Getty's are for 24 hours."""
 
+MEBIBYTE = 1024 * 1024
 TYPES = ("image/*", "video/*")
 
 
@@ -30,12 +31,12 @@ def url_of(event: Event) -> str:
     return url
 
 
-async def fetch(event: Event, endpoint: Endpoint, max_bytes: int) -> File:
+async def fetch(event: Event, endpoint: Endpoint, max_mib: int) -> File:
     """The event's file. Raises Undeliverable where it is gone, is too large, or is no image or film.
 
     A fault of who delivers it says nothing of the endpoint: the attempt is put off.
     """
-    answer = await endpoint.fetch(url_of(event), max_bytes=max_bytes, types=TYPES)
+    answer = await endpoint.fetch(url_of(event), max_bytes=max_mib * MEBIBYTE, types=TYPES)
     if answer.status in GONE:
         raise Undeliverable(
             f"the file of {name(event)} is gone ({answer.status}): download it anew"

@@ -11,25 +11,8 @@ from hashlib import sha256
 from gateway import Event, Undeliverable
 from handlers.lookup import at
 
-CRITICAL = frozenset(
-    {"license.expired", "license.revoked", "asset.withdrawn", "usage.restricted", "usage.violation"}
-)
-"""What is in breach of a licence now, unless someone acts."""
-
-FACTS = {
-    "Asset": ("asset.id", "asset_id", "license.asset_id"),
-    "Title": ("asset.title",),
-    "Credit": ("asset.credit_line",),
-    "Licence": ("license.id", "license_id"),
-    "Ends": ("license.expires_at", "expired_at"),
-    "Days left": ("days_left",),
-    "Agreement": ("license.agreement_name", "product.agreement_name"),
-    "Territories": ("license.territories",),
-    "Channels": ("license.channels",),
-    "Restrictions": ("restrictions", "asset.allowed_use.usage_restrictions"),
-    "Reason": ("reason",),
-}
-"""What people are told, and where it stands."""
+ASSET_IDS = ("asset.id", "asset_id", "license.asset_id")
+"""Where its number may stand."""
 
 
 def about(event: Event) -> str:
@@ -44,7 +27,7 @@ def key(event: Event) -> str:
 
 def asset_id(event: Event) -> str:
     """The provider's number of the image; it is safe in a path, a file name and a query."""
-    found = str(_first(event, *FACTS["Asset"]) or "")
+    found = str(first(event, *ASSET_IDS) or "")
     if not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", found):
         raise Undeliverable(f"{event.id} names no asset by `asset.id` or `asset_id`")
     return found
@@ -73,18 +56,6 @@ def due_on(event: Event) -> str | None:
     return end.astimezone(UTC).date().isoformat() if end else None
 
 
-def severity(event: Event) -> str:
-    """`critical`, `error`, `warning` or `info`: by what has happened, or how many days are left."""
-    days = at(event.data, "days_left")
-    if event.type in CRITICAL:
-        return "critical"
-    if not isinstance(days, (int, float)):
-        return "warning"
-    return (
-        "critical" if days <= 1 else "error" if days <= 7 else "warning" if days <= 30 else "info"
-    )
-
-
 def texts(event: Event) -> dict[str, str]:
     """Of `title`, `caption`, `artist`, `credit_line` and `copyright` what the event's asset has."""
     names = ("title", "caption", "artist", "credit_line", "copyright")
@@ -92,29 +63,7 @@ def texts(event: Event) -> dict[str, str]:
     return {name: text for name, text in found.items() if isinstance(text, str) and text}
 
 
-def summary(event: Event) -> str:
-    """One line for people."""
-    days = at(event.data, "days_left")
-    left = "" if days is None else f", {days} day{'s' * (days != 1)} left"
-    return f"{event.type}: {about(event)}{left}"
-
-
-def facts(event: Event) -> dict[str, str]:
-    """What is worth telling, by what it is called."""
-    found = {label: _first(event, *paths) for label, paths in FACTS.items()}
-    return {
-        label: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        for label, value in found.items()
-        if value not in (None, "", [])
-    }
-
-
-def report(event: Event) -> str:
-    """The summary and the facts, a line each. The event's id tells this report from another's."""
-    lines = [f"{label}: {value}" for label, value in facts(event).items()]
-    return "\n".join([summary(event), *lines, f"Event: {event.id} of {event.time}"])
-
-
-def _first(event: Event, *paths: str) -> object:
+def first(event: Event, *paths: str) -> object:
+    """What stands at the first of *paths* at which anything does."""
     found = (at(event.data, path) for path in paths)
     return next((value for value in found if value is not None), None)

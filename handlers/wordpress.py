@@ -25,7 +25,6 @@ API = Api(
     final_codes={"rest_upload_sideload_error"},  # "not allowed to upload this file type", with 500
 )
 OFFLINE, ONLINE = "draft", "publish"
-MEBIBYTE = 1024 * 1024
 
 
 async def import_asset(event: Event, endpoint: Endpoint, *, max_mib: int = 32) -> Response:
@@ -36,7 +35,7 @@ async def import_asset(event: Event, endpoint: Endpoint, *, max_mib: int = 32) -
     if found:
         number = found[0]["id"]
     else:
-        file = await fetch(event, endpoint, max_mib * MEBIBYTE)
+        file = await fetch(event, endpoint, max_mib)
         headers = {
             "content-type": file.content_type,
             "content-disposition": f'attachment; filename="{file.name}"',
