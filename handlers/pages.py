@@ -5,11 +5,14 @@ it: an attempt that failed half-way is made again without harm.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 from urllib.parse import quote
 
 from gateway import Event, Response, Skip
 from handlers.lookup import at
 from handlers.rights import about
+
+Page = TypeVar("Page")
 
 
 def refs(event: Event, system: str) -> list[str]:
@@ -28,7 +31,7 @@ def path_of(ref: str) -> str:
 
 
 async def move_each(
-    pages: Iterable[str], move: Callable[[str], Awaitable[Response | None]], event: Event
+    pages: Iterable[Page], move: Callable[[Page], Awaitable[Response | None]], event: Event
 ) -> Response:
     """Call *move* for each page; None is what it returns of a page that it left alone.
 
