@@ -1,28 +1,26 @@
-"""Raise and resolve alerts, in Prometheus Alertmanager and in PagerDuty.
+"""Raise and resolve alerts in Prometheus Alertmanager.
 
     alerting:
       url: https://alertmanager.example.com
-      sign: none
-      handler: handlers.alerting:raise_alert          # and resolve_alert, on an endpoint of its own
+      handler: handlers.alertmanager:raise_alert          # and resolve_alert, on an endpoint of its own
 
-    pager:
-      url: https://events.pagerduty.com/v2/enqueue
-      secrets: {routing_key: {env: PAGERDUTY_ROUTING_KEY}}
-      handler: handlers.alerting:trigger_incident     # and resolve_incident
-
-Both know an alert by labels or a `dedup_key`, made of the event's subject here: to raise it again
-changes nothing, and what a licence's end raised is resolved when it is renewed.
+Alertmanager knows an alert by its labels, which are made of the event's subject and of how bad it is:
+to raise it again changes nothing, and what a licence's end raised is resolved when it is renewed. As
+fewer days are left an alert gets worse: it is raised anew, and the milder one resolved with it.
 
 https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
-https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from gateway import Endpoint, Event, Response, Undeliverable
+from gateway import Endpoint, Event, Response
+from handlers.answers import Api
+from handlers.rights import about, ends_at
+from handlers.wording import facts, severity, summary
 
+API = Api(vendor="Alertmanager")
+SEVERITIES = ("critical", "error", "warning", "info")
 AT_LEAST = timedelta(days=7)
-CRITICAL = frozenset({"license.expired", "license.revoked", "usage.violation"})
 
 
 async def raise_alert(event: Event, endpoint: Endpoint) -> Response:
@@ -30,70 +28,31 @@ async def raise_alert(event: Event, endpoint: Endpoint) -> Response:
 
     Without an end, Alertmanager would resolve it after five minutes.
     """
-    alert = {
-        "labels": _labels(event),
-        "annotations": _annotations(event),
-        "startsAt": event.time,
-        "endsAt": _ends_at(event),
-    }
-    return await endpoint.post("/api/v2/alerts", json=[alert])
+    now = severity(event)
+    raised = {**_alert(event, now, _last_day(event)), "startsAt": event.time}
+    others = [_alert(event, each, event.time) for each in SEVERITIES if each != now]
+    return API.expect(await endpoint.post("/api/v2/alerts", json=[raised, *others]))
 
 
 async def resolve_alert(event: Event, endpoint: Endpoint) -> Response:
     """Resolve what was raised about the same subject: the same labels, with an end that has passed."""
-    alert = {"labels": _labels(event), "annotations": _annotations(event), "endsAt": event.time}
-    return await endpoint.post("/api/v2/alerts", json=[alert])
+    alerts = [_alert(event, each, event.time) for each in SEVERITIES]
+    return API.expect(await endpoint.post("/api/v2/alerts", json=alerts))
 
 
-async def trigger_incident(event: Event, endpoint: Endpoint) -> Response:
-    """Open an incident, or add to the one that is open about the subject."""
-    payload = {
-        "summary": _summary(event)[:1024],
-        "source": event.source,
-        "severity": "critical" if event.type in CRITICAL else "warning",
-        "timestamp": event.time,
-        "class": event.type,
-        "custom_details": event.data,
+def _alert(event: Event, how_bad: str, ends: str) -> dict[str, object]:
+    """An alert. One that was never raised and has ended is told to nobody."""
+    labels = {
+        "alertname": "ImageRights",
+        "service": "rights-gateway",
+        "subject": about(event),
+        "severity": how_bad,
     }
-    return await _enqueue(event, endpoint, "trigger", payload)
+    told = {label.lower().replace(" ", "_"): text for label, text in facts(event).items()}
+    annotations = {**told, "summary": summary(event), "type": event.type}
+    return {"labels": labels, "annotations": annotations, "endsAt": ends}
 
 
-async def resolve_incident(event: Event, endpoint: Endpoint) -> Response:
-    """Resolve the incident about the subject, if one is open."""
-    return await _enqueue(event, endpoint, "resolve", None)
-
-
-async def _enqueue(
-    event: Event, endpoint: Endpoint, action: str, payload: dict[str, object] | None
-) -> Response:
-    key, dedup_key = endpoint.secret("routing_key"), f"rights-gateway:{_about(event)}"[:255]
-    body = {"routing_key": key, "event_action": action, "dedup_key": dedup_key}
-    answer = await endpoint.post(json=body if payload is None else {**body, "payload": payload})
-    if answer.status == 400:  # PagerDuty says that the body is wrong: no retry mends that
-        raise Undeliverable(f"PagerDuty refuses the event: {answer.text[:500]}")
-    return answer
-
-
-def _about(event: Event) -> str:
-    return event.subject or event.id
-
-
-def _ends_at(event: Event) -> str:
-    raised_at = datetime.fromisoformat(event.time)
-    expires_at = (event.data.get("license") or {}).get("expires_at")
-    ends_at = raised_at + AT_LEAST
-    return max(ends_at, datetime.fromisoformat(expires_at) if expires_at else ends_at).isoformat()
-
-
-def _labels(event: Event) -> dict[str, str]:
-    return {"alertname": "ImageRights", "subject": _about(event), "service": "rights-gateway"}
-
-
-def _annotations(event: Event) -> dict[str, str]:
-    return {"summary": _summary(event), "type": event.type}
-
-
-def _summary(event: Event) -> str:
-    days = event.data.get("days_left")
-    left = f", {days} days left" if days is not None else ""
-    return f"{event.type}: {_about(event)}{left}"
+def _last_day(event: Event) -> str:
+    last = datetime.fromisoformat(event.time).astimezone(UTC) + AT_LEAST
+    return max(last, ends_at(event) or last).isoformat()
