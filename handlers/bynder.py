@@ -2,7 +2,11 @@
 
     dam:
       url: https://example.bynder.com
-      auth: {oauth2: {token_url: "https://example.bynder.com/v6/authentication/oauth2/token", client_id: …}}
+      auth:
+        oauth2:
+          token_url: https://example.bynder.com/v6/authentication/oauth2/token
+          client_id: 2f0c8f4e
+          client_secret: {file: secrets/bynder}
       handler: handlers.bynder:update_asset
 
 The assets are the event's `placements` with `system: bynder`; their `ref` is Bynder's id. Metaproperties
