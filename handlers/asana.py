@@ -32,7 +32,7 @@ async def open_task(event: Event, endpoint: Endpoint, *, project: str) -> Respon
     """Open a task about the event's subject, unless one is open."""
     if found := await _task(event, endpoint, project):
         raise Skip(f"task {found} is open already")
-    task = {
+    task: dict[str, object] = {
         "name": f"{summary(event)} [{key(event)}]",
         "notes": report(event),
         "projects": [project],
