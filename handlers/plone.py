@@ -64,7 +64,8 @@ async def publish(event: Event, endpoint: Endpoint) -> Response:
 
 
 async def _describe(event: Event, endpoint: Endpoint, image: str) -> Response:
-    return API.expect(await endpoint.patch(image, json=_metadata(event)))
+    answer = await endpoint.request("PATCH", image, json=_metadata(event), headers=JSON)
+    return API.expect(answer)
 
 
 async def _move(event: Event, endpoint: Endpoint, transition: str) -> Response:
