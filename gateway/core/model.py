@@ -418,7 +418,7 @@ class Call:
     tls: Tls | None = None
     """None: as with any public server."""
     most_bytes: int | None = None
-    """So much of the answer's body is read at most; None: as much as of any answer. Of posts it always is."""
+    """So much of the answer's body is read; None: as much as of any. The lean sender never asks."""
 
 
 @dataclass(slots=True)
