@@ -12,14 +12,15 @@ https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
-from gateway import Endpoint, Event, Response
+from gateway import Endpoint, Event, Response, Skip
 from handlers.answers import Api
 from handlers.rights import about, ends_at
 from handlers.wording import facts, severity, summary
 
 API = Api(vendor="Alertmanager")
-SEVERITIES = ("critical", "error", "warning", "info")
+ALERTS = "/api/v2/alerts"
 AT_LEAST = timedelta(days=7)
 
 
@@ -28,26 +29,32 @@ async def raise_alert(event: Event, endpoint: Endpoint) -> Response:
 
     Without an end, Alertmanager would resolve it after five minutes.
     """
-    now = severity(event)
-    raised = {**_alert(event, now, _last_day(event)), "startsAt": event.time}
-    others = [_alert(event, each, event.time) for each in SEVERITIES if each != now]
-    return API.expect(await endpoint.post("/api/v2/alerts", json=[raised, *others]))
+    labels = {**_labels(event), "severity": severity(event)}
+    milder_or_worse = [each for each in await _raised(event, endpoint) if each != labels]
+    raised = {**_alert(event, labels, _last_day(event)), "startsAt": event.time}
+    ended = [_alert(event, each, event.time) for each in milder_or_worse]
+    return API.expect(await endpoint.post(ALERTS, json=[raised, *ended]))
 
 
 async def resolve_alert(event: Event, endpoint: Endpoint) -> Response:
     """Resolve what was raised about the same subject: the same labels, with an end that has passed."""
-    alerts = [_alert(event, each, event.time) for each in SEVERITIES]
-    return API.expect(await endpoint.post("/api/v2/alerts", json=alerts))
+    alerts = [_alert(event, each, event.time) for each in await _raised(event, endpoint)]
+    if not alerts:
+        raise Skip(f"no alert about {about(event)} is raised")
+    return API.expect(await endpoint.post(ALERTS, json=alerts))
 
 
-def _alert(event: Event, how_bad: str, ends: str) -> dict[str, object]:
-    """An alert. One that was never raised and has ended is told to nobody."""
-    labels = {
-        "alertname": "ImageRights",
-        "service": "rights-gateway",
-        "subject": about(event),
-        "severity": how_bad,
-    }
+async def _raised(event: Event, endpoint: Endpoint) -> list[dict[str, str]]:
+    """The labels of what is raised about the event's subject."""
+    filters = urlencode([("filter", f"{n}={_quoted(text)}") for n, text in _labels(event).items()])
+    return [each["labels"] for each in API.expect(await endpoint.get(f"{ALERTS}?{filters}")).json()]
+
+
+def _labels(event: Event) -> dict[str, str]:
+    return {"alertname": "ImageRights", "service": "rights-gateway", "subject": about(event)}
+
+
+def _alert(event: Event, labels: dict[str, str], ends: str) -> dict[str, object]:
     told = {label.lower().replace(" ", "_"): text for label, text in facts(event).items()}
     annotations = {**told, "summary": summary(event), "type": event.type}
     return {"labels": labels, "annotations": annotations, "endsAt": ends}
@@ -56,3 +63,9 @@ def _alert(event: Event, how_bad: str, ends: str) -> dict[str, object]:
 def _last_day(event: Event) -> str:
     last = datetime.fromisoformat(event.time).astimezone(UTC) + AT_LEAST
     return max(last, ends_at(event) or last).isoformat()
+
+
+def _quoted(text: str) -> str:
+    """A text as a matcher of Alertmanager's has it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
