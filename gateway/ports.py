@@ -311,6 +311,11 @@ class OperateStore(Protocol):
     async def drop_plan(self, name: str, entry: AuditEntry | None = None) -> bool:
         """One is not to be made; whether it still was to be."""
 
+    async def teach(
+        self, learned: Sequence[Learned], now: Micros, entry: AuditEntry | None = None
+    ) -> int:
+        """Keep what a person tells of things; of how many nothing newer is known."""
+
     async def replay(
         self, event_id: EventId, routed: Routed, now: Micros, entry: AuditEntry | None = None
     ) -> list[int]:
@@ -451,11 +456,6 @@ class RegisterStore(Protocol):
 
     async def collections(self) -> list[dict[str, Json]]:
         """Each `collection`, with how many `entries` it has."""
-
-    async def teach(
-        self, learned: Sequence[Learned], now: Micros, entry: AuditEntry | None = None
-    ) -> int:
-        """Keep what a person tells of things; of how many nothing newer is known."""
 
 
 class BulkStore(Protocol):

@@ -490,6 +490,7 @@ class Service:
             bulk=self._bulk,
             carry_on=self._carry_on,
             read_again=self._read_again,
+            register=self._store,
             prune=self._prune,
             erase=self._erase,
             evidence=self._evidence,

@@ -169,7 +169,7 @@ class _Linter:
     def _note_lists(self) -> None:
         for written in self._written:
             self._evidence.note_lists(str(written.get("when", "")))
-            for target in written["to"]:
+            for target in written.get("to", ()):
                 if isinstance(target, dict):
                     self._evidence.note_each(str(target.get("each", "")))
                     self._evidence.note_lists(str(target.get("when", "")))
@@ -191,7 +191,7 @@ class _Linter:
 
     def _check_computed(self, route: Mapping[str, Json], part: Part) -> None:
         check_conditions(route, part, self._evidence, self.warning)
-        for i, target in enumerate(route["to"]):
+        for i, target in enumerate(route.get("to", ())):
             if isinstance(target, dict):
                 check_conditions(target, part.at("to", i), self._evidence, self.warning)
 
@@ -309,7 +309,7 @@ def _sends(route: Route, written: Mapping[str, Json], routes: Routes) -> list[_S
         return []
     conditions = "".join(f"{name}: {text}\n" for name, text in route.written.items())
     found = []
-    for each in written["to"]:
+    for each in written.get("to", ()):
         if isinstance(each, str):
             found.append(_Send(each, "", conditions))
             continue

@@ -5,6 +5,7 @@ kept, by the time at which the event happened that told it: an older event that 
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -154,19 +155,30 @@ class Interest:
         )
 
 
+def told_by_hand(collection: str, key: str, value: Json, as_of: Micros) -> Learned:
+    """What a person tells of a thing; None: it is to be forgotten. Raises ExpressionFailed."""
+    if value is not None:
+        _check_size(value)
+    return Learned(collection, bounded(key), value, as_of, forget=value is None)
+
+
 def _learned(each: Remember, event: Event, scope: Mapping[str, Json]) -> Learned:
     value = None
     if not each.forget:
         value = event.data if each.value is None else each.value(scope)
         if value is None:
             raise ExpressionFailed("its value is null: to have it forgotten, write `forget: true`")
-        try:
-            size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
-        except ValueError as error:
-            raise ExpressionFailed(f"value: {error}") from None
-        if size > LARGEST_VALUE:
-            raise ExpressionFailed(f"its value has {size:,} bytes, more than {LARGEST_VALUE:,}")
+        _check_size(value)
     return Learned(each.collection, _key(each.key, scope), value, happened_at(event), each.forget)
+
+
+def _check_size(value: Json) -> None:
+    try:
+        size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    except ValueError as error:
+        raise ExpressionFailed(f"value: {error}") from None
+    if size > LARGEST_VALUE:
+        raise ExpressionFailed(f"its value has {size:,} bytes, more than {LARGEST_VALUE:,}")
 
 
 def _key(compute: Compute, scope: Mapping[str, Json]) -> str:
@@ -193,6 +205,35 @@ class Field(NamedTuple):
     """By which it is equal to another."""
     number: float | None
     """By which it is less: a number, or the microseconds of a moment."""
+
+
+_NAME = r"[^<>=;\x00]+"
+_ORDERED = (
+    r"-?[0-9]{1,15}(\.[0-9]{1,9})?"
+    r"|[0-9]{4}-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-][01][0-9]:[0-5][0-9]))?"
+)
+_ONE = rf"{_NAME}(=[^;\x00]*|(>=|<)({_ORDERED}))"
+CONDITIONS = rf"^({_ONE}(;{_ONE})*)?$"
+"""What conditions look like: `asset_id=847116840;expires_at<2027-01-01`. Numbers and moments have an order."""
+_PARTS = re.compile(rf"({_NAME})(>=|<|=)([^;]*)")
+
+
+def conditions_of(text: str) -> list[tuple[str, str, Field]]:
+    """The name, operator and value of each condition in a text that is as CONDITIONS says.
+
+    Raises ValueError where one names a day that there is not.
+    """
+    found = []
+    for condition in filter(None, text.split(";")):
+        parts = _PARTS.fullmatch(condition)
+        if parts is None:
+            raise ValueError(f"{condition!r} is no condition")
+        name, operator, value = (each.strip() for each in parts.groups())
+        field = field_of(name, value)
+        if operator != "=" and field.number is None:
+            field = field_of(name, float(value))
+        found.append((name, operator, field))
+    return found
 
 
 def fields_of(value: Json) -> list[Field]:

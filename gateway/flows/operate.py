@@ -1,6 +1,6 @@
 """What an operator asks for: again, not at all, from the start, not now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from gateway.core.access import ALL, DONE, LOCAL, AuditEntry, Caller
@@ -19,6 +19,7 @@ from gateway.core.model import (
     rfc3339,
 )
 from gateway.core.redaction import without_credentials
+from gateway.core.register import Learned
 from gateway.core.routing import EndpointConfig, Routes, plan
 from gateway.core.state import FINAL, State, may_come_from
 from gateway.core.turns import due_of
@@ -100,6 +101,11 @@ class Operate:
             if not await self._store.drop_plan(name, entry):
                 cure = "see `gateway planned`: it was made, or replaced, or never planned"
                 raise NotFound(f"nothing is planned by the name of {name}", cure=cure)
+
+    async def teach(self, collection: str, learned: Sequence[Learned], by: Caller = LOCAL) -> int:
+        """Tell the register of things; of how many nothing newer is known."""
+        async with self._audit.of(by, "teach", collection) as entry:
+            return await self._store.teach(learned, self._clock.now(), entry)
 
     async def replay(self, name: str, by: Caller = LOCAL) -> tuple[list[DeliveryId], list[str]]:
         """Route a stored event again, by the routes in force: its new deliveries, and what failed."""

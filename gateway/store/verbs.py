@@ -246,7 +246,7 @@ class CommonVerbs:
     async def teach(
         self, learned: Sequence[Learned], now: Micros, entry: AuditEntry | None = None
     ) -> int:
-        """See `RegisterStore.teach`."""
+        """See `OperateStore.teach`."""
         return int(await self._change(change.teach, learned, now, entry, self._vault))
 
     # -- plans -------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from gateway.web.errors import PROBLEM_TYPE, answer
 from gateway.web.paths import JSON, PATHS, Path
 from gateway.web.surroundings import Surroundings
 
-LARGEST_BODY = 64 * 1024
+LARGEST_BODY = 768 * 1024
 OF_CURL = "application/x-www-form-urlencoded"
 """What `curl -d` says of whatever it sends."""
 

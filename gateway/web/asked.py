@@ -23,6 +23,7 @@ from gateway.core.bulk import DEFAULT_RATE
 from gateway.core.errors import NotFound, ParameterInvalid
 from gateway.core.listing import DEFAULT_LIMIT, LARGEST_LIMIT
 from gateway.core.model import Json, Micros, parse_delivery_id, rfc3339_moment
+from gateway.core.register import CONDITIONS, conditions_of
 from gateway.core.state import State
 from gateway.core.verifying import OUTCOMES
 
@@ -33,6 +34,8 @@ MEND = "go back, and mend that"
 """What who fills in a page's form is told."""
 LONGEST_TEXT = 1024
 LONGEST_REASON = 500
+MOST_TOLD = 100
+"""So many things the register is told of at once."""
 LONGEST_TOLD = 200
 """Characters of what is wrong with a value: it may be part of that."""
 NO_NUL = r"^[^\x00]*$"
@@ -67,6 +70,11 @@ def _whole(value: object) -> int:
 def _of_delivery(value: str) -> str:
     if parse_delivery_id(value) is None:
         raise ValueError("of another listing; use `next` of the last page")
+    return value
+
+
+def _with_conditions(value: str) -> str:
+    conditions_of(value)
     return value
 
 
@@ -186,6 +194,40 @@ class Plans(Asked):
     until: Annotated[Moment | None, Field(description="Only what is due before.")] = None
     cursor: PlanCursor | None = NEXT
     limit: Annotated[Limit, Field(description="At most so many.")] = DEFAULT_LIMIT
+
+
+class Register(Asked):
+    """Which things of a collection."""
+
+    key: Text | None = None
+    where: Annotated[
+        str,
+        Field(
+            max_length=LONGEST_TEXT,
+            pattern=CONDITIONS,
+            description="Conditions on fields, `;` between them: `asset_id=847116840;expires_at<2027-01-01`."
+            " A field has a value (`=`), or lies from one on (`>=`) or before one (`<`).",
+        ),
+        AfterValidator(_with_conditions),
+    ] = ""
+    cursor: Text | None = NEXT
+    limit: Annotated[Limit, Field(description="At most so many.")] = DEFAULT_LIMIT
+
+
+class Thing(Asked):
+    """What is known of one thing."""
+
+    key: Text
+    value: Json = Field(None, description="Null: it is to be forgotten.")
+    as_of: Annotated[
+        Moment | None, Field(description="When that was so; default: now. What is newer stays.")
+    ] = None
+
+
+class Teach(Asked):
+    """What is known of things of a collection."""
+
+    items: Annotated[list[Thing], Field(min_length=1, max_length=MOST_TOLD)]
 
 
 class Recorded(Page):

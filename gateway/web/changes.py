@@ -2,7 +2,10 @@
 
 from starlette.responses import Response
 
+from gateway.core.errors import ExpressionFailed, ParameterInvalid
+from gateway.core.register import told_by_hand
 from gateway.flows.operate import Known
+from gateway.web.asked import Teach
 from gateway.web.call import Call, json_answer
 from gateway.web.etags import names, tag_of_endpoint
 
@@ -29,6 +32,23 @@ async def cancel_plan(call: Call) -> Response:
     """Do not make a planned event."""
     await call.around.operate.cancel_plan(call.part, call.caller)
     return json_answer({"id": call.part, "state": "cancelled"})
+
+
+async def teach(call: Call) -> Response:
+    """Tell the register of things."""
+    now = call.around.clock.now()
+    items = call.given(Teach).items
+    try:
+        learned = [
+            told_by_hand(call.part, each.key, each.value, now if each.as_of is None else each.as_of)
+            for each in items
+        ]
+    except ExpressionFailed as error:
+        raise ParameterInvalid(
+            f"items: {error}", cure="mend it, and send all of them again"
+        ) from None
+    kept = await call.around.operate.teach(call.part, learned, call.caller)
+    return json_answer({"kept": kept})
 
 
 async def read_again(call: Call) -> Response:

@@ -22,7 +22,7 @@ from gateway.core.errors import (
 from gateway.web import asked, bulk, changes, evidence, live, reads
 from gateway.web.asked import Asked
 from gateway.web.call import Call
-from gateway.web.shapes import TEXT, Schema, listed, many, named, page, shape
+from gateway.web.shapes import COUNT, TEXT, Schema, listed, many, named, page, shape
 
 Do: TypeAlias = Callable[[Call], Awaitable[Response]]
 """What a path does, for a caller who may."""
@@ -201,6 +201,16 @@ PATHS: tuple[Path, ...] = (
     _get(
         "/api/v1/operations/{id}", "show_operation", "How far one is.", bulk.operation,
         named("Operation"), NotFound,
+    ),
+    # -- the register
+    _get("/api/v1/register", "list_collections", "What the register knows of.", reads.collections, listed("Collection")),
+    _get(
+        "/api/v1/register/{name}", "list_entries", "Things of a collection, by their keys.", reads.register,
+        page("Entry"), NotFound, query=asked.Register, scope=Scope.PAYLOAD,
+    ),
+    _post(
+        "/api/v1/register/{name}", "teach", "Tell of things; of what something newer is known, that stays.",
+        changes.teach, {200: Answer("how many were taken", shape(kept=COUNT))}, NotFound, body=asked.Teach,
     ),
     # -- planned events
     _get(

@@ -11,6 +11,7 @@ from gateway import __version__
 from gateway.core.errors import StoreUnavailable
 from gateway.core.listing import Listed
 from gateway.core.model import parse_delivery_id
+from gateway.core.register import conditions_of
 from gateway.web.call import Call, json_answer
 from gateway.web.etags import names, tag_of, tag_of_endpoint
 
@@ -102,6 +103,18 @@ async def audit(call: Call) -> Response:
 async def plans(call: Call) -> Response:
     """A page of what is planned."""
     return _page(await call.around.shown.plans(call.filters))
+
+
+async def collections(call: Call) -> Response:
+    """What the register has."""
+    return json_answer({"items": await call.around.register.collections()})
+
+
+async def register(call: Call) -> Response:
+    """A page of things of a collection."""
+    conditions = conditions_of(call.filters.get("where", ""))
+    query = {**call.filters, "collection": call.part, "where": conditions}
+    return _page(await call.around.register.register_entries(query))
 
 
 async def routes(call: Call) -> Response:

@@ -224,6 +224,10 @@ COMPONENTS: Mapping[str, Schema] = {
         },
     ),
     "Endpoint": shape(**_LANE, waiting=COUNT, behind=COUNT, due_at=maybe(MOMENT), dead=COUNT),
+    "Collection": shape(collection=TEXT, entries=COUNT),
+    "Entry": shape(
+        collection=TEXT, key=TEXT, value=ANY, as_of=MOMENT, event_id=maybe(TEXT), changed_at=MOMENT
+    ),
     "Plan": shape(
         id=TEXT,
         planner=TEXT,

@@ -16,7 +16,7 @@ from gateway.flows.live import Live
 from gateway.flows.operate import Operate
 from gateway.flows.prune import Prune
 from gateway.flows.read_again import ReadAgain
-from gateway.ports import Clock, LookUpStore
+from gateway.ports import Clock, LookUpStore, RegisterStore
 from gateway.web.shown import Shown
 
 
@@ -30,6 +30,7 @@ class Surroundings:
     bulk: Bulk
     carry_on: CarryOn
     read_again: ReadAgain
+    register: RegisterStore
     prune: Prune
     erase: Erase
     evidence: Evidence

@@ -23,7 +23,7 @@ def completed(folder: Path, *words: str, **environment: str) -> list[str]:
 
 
 def test_commands_and_options_are_completed(tmp_path):
-    assert sorted(completed(tmp_path, "re")) == ["redeliver", "replay", "resume"]
+    assert sorted(completed(tmp_path, "re")) == ["redeliver", "register", "replay", "resume"]
     assert "--endpoint" in completed(tmp_path, "dead", "--")
 
 

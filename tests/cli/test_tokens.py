@@ -89,6 +89,7 @@ def test_every_command_that_talks_to_a_gateway_does_so_from_elsewhere_over_a_tok
         "dead": "no dead letters",
         "dead --by reason": "no dead letters",
         "inbox": "the inbox is empty",
+        "planned": "nothing is planned",
         "audit --action pause": "remote-",
         "prune --dry-run": "would go",
         "erase --subject nobody --dry-run": "0 events",

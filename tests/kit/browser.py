@@ -73,6 +73,11 @@ class Site:
         """What the page says."""
         return await self.page.inner_text("body")
 
+    async def refreshed(self, times: int) -> None:
+        """Wait until its live parts were put in at least so often."""
+        fewer = "".join(f":not([data-refreshed='{n}'])" for n in range(times))
+        await self.page.locator(f"html[data-refreshed]{fewer}").wait_for(state="attached")
+
     async def faults(self) -> list[str]:
         """What keeps people from using the page."""
         found: list[str] = await self.page.evaluate(ACCESSIBLE)

@@ -49,6 +49,9 @@ routes:
   - {name: to-cms, match: {type: [{prefix: license.}]}, to: [cms], owner: rights-team}
   - {name: to-pager, match: {type: license.expired}, to: [pager]}
   - {name: watch, match: {type: license.expired}, mode: shadow, to: [pager]}
+  - {name: keep, match: {type: known}, remember: {collection: license, key: "${event.data.id}"}}
+schedules:
+  expiry: {match: {type: known}, key: "${event.data.id}", at: '${"2099-12-31"}', emit: {type: late}}
 """
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}\u202egnp.exe\x07'
@@ -101,6 +104,7 @@ async def pages_of(gateway, event: str) -> list[str]:
         "/endpoints", "/endpoints/pager", "/endpoints/cms", "/dead", "/dead/redeliver?endpoint=pager",
         "/events/replay?unmatched=true", "/events/replay?type=none",
         "/inbox", *(f"/inbox/{each['id']}" for each in inbox), "/routes", "/audit", "/login", "/nowhere",
+        "/planned", "/planned?key=none", "/register", "/register/license", "/register/license?key=none",
         "/events?since=yesterday",
     ]  # fmt: skip
 
@@ -114,6 +118,7 @@ LOOKS = [
 @pytest.mark.parametrize("look", LOOKS, ids=["light", "dark, on a phone"])
 async def test_every_page_can_be_read_and_used_by_everyone(browser, gateway, look):
     event = await a_busy_day(gateway)
+    await gateway.send("getty", {"type": "known", "data": {"id": HOSTILE}})
     async with visiting(browser, gateway.service.admin_url, **look) as site:
         for path in await pages_of(gateway, event):
             await site.open(path)
@@ -127,6 +132,8 @@ async def test_empty_pages_say_what_to_do_and_can_be_read_by_everyone_too(site):
         "/deliveries": "events that a route takes make some",
         "/dead": "There are none",
         "/inbox": "The inbox is empty",
+        "/planned": "Nothing is planned",
+        "/register": "Nothing is known yet",
         "/audit": "Nobody has changed anything yet",
     }.items():
         assert await site.open(path) == 200
@@ -444,7 +451,7 @@ async def test_a_pasted_event_is_explained(site):
     await site.page.get_by_role("button", name="Explain").click()
     text = await site.text()
     assert re.search(r"to-cms\s+fires", text)
-    await site.page.get_by_text("2 routes that do not match").click()
+    await site.page.get_by_text("3 routes that do not match").click()
     assert '"license.expired"' in await site.text()
     await site.page.get_by_label("What it would post").fill("{nonsense")
     await site.page.get_by_role("button", name="Explain").click()
@@ -478,7 +485,7 @@ async def test_a_page_stays_up_to_date_but_not_under_the_hands_of_its_reader(bro
         await expired(gateway, subject="license/newer")
         async with site.page.expect_response(re.compile("/events")):
             await site.page.clock.fast_forward(3100)
-        await site.page.wait_for_function("document.documentElement.dataset.refreshed >= 2")
+        await site.refreshed(2)
         assert "license/newer" not in await site.text()
 
 
@@ -499,7 +506,7 @@ async def test_a_page_that_cannot_be_brought_up_to_date_says_so_until_it_can(
         assert float(await site.page.evaluate(dim)) < 1
         await site.page.unroute("**/events")
         await site.page.clock.fast_forward(3100)
-        await site.page.wait_for_function("document.documentElement.dataset.refreshed >= 1")
+        await site.refreshed(1)
         assert "not up to date" not in await site.text()
         assert float(await site.page.evaluate(dim)) == 1
         site.wrong.clear()
@@ -651,3 +658,17 @@ async def test_what_strangers_write_is_text_wherever_it_stands(gateway, site, se
     ):
         await site.page.goto(site.url + path + '"><script>alert(4)</script>')
         assert await site.page.locator("script:not([src])").count() == 0
+
+
+async def test_a_planned_event_can_be_cancelled_and_what_is_known_is_shown_as_text(gateway, site):
+    await gateway.send("getty", {"type": "known", "data": {"id": HOSTILE}})
+    await site.open("/register")
+    await site.page.get_by_role("link", name="license").click()
+    await site.page.get_by_text("Show").click()
+    assert SHOWN in await site.text()
+    await site.open("/planned")
+    assert SHOWN in await site.text()
+    await site.page.get_by_role("button", name=re.compile("^Cancel")).click()
+    text = await site.text()
+    assert "will not be made" in text
+    assert "Nothing is planned" in text

@@ -92,7 +92,11 @@ def use_token(gateway: Gateway, *scopes: Scope) -> str:
 
 async def parts(gateway: Gateway) -> dict[str, list[str]]:
     """What there is, by the listing that has it."""
-    found = {"operations": ["op_12345678"], "endpoints": ["cms", "pager"]}
+    found = {
+        "operations": ["op_12345678"],
+        "endpoints": ["cms", "pager"],
+        "register": ["license"],
+    }
     async with aiohttp.ClientSession(gateway.service.admin_url) as session:
         for listing in ("events", "deliveries", "inbox", "plans"):
             async with session.get(f"/api/v1/{listing}") as answer:
@@ -227,7 +231,7 @@ ODD = [
         ("POST", REDELIVER, {"data": b'{"filter": {"type": "\\u0000"}}', "headers": JSON}, INVALID),
         ("POST", REDELIVER, {"data": b'{"filter": {"nope": 1}}', "headers": JSON}, INVALID),
         ("POST", REDELIVER, {"data": b'{"filter": {}, "dry_run": "true"}', "headers": JSON}, INVALID),
-        ("POST", REDELIVER, {"data": b" " * 70_000, "headers": JSON}, (413, "body-too-large")),
+        ("POST", REDELIVER, {"data": b" " * 800_000, "headers": JSON}, (413, "body-too-large")),
         ("DELETE", "/api/v1/events", {}, (405, "method-not-allowed")),
         ("POST", "/api/v1/events", {}, (405, "method-not-allowed")),
         ("GET", REDELIVER, {}, (405, "method-not-allowed")),

@@ -21,6 +21,7 @@ from gateway.web.dashboard import (
     login,
     overview,
     planned,
+    register,
     replay,
     routes,
 )
@@ -54,6 +55,8 @@ PAGES: tuple[tuple[Scope, str, str, Do], ...] = (
     (Scope.OPERATE, "POST", "/dead/redeliver", dead.redeliver),
     (Scope.READ, "GET", "/operations/{id}", dead.operation),
     (Scope.OPERATE, "POST", "/operations/{id}/go-on", dead.go_on),
+    (Scope.READ, "GET", "/register", register.show_all),
+    (Scope.PAYLOAD, "GET", "/register/{name}", register.show),
     (Scope.READ, "GET", "/planned", planned.show),
     (Scope.OPERATE, "POST", "/planned/{id}/cancel", planned.cancel),
     (Scope.READ, "GET", "/inbox", inbox.show_all),

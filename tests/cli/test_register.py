@@ -1,0 +1,110 @@
+"""What is known and what is planned, from the command line."""
+
+import json
+
+import pytest
+
+from tests.cli.test_bulk import api
+from tests.kit.process import GatewayProcess
+
+ROUTES = """\
+version: 1
+sources: {open: {verify: none}}
+endpoints:
+  cms: {url: "http://127.0.0.1:9/", sign: none}
+routes:
+  - {name: keep, match: {type: license.acquired}, remember: {collection: license, key: "${event.data.id}"}}
+schedules:
+  expiry:
+    match: {type: license.acquired}
+    key: ${event.data.id}
+    at: ${event.data.expires_at}
+    before: [30d, 1d]
+    emit: {type: license.expiring, data: {days_left: "${plan.days}"}}
+"""
+
+
+@pytest.fixture
+def running(tmp_path):
+    """A gateway that has taken a licence."""
+    (tmp_path / "routes.yaml").write_text(ROUTES)
+    gateway = GatewayProcess(tmp_path).start()
+    event = tmp_path / "licence.json"
+    data = {"id": "lic_1", "asset_id": "a1", "expires_at": "2099-12-31T00:00:00Z"}
+    event.write_text(json.dumps({"type": "license.acquired", "data": data}))
+    told = gateway.call("send", "--source", "open", str(event))
+    assert told.returncode == 0, told.stderr
+    yield gateway
+    gateway.stop()
+
+
+def ask(running, *words: str):
+    return running.call(*words)
+
+
+def test_what_is_known_is_found_copied_and_told_again(running, tmp_path):
+    assert "license" in ask(running, "register").stdout
+    (entry,) = json.loads(
+        ask(running, "register", "find", "license", "--where", "asset_id=a1", "--json").stdout
+    )["items"]
+    assert entry["value"]["id"] == "lic_1"
+    assert (
+        "nothing of license fits"
+        in ask(running, "register", "find", "license", "--where", "asset_id=a2").stdout
+    )
+    assert '"asset_id":"a1"' in ask(running, "register", "find", "license", "lic_1").stdout
+    for name in ("l.jsonl", "l.csv"):
+        out = tmp_path / name
+        form = out.suffix[1:]
+        assert (
+            ask(
+                running, "register", "export", "license", "--out", str(out), "--format", form
+            ).returncode
+            == 0
+        )
+        told = ask(running, "register", "import", "copy", str(out))
+        assert "1 of 1 entries were taken" in told.stdout
+        (copy,) = api(running, "register/copy")["items"]
+        assert (copy["key"], copy["value"], copy["as_of"]) == (
+            "lic_1",
+            entry["value"],
+            entry["as_of"],
+        )
+    assert [each.name for each in tmp_path.glob("*.part")] == []
+
+
+def test_a_sheet_has_the_fields_in_its_columns(running, tmp_path):
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("key,asset_id,as_of\nl1,a1,\nl2,a2,2020-01-01T00:00:00Z\n")
+    assert "2 of 2" in ask(running, "register", "import", "sheet", str(sheet)).stdout
+    sheet.write_text("key,asset_id,as_of\nl1,old,2020-01-01T00:00:00Z\n")
+    assert (
+        "of 1 something newer is known"
+        in ask(running, "register", "import", "sheet", str(sheet)).stdout
+    )
+    assert [e["value"]["asset_id"] for e in api(running, "register/sheet")["items"]] == ["a1", "a2"]
+
+
+@pytest.mark.parametrize("line", ["{", '{"value": 1}', '{"key": 1, "value": 1}', "[]"])
+def test_a_line_that_is_no_entry_is_named(running, tmp_path, line):
+    file = tmp_path / "bad.jsonl"
+    file.write_text(f'{{"key": "a", "value": 1}}\n{line}\n')
+    told = ask(running, "register", "import", "bad", str(file))
+    assert told.returncode == 2
+    assert "line 2 is no entry" in told.stderr
+
+
+def test_what_is_planned_is_listed_and_can_be_cancelled(running):
+    (first, second) = json.loads(ask(running, "planned", "--schedule", "expiry", "--json").stdout)[
+        "items"
+    ]
+    assert (first["type"], first["key"], first["due_at"]) == (
+        "license.expiring",
+        "lic_1",
+        "2099-12-01T00:00:00.000Z",
+    )
+    assert "license.expiring" in ask(running, "planned", "--key", "lic_1").stdout
+    assert ask(running, "cancel", first["id"]).returncode == 0
+    assert ask(running, "cancel", first["id"]).returncode != 0
+    assert [each["id"] for each in api(running, "plans")["items"]] == [second["id"]]
+    assert "nothing is planned" in ask(running, "planned", "--type", "other").stdout
