@@ -228,6 +228,11 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "deliveries take too long: see `gateway deliveries --state scheduled`",
     ),
+    "poll.failed": (
+        logging.WARNING,
+        "a source was asked in vain; it is asked again, less often: see `gateway status`",
+    ),
+    "source.polled": (logging.DEBUG, "a source was asked"),
     "source.silent": (
         logging.WARNING,
         "nothing comes from a source any more: see that its sender runs and posts here",

@@ -62,6 +62,7 @@ class Metrics(Collector):
         self._ways: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(DELIVERIES))
         """For each endpoint, how long it was from an event to the end of its delivery."""
         self._late: Counter[str] = Counter()
+        self._polls: Counter[tuple[str, str]] = Counter()
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -77,6 +78,8 @@ class Metrics(Collector):
             self._kept(**fields)
         elif name == "deliveries.late":
             self._late[fields["endpoint"]] += fields["count"]
+        elif name in ("source.polled", "poll.failed"):
+            self._polls[fields["source"], fields["outcome"]] += 1
         elif name == "event.refused":
             self._events[fields["source"], fields["code"]] += 1
         elif name == "event.ignored":
@@ -150,6 +153,9 @@ class Metrics(Collector):
             "Deliveries by how they ended.",
             ("endpoint", "outcome"),
             self._ended,
+        )
+        yield _counter(
+            "gateway_polls", "Sources asked, by what came.", ("source", "outcome"), self._polls
         )
         late = CounterMetricFamily(
             "gateway_deliveries_late", "Deliveries that have become late.", labels=["endpoint"]

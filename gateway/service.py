@@ -60,6 +60,7 @@ from gateway.flows.news import Tell
 from gateway.flows.nodes import Nodes
 from gateway.flows.operate import Operate
 from gateway.flows.plans import MakePlanned
+from gateway.flows.poll import Pollers
 from gateway.flows.prune import Prune
 from gateway.flows.publish import Publish
 from gateway.flows.read_again import ReadAgain
@@ -322,6 +323,16 @@ class Service:
             refusals=self._refusals,
             intake=self._intake,
         )
+        self._pollers = Pollers(
+            routes=lambda: self.routes,
+            keep=self._keep,
+            store=store,
+            sender=self._senders.call,
+            check_room=self._intake.check,
+            clock=clock,
+            telemetry=telemetry,
+            shared=store.nodes is not None,
+        )
         self._publish = Publish(self.routes, clock)
         self._operate = Operate(
             know=know,
@@ -371,6 +382,7 @@ class Service:
             self._prune.loop,
             self._carry_on.loop,
             self._history.loop,
+            self._pollers.loop,
         )
         """In the order in which they start; they stop in the other one."""
         if self._nodes is not None:
@@ -580,6 +592,7 @@ class Service:
         """Let go of everything, where it was opened and not started."""
         for loop in reversed(self._loops):
             await loop.stop()
+        await self._pollers.close()
         await self._refusals.close()
         await self._tell.close()
         self._watchdog.stop()
@@ -701,6 +714,7 @@ class Service:
         await self._operate.use_endpoints(routes.endpoints)
         self._ingest.use(routes)
         self._publish.use(routes)
+        self._pollers.loop.wake()
         if self._nodes is not None:
             self._nodes.use(routes.fingerprint)
         gc.freeze()  # an index is large, and lives until the next
@@ -747,6 +761,7 @@ class Service:
             "held_by": sorted(self._lanes.held_by),
             "nodes": [] if self._nodes is None else self._nodes.shown(),
             "store": self._intake.status(),
+            "polls": self._pollers.shown(),
         }
 
     def files(self) -> dict[str, Json]:

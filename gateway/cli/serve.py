@@ -210,9 +210,15 @@ def _facts(service: Any, receiver: str | None) -> list[tuple[str, str]]:
     settings, routes = service.settings, service.routes
     public_url = settings.public_url or service.public_url
     facts = [("PAUSED", PAUSED)] if settings.paused else []
+    posting = {name: source for name, source in routes.sources.items() if source.poll is None}
     facts += [
         ("webhooks" if i == 0 else "", f"{public_url}/in/{name}{_open(source)}")
-        for i, (name, source) in enumerate(routes.sources.items())
+        for i, (name, source) in enumerate(posting.items())
+    ]
+    facts += [
+        ("asks", f"{source.poll.url} for {name}")
+        for name, source in routes.sources.items()
+        if source.poll is not None
     ]
     facts += _reached(settings, service.public_url)
     everywhere = " and at all other addresses" if _at_all_addresses(settings.admin) else ""

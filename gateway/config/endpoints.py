@@ -170,13 +170,14 @@ def _auth_headers(shape: AuthShape, part: Part) -> Mapping[str, str]:
         password = part.at("basic", "password").secret(shape.basic.password)
         return {"authorization": basic_authorization(shape.basic.user, password or "")}
     if shape.bearer is not None:
-        return {"authorization": f"Bearer {_value(shape.bearer, part.at('bearer'))}"}
+        return {"authorization": f"Bearer {header_secret(shape.bearer, part.at('bearer'))}"}
     if shape.header is not None:
-        return {shape.header.name.lower(): _value(shape.header.value, part.at("header", "value"))}
+        at = part.at("header", "value")
+        return {shape.header.name.lower(): header_secret(shape.header.value, at)}
     return {}
 
 
-def _value(reference: SecretReference, part: Part) -> str:
+def header_secret(reference: SecretReference, part: Part) -> str:
     """A secret that stands in a header as it is; one that cannot is noted."""
     value = part.secret(reference) or ""
     if fault := value_fault(value):

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from gateway.config.endpoint_shapes import EndpointShape
 from gateway.config.handshake_shapes import HandshakesShape
 from gateway.config.pattern_schema import SCALAR, pattern_definitions
+from gateway.config.poll_shapes import Poll
 from gateway.config.quantities import Duration, Rate, Size, Timeout, at_least
 from gateway.config.shape import (
     EXPRESSION,
@@ -108,8 +109,14 @@ SilentAfter = Annotated[Duration, at_least(60 * SECOND, "less than 1m", "2h")]
 BodySize = Annotated[Size, AfterValidator(_at_most_25_mib)]
 
 
+OF_POSTS = frozenset({
+    "verify", "also", "handshake", "public_url", "ack", "max_body", "rate", "content_encoding",
+})  # fmt: skip
+"""Keys of a source that are about requests to it."""
+
+
 class SourceShape(Shape):
-    """A named place events come from: POST /in/NAME."""
+    """A named place events come from: POST /in/NAME, or what the gateway asks."""
 
     stand_ins: ClassVar[dict[str, Any]] = {"verify": "none"}
 
@@ -120,6 +127,8 @@ class SourceShape(Shape):
         ]
     )
     """How requests are proven to come from this sender; `none` must be spelled out."""
+    poll: Poll | None = Field(None, examples=["getty-asset-changes"])
+    """Whom the gateway asks instead, because nobody posts: then there is nothing to verify."""
     also: list[Also] = Field(
         default_factory=list, examples=[[{"scheme": "ip_allow", "cidrs": ["192.30.252.0/22"]}]]
     )
@@ -154,6 +163,19 @@ class SourceShape(Shape):
     """Media types that are read as JSON, besides `application/json` and `…+json`."""
     content_encoding: Literal["gzip"] | None = Field(None, examples=["gzip"])
     """How bodies may be compressed; the signature is that of the compressed bytes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _posts_or_is_asked(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("poll") is None:
+            return value
+        if idle := sorted(value.keys() & OF_POSTS):
+            raise PydanticCustomError(
+                "poll-and-posts",
+                "nobody posts to a source with `poll`, so {keys} does nothing",
+                {"keys": ", ".join(idle), "cure": "remove one or the other"},
+            )
+        return {**value, "verify": "none"}
 
 
 # -- routes --------------------------------------------------------------------------------------------
@@ -618,6 +640,9 @@ def json_schema() -> dict[str, Any]:
     match = schema["$defs"]["RouteShape"]["properties"]["match"]
     del match["additionalProperties"]
     match["$ref"] = "#/$defs/Pattern"
+    source = schema["$defs"]["SourceShape"]
+    del source["required"]
+    source["anyOf"] = [{"required": ["verify"]}, {"required": ["poll"]}]
     for shape in (schema, *schema["$defs"].values()):
         for field in shape.get("properties", {}).values():
             if not isinstance(field.get("default", ""), str):

@@ -9,6 +9,7 @@ from typing import Literal
 from gateway.config.expressions import Expressions
 from gateway.config.handshakes import build_handshakes, described, is_oracle, secret_file
 from gateway.config.part import Part
+from gateway.config.polls import build_poll
 from gateway.config.shapes import EventShape, SourceShape
 from gateway.config.verifiers import (
     VerifierBuilder,
@@ -34,6 +35,8 @@ from gateway.core.schemes.sns import subscribe_url
 from gateway.core.verifying import Verifier
 
 SIGNED_CONTENT = "signed-content"
+POLLED_WINDOW = 15 * 24 * 3600 * SECOND
+"""What was kept, and not acknowledged before a crash, is told again for as long as its service keeps it: Getty's, 14 days."""
 
 
 @cache
@@ -50,6 +53,8 @@ def each_expressions() -> Expressions:
 
 def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
     """The source that *shape* describes; None where it cannot be built, which is noted."""
+    if shape.poll is not None:
+        return _polled(name, shape, part)
     shaken = described(shape, part.at("handshake"))
     file = secret_file(shape, [each for each, _ in shaken], part.base)
     verifier, allowed = _verifier(name, shape, part, awaited=file)
@@ -87,6 +92,41 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         gzip=shape.content_encoding == "gzip",
         strict_json=shape.verify == "none" if shape.strict_json is None else shape.strict_json,
         reject_unreadable=shape.on_unreadable == "reject",
+    )
+
+
+def _polled(name: str, shape: SourceShape, part: Part) -> Source | None:
+    """A source that is asked."""
+    assert shape.poll is not None  # noqa: S101  # the caller saw to it
+    poll = build_poll(name, shape.poll, part.at("poll"))
+    cases = _cases(shape, part.at("event"))
+    key = shape.dedupe.key
+    if key is not None and key != SIGNED_CONTENT:
+        expressions = each_expressions() if _has_items(shape) else source_expressions()
+        dedupe_key = part.at("dedupe", "key").compute(key, expressions)
+    else:
+        dedupe_key = None
+    if poll is None:
+        return None
+    if poll.preset == "http" and key is None and any(c.type and c.id is None for c in cases):
+        part.at("event").warning(
+            "no-idempotency-key",
+            "nothing tells what is there at each poll from what is new: it makes events each time",
+            "map `id: ${…}`, or set `dedupe: {key: ${…}}`",
+        )
+    spelled_out = "window" in shape.dedupe.model_fields_set
+    return Source(
+        name=name,
+        verifier=TokenVerifier(()),  # no request comes in by it
+        proof=poll.preset,
+        poll=poll,
+        cases=cases,
+        dedupe_key=dedupe_key,
+        dedupe_window=shape.dedupe.window if spelled_out else POLLED_WINDOW,
+        signed_content_key=key == SIGNED_CONTENT,
+        silent_after=shape.silent_after,
+        content_types=frozenset(each.strip().lower() for each in shape.content_types),
+        strict_json=bool(shape.strict_json),
     )
 
 

@@ -7,6 +7,9 @@ from gateway.core.breaker import BreakerState
 from gateway.core.model import ALL_ROUTES, Json, Micros
 from gateway.core.words import ago, counted
 
+MANY_FAILURES = 5
+"""So many polls in a row that fail are no hiccup."""
+
 
 class Trouble(NamedTuple):
     """Something that does not end by itself, or has lasted too long."""
@@ -22,6 +25,7 @@ def troubles(state: Mapping[str, Any], unreadable: int, now: Micros) -> list[Tro
     return [
         *_of_the_gateway(state, now),
         *_of_endpoints(state["endpoints"], now),
+        *_of_polls(state.get("polls", ())),
         *_of_deliveries(state),
         *_of_routes(state["failing"]),
         *_of_the_inbox(unreadable),
@@ -72,6 +76,13 @@ def _of_endpoints(endpoints: Sequence[Mapping[str, Any]], now: Micros) -> Iterat
                 f" {ago(each['probe_at'], now)}: mend it; `gateway resume {each['name']}` tries at once",
                 f"/endpoints/{each['name']}",
             )
+
+
+def _of_polls(polls: Sequence[Mapping[str, Any]]) -> Iterator[Trouble]:
+    for each in polls:
+        if each["failures"] >= MANY_FAILURES or each["outcome"] == "unauthorized":
+            count = counted(each["failures"], "time")
+            yield Trouble(f"{each['source']} was asked in vain {count} in a row: {each['reason']}")
 
 
 def _differences(nodes: Sequence[Mapping[str, Any]], now: Micros) -> Iterator[Trouble]:

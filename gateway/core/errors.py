@@ -29,6 +29,7 @@ GatewayError
 ├── Draining                 try again on another node, or in a moment
 ├── Overloaded               try again in a moment: there is no room now
 │   └── StoreBehind          the disk takes commits more slowly than they come
+├── PollFailed               try again later: what was asked for did not come
 ├── BackupFailed             free some space, or name another file: there is no copy
 ├── MoveRefused              name another database: this one cannot take what is to be moved
 ├── SchemaTooNew             run the newer gateway that wrote the database
@@ -345,6 +346,19 @@ class SchemaTooNew(GatewayError):
     """The database was written by a newer gateway."""
 
     code = "schema-too-new"
+
+
+class PollFailed(GatewayError):
+    """What a source is asked did not answer as it should; `outcome` is a word for metrics."""
+
+    code = "poll-failed"
+
+    def __init__(
+        self, what: str, status: int | None = None, *, cure: str, outcome: str = "failed"
+    ) -> None:
+        super().__init__(what, cure=cure)
+        self.status = status
+        self.outcome = outcome
 
 
 class BackupFailed(GatewayError):

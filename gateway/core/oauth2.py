@@ -45,6 +45,8 @@ class ClientCredentials:
     audience: str | None = None
     style: Literal["basic", "body"] = "basic"
     tls: Tls | None = None
+    early: Micros | None = None
+    """So long before its end a token is renewed, but for those that live briefly; None: as is usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,11 @@ def token_request(credentials: ClientCredentials, timeout: Micros) -> Call:
     )
 
 
-def token_of(outcome: Outcome) -> Token | NoToken:
-    """The token that a request for one was answered with, or why it was not."""
+def token_of(outcome: Outcome, early: Micros | None = None) -> Token | NoToken:
+    """The token that a request for one was answered with, or why it was not; *early*: see ClientCredentials."""
     match outcome:
         case Accepted(response):
-            return _token_in(_decoded(response.body))
+            return _token_in(_decoded(response.body), early)
         case Refused(response):
             error = _decoded(response.body).get("error")
             told = f" {error}" if isinstance(error, str) and _ERROR.fullmatch(error) else ""
@@ -104,7 +106,7 @@ def token_of(outcome: Outcome) -> Token | NoToken:
             raise AssertionError(outcome)
 
 
-def _token_in(answer: dict[str, Json]) -> Token | NoToken:
+def _token_in(answer: dict[str, Json], early: Micros | None) -> Token | NoToken:
     value, kind = answer.get("access_token"), answer.get("token_type")
     if not (isinstance(value, str) and _TOKEN.fullmatch(value)):
         return NoToken("no token in the answer", "its JSON has no access_token that can be used")
@@ -113,7 +115,8 @@ def _token_in(answer: dict[str, Json]) -> Token | NoToken:
         return NoToken("not a bearer token", "its token_type is not Bearer")
     lifetime = _seconds(answer.get("expires_in"))
     whole = ASSUMED_LIFETIME if lifetime is None else lifetime * SECOND
-    return Token(value, whole - min(LONGEST_MARGIN, whole // 10))
+    margin = min(LONGEST_MARGIN, whole // 10) if early is None else min(early, whole // 2)
+    return Token(value, whole - margin)
 
 
 def _seconds(value: Json) -> int | None:

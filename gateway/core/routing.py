@@ -47,6 +47,7 @@ from gateway.core.model import (
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit, Plan, Planned, emitted, planner_of
+from gateway.core.polling import Poll
 from gateway.core.register import NOTHING_KNOWN, Interest, Knowledge, Look
 from gateway.core.retry import RetryPolicy
 from gateway.core.schedules import Schedule, Schedules
@@ -114,6 +115,8 @@ class Source:
     """What is verified and cannot be read is refused, and not kept in the inbox."""
     rate: tuple[int, Micros] | None = None
     """At most so many requests in so long."""
+    poll: Poll | None = None
+    """How it is asked; None: it posts."""
     silent_after: Micros | None = None
     """Where nothing has come for so long, it is told; None: it never is."""
 

@@ -83,8 +83,9 @@ class Ingest:
         )
 
     def source(self, name: str) -> Source | None:
-        """The source of that name."""
-        return self._in_force.routes.sources.get(name)
+        """The source of that name, if it is one that posts."""
+        source = self._in_force.routes.sources.get(name)
+        return source if source is None or source.poll is None else None
 
     def now(self) -> int:
         """The moment that a request arriving now is stamped with."""

@@ -113,7 +113,8 @@ class _Kept:
 
     async def _fetch(self, limit: Micros) -> Token | NoToken:
         try:
-            token = token_of(await self._sender.send(token_request(self.credentials, limit)))
+            outcome = await self._sender.send(token_request(self.credentials, limit))
+            token = token_of(outcome, self.credentials.early)
             if isinstance(token, Token):
                 self._token, self._taken = token, False
                 self._fetched_at = self._clock.monotonic()

@@ -89,6 +89,18 @@ _GATEWAY: Mapping[str, Schema] = {
             seen_at=MOMENT,
         )
     ),
+    "polls": many(
+        shape(
+            source=TEXT,
+            preset=TEXT,
+            asked_at=maybe(MOMENT),
+            outcome=maybe(TEXT),
+            came=COUNT,
+            reason=maybe(TEXT),
+            failures=COUNT,
+            next_at=maybe(MOMENT),
+        )
+    ),
     "store": shape(
         state=TEXT,
         reason=TEXT,

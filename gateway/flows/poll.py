@@ -1,0 +1,175 @@
+"""Sources that are asked, as nobody posts to them: one poller for each, by the routes in force.
+
+Where several nodes share a database, one of them asks: whoever has taken the lease, and goes on renewing it. So it
+is seldom, and harmless, that two ask at once: what comes twice has the same ids.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gateway.core.errors import PollFailed
+from gateway.core.model import SECOND, Json, Micros, rfc3339
+from gateway.core.polling import Poll, wait_after
+from gateway.core.routing import Routes, Source
+from gateway.flows.asking import Asking
+from gateway.flows.changes import Changes
+from gateway.flows.feed import Feed
+from gateway.flows.keep import Keep
+from gateway.flows.loop import Loop
+from gateway.flows.taking import Taking
+from gateway.ports import Clock, Sender, Store
+from gateway.telemetry import Telemetry
+
+LEASE = 300 * SECOND
+"""For so long one node asks; longer than a step takes with all its waits for the rate."""
+LOOK_AGAIN = 30 * SECOND
+"""So often the others look whether it still does."""
+
+
+class Pollers:
+    """All pollers. They begin, change and end with the routes file."""
+
+    def __init__(  # noqa: PLR0913  # what it joins
+        self, *, routes: Callable[[], Routes], keep: Keep, store: Store, sender: Sender,
+        check_room: Callable[[], None], clock: Clock, telemetry: Telemetry, shared: bool,
+    ) -> None:  # fmt: skip
+        self._routes = routes
+        self._keep = keep
+        self._store = store
+        self._sender = sender
+        self._check_room = check_room
+        self._clock = clock
+        self._telemetry = telemetry
+        self._shared = shared
+        """Whether other nodes may be on this database."""
+        self._running: dict[str, Poller] = {}
+        self.loop = Loop("polls", self._step, clock, telemetry)
+
+    def shown(self) -> list[dict[str, Json]]:
+        """Every poller of this node, as the API shows it."""
+        return [poller.shown() for _, poller in sorted(self._running.items())]
+
+    async def close(self) -> None:
+        """End all of them; what is under way is broken off, and comes again."""
+        for poller in self._running.values():
+            await poller.close()
+        self._running.clear()
+
+    async def _step(self) -> Micros | None:
+        sources = self._routes().sources
+        wanted = {name: source for name, source in sources.items() if source.poll is not None}
+        for name, poller in list(self._running.items()):
+            if wanted.get(name) is not poller.source:
+                await poller.close()
+                del self._running[name]
+        for name, source in wanted.items():
+            if name not in self._running:
+                self._running[name] = self._begin(source)
+        return None
+
+    def _begin(self, source: Source) -> "Poller":
+        taking = Taking(
+            source, keep=self._keep, store=self._store, clock=self._clock,
+            telemetry=self._telemetry, check_room=self._check_room,
+        )  # fmt: skip
+        poller = Poller(
+            source, taking, self._sender, self._store if self._shared else None, self._clock, self._telemetry
+        )  # fmt: skip
+        poller.loop.start()
+        return poller
+
+
+class Poller:
+    """Asks for one source again and again."""
+
+    def __init__(
+        self, source: Source, taking: Taking, sender: Sender, leases: Store | None,
+        clock: Clock, telemetry: Telemetry,
+    ) -> None:  # fmt: skip
+        assert source.poll is not None  # noqa: S101  # such sources only
+        self.source = source
+        self._poll: Poll = source.poll
+        self._taking = taking
+        self._leases = leases
+        self._clock = clock
+        self._telemetry = telemetry
+        self._asking = Asking(source.name, self._poll, sender, clock)
+        clock.on_jump(self._asking.wake)
+        self._come = _coming(self._poll, self._asking, taking)
+        self._lease_until: Micros | None = None
+        self._failures = 0
+        self._last: dict[str, Json] = {"outcome": None, "reason": None, "asked_at": None, "came": 0}
+        self._next_at: Micros | None = None
+        self.loop = Loop(f"poll {source.name}", self._step, clock, telemetry)
+
+    def shown(self) -> dict[str, Json]:
+        """When it last asked, and what came."""
+        return {
+            "source": self.source.name,
+            "preset": self._poll.preset,
+            **self._last,
+            "failures": self._failures,
+            "next_at": None if self._next_at is None else rfc3339(self._next_at),
+        }
+
+    async def close(self) -> None:
+        """End; what is under way is broken off."""
+        await self.loop.stop()
+        await self._asking.close()
+
+    async def _step(self) -> Micros:
+        if not await self._is_ours():
+            self._last["outcome"] = "elsewhere"
+            self._next_at = self._clock.now() + LOOK_AGAIN
+        else:
+            self._next_at = await self._asked()
+        return self._next_at
+
+    async def _asked(self) -> Micros:
+        """Ask once; when to ask again."""
+        self._taking.check_room()  # what cannot be kept is not fetched
+        asked_at = self._clock.now()
+        try:
+            came, more = await self._come()
+        except PollFailed as error:
+            self._failures += 1
+            self._tell(asked_at, error.outcome, 0, str(error))
+            return self._clock.now() + wait_after(self._failures, self._clock.chance())
+        self._failures = 0
+        self._tell(asked_at, "events" if came else "empty", came, None)
+        return self._clock.now() if more else asked_at + self._poll.every
+
+    def _tell(self, asked_at: Micros, outcome: str, came: int, reason: str | None) -> None:
+        self._last = {
+            "asked_at": rfc3339(asked_at),
+            "outcome": outcome,
+            "came": came,
+            "reason": reason,
+        }
+        name = "source.polled" if reason is None else "poll.failed"
+        fields: dict[str, Any] = {"source": self.source.name, "outcome": outcome, "came": came}
+        if reason is not None:
+            fields |= {"reason": reason, "failures": self._failures}
+        self._telemetry.emit(name, **fields)
+
+    async def _is_ours(self) -> bool:
+        """Whether this node is the one that asks; then its lease is renewed."""
+        if self._leases is None:
+            return True
+        what, now = f"poll/{self.source.name}", self._clock.now()
+        noted = await self._leases.told_till(what)
+        if noted is not None and noted > now and noted != self._lease_until:
+            return False
+        until = now + LEASE
+        ours = await self._leases.note_told(what, until, noted)
+        self._lease_until = until if ours else None
+        return ours
+
+
+def _coming(
+    poll: Poll, asking: Asking, taking: Taking
+) -> Callable[[], Awaitable[tuple[int, bool]]]:
+    """What asks once: how many events came, and whether more may wait."""
+    if poll.preset == "http":
+        return Feed(asking, taking)
+    return Changes(asking, taking, poll.batch)

@@ -1,0 +1,73 @@
+"""What a poll brought, kept: as events, or in the inbox where it cannot be read."""
+
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
+from gateway.core.model import Event, InboxEntry, Json, Response, inbox_id
+from gateway.core.routing import Source
+from gateway.core.verifying import Inbound
+from gateway.flows.keep import Keep
+from gateway.flows.reading import BATCHED, read
+from gateway.ports import AppendStore, Clock
+from gateway.telemetry import Telemetry
+
+
+class Taking:
+    """Keeps what comes by one source; what it returns from is committed and synced."""
+
+    def __init__(
+        self, source: Source, *, keep: Keep, store: AppendStore, clock: Clock, telemetry: Telemetry,
+        check_room: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._source = source
+        self._keep = keep
+        self._store = store
+        self._clock = clock
+        self._telemetry = telemetry
+        self.check_room = check_room
+        """Raises StoreUnavailable or StoreBehind where nothing could be kept now."""
+
+    async def keep(self, events: Sequence[dict[str, Json]]) -> None:
+        """Keep CloudEvents, all in one commit. Raises StoreUnavailable; then none was kept."""
+        if events:
+            await self._kept(self._read(orjson.dumps(events), BATCHED))
+
+    async def take(self, answer: Response) -> int:
+        """Keep what the source's `event:` makes of an answer, or the answer itself, unreadable: how many came."""
+        content_type = answer.headers.get("content-type", "")
+        try:
+            events = self._read(answer.body, content_type)
+        except (BodyMalformed, ExpressionFailed, MediaTypeUnsupported) as error:
+            await self.put_aside(answer, str(error), error.code)
+            return 1
+        if events:
+            await self._kept(events)
+        return len(events)
+
+    async def put_aside(self, answer: Response, what: str, code: str = "body-unreadable") -> None:
+        """Keep an answer in the inbox."""
+        name = inbox_id(self._keep.new_id())
+        await self._store.keep(
+            InboxEntry(
+                id=name,
+                source=self._source.name,
+                code=code,
+                detail=what,
+                received_at=self._clock.now(),
+                content_type=answer.headers.get("content-type", ""),
+                body=answer.body,
+                headers=(),
+                proven_id=None,
+            )
+        )
+        self._telemetry.emit("event.unreadable", source=self._source.name, code=code, entry=name)
+
+    def _read(self, body: bytes, content_type: str) -> list[Event]:
+        headers = {b"content-type": content_type.encode("latin-1", "replace")}
+        request = Inbound("POST", headers, frozenset(), body, self._clock.now())
+        return read(self._source, request, None, self._keep.new_id).events
+
+    async def _kept(self, events: list[Event]) -> None:
+        await self._keep.keep(events, self._source.dedupe_window)

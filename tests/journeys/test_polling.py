@@ -1,0 +1,50 @@
+"""A kill between what is kept and what is acknowledged: nothing is lost, and nothing comes twice."""
+
+import asyncio
+
+import pytest_asyncio
+
+from tests.kit.getty import KEY, SECRET, FakeGetty
+from tests.kit.process import GatewayProcess
+
+ROUTES = """
+version: 1
+sources:
+  getty: {{poll: {{preset: getty-asset-changes, url: "{url}", token_url: "{url}/oauth2/token", batch: 50, rate: 1000/s}}}}
+endpoints: {{cms: {{url: "{cms}/cms", sign: {{secrets: [{{env: CMS}}]}}}}}}
+routes: [{{name: all, match: {{}}, to: [cms]}}]
+"""
+
+
+@pytest_asyncio.fixture
+async def getty():
+    fake = await FakeGetty().start()
+    yield fake
+    await fake.stop()
+
+
+async def test_a_kill_before_the_acknowledgement(tmp_path, sinks, getty):
+    routes = ROUTES.format(url=getty.url, cms=sinks.url)
+    (tmp_path / "routes.yaml").write_text(routes)
+    environment = {
+        "CMS": sinks.by_name["cms"].secret, "GETTY_API_KEY": KEY, "GETTY_API_SECRET": SECRET,
+    }  # fmt: skip
+    for number in range(120):
+        getty.change(str(number))
+    getty.may_acknowledge.clear()
+    process = GatewayProcess(tmp_path, environment=environment)
+    await asyncio.to_thread(process.start)
+    try:
+        await getty.until(lambda: any(each.startswith("DELETE") for each in getty.asked))
+        await asyncio.to_thread(process.kill)
+        assert getty.acknowledged == []
+        getty.may_acknowledge.set()
+        await asyncio.to_thread(process.start)
+        ids = {f"gac-1-{number}-update-2026-11-20T09:14:03Z" for number in range(120)}
+        await getty.until(lambda: len(getty.acknowledged) == 3)
+        cms = sinks["cms"]
+        await sinks.changed.until(lambda: ids <= cms.taken.keys())
+        assert getty.redelivered == 1
+        assert len(cms.bodies) == len(ids)  # each delivery has an id of its own
+    finally:
+        await asyncio.to_thread(process.stop)
