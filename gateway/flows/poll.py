@@ -5,9 +5,10 @@ is seldom, and harmless, that two ask at once: what comes twice has the same ids
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
-from gateway.core.errors import PollFailed
+from gateway.core.errors import PollFailed, StoreUnavailable
 from gateway.core.model import SECOND, Json, Micros, rfc3339
 from gateway.core.polling import Poll, wait_after
 from gateway.core.routing import Routes, Source
@@ -59,7 +60,10 @@ class Pollers:
         sources = self._routes().sources
         wanted = {name: source for name, source in sources.items() if source.poll is not None}
         for name, poller in list(self._running.items()):
-            if wanted.get(name) is not poller.source:
+            source = wanted.get(name)
+            if source is not None and source.poll == poller.source.poll:
+                poller.use(source)
+            else:
                 await poller.close()
                 del self._running[name]
         for name, source in wanted.items():
@@ -113,9 +117,18 @@ class Poller:
         }
 
     async def close(self) -> None:
-        """End; what is under way is broken off."""
+        """End; what is under way is broken off, and another node may ask at once."""
         await self.loop.stop()
         await self._asking.close()
+        if self._leases is not None and self._lease_until is not None:
+            what = f"poll/{self.source.name}"
+            with suppress(StoreUnavailable):  # then the lease runs out by itself
+                await self._leases.note_told(what, self._clock.now(), self._lease_until)
+
+    def use(self, source: Source) -> None:
+        """Read what comes as this source does from now on; whom it asks is the same."""
+        self.source = source
+        self._taking.source = source
 
     async def _step(self) -> Micros:
         if not await self._is_ours():

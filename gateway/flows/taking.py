@@ -21,7 +21,7 @@ class Taking:
         self, source: Source, *, keep: Keep, store: AppendStore, clock: Clock, telemetry: Telemetry,
         check_room: Callable[[], None],
     ) -> None:  # fmt: skip
-        self._source = source
+        self.source = source
         self._keep = keep
         self._store = store
         self._clock = clock
@@ -52,7 +52,7 @@ class Taking:
         await self._store.keep(
             InboxEntry(
                 id=name,
-                source=self._source.name,
+                source=self.source.name,
                 code=code,
                 detail=what,
                 received_at=self._clock.now(),
@@ -62,12 +62,12 @@ class Taking:
                 proven_id=None,
             )
         )
-        self._telemetry.emit("event.unreadable", source=self._source.name, code=code, entry=name)
+        self._telemetry.emit("event.unreadable", source=self.source.name, code=code, entry=name)
 
     def _read(self, body: bytes, content_type: str) -> list[Event]:
         headers = {b"content-type": content_type.encode("latin-1", "replace")}
         request = Inbound("POST", headers, frozenset(), body, self._clock.now())
-        return read(self._source, request, None, self._keep.new_id).events
+        return read(self.source, request, None, self._keep.new_id).events
 
     async def _kept(self, events: list[Event]) -> None:
-        await self._keep.keep(events, self._source.dedupe_window)
+        await self._keep.keep(events, self.source.dedupe_window)

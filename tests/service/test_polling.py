@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.config.settings import Settings
+from gateway.flows.poll import Pollers
 from gateway.service import Service
 from gateway.testing import ManualClock
 from tests.kit.getty import KEY, SECRET, FakeGetty, getty_error, too_many
@@ -189,3 +190,46 @@ async def test_what_cannot_be_read_is_put_into_the_inbox(getty, serve):
     await polled(service, "events")
     (entry,) = await service._store.inbox({"limit": 10})
     assert (entry["source"], entry["code"]) == ("feed", "expression-failed")
+
+
+async def test_of_several_nodes_one_asks_until_it_ends(getty, serve):
+    service = await serve()
+    await polled(service, "empty")
+    await service._pollers.loop.stop()
+    await service._pollers.close()
+    one, other = (
+        Pollers(
+            routes=lambda: service.routes, keep=service._keep, store=service._store,
+            sender=service._senders.call, check_room=lambda: None, clock=service.clock,
+            telemetry=service.telemetry, shared=True,
+        )
+        for _ in range(2)
+    )  # fmt: skip
+    try:
+        one.loop.start()
+        await polled(service, "empty", 2)
+        other.loop.start()
+        await other._step()
+        await other._running["getty"]._step()
+        assert other.shown()[0]["outcome"] == "elsewhere"
+        await one.loop.stop()
+        await one.close()
+        service.clock.advance(30)
+        await polled(service, "empty", 3)
+        assert other.shown()[0]["outcome"] == "empty"
+    finally:
+        for pollers in (one, other):
+            await pollers.loop.stop()
+            await pollers.close()
+
+
+async def test_a_reload_does_not_ask_again(getty, serve):
+    service = await serve()
+    await polled(service, "empty")
+    asked = getty.asked.total()
+    checked = await service.reload_routes()
+    assert checked.routes is not None
+    (poller,) = service._pollers._running.values()
+    await service._pollers._step()
+    assert poller.source is service.routes.sources["getty"]
+    assert getty.asked.total() == asked
