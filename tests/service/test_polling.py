@@ -233,3 +233,14 @@ async def test_a_reload_does_not_ask_again(getty, serve):
     await service._pollers._step()
     assert poller.source is service.routes.sources["getty"]
     assert getty.asked.total() == asked
+
+
+async def test_a_change_of_no_known_form_goes_to_the_inbox_and_keeps_no_other(getty, serve):
+    getty.change("1", "Exploded")
+    getty.change("2")
+    service = await serve()
+    await polled(service, "empty")
+    (entry,) = await service._store.inbox({"limit": 10})
+    assert (entry["source"], entry["code"]) == ("getty", "body-unreadable")
+    assert [event["subject"] for event in await events_of(service)] == ["asset/2"]
+    assert len(getty.acknowledged) == 1
