@@ -41,6 +41,7 @@ from gateway.core.model import (
     rfc3339,
 )
 from gateway.core.pattern import Miss, undotted
+from gateway.core.plans import Plan, Planned
 from gateway.core.routing import MOST_DELIVERIES, OWN, Route, Routes, Source, Target, plan
 from gateway.core.verifying import Inbound, NoVerifier
 from gateway.flows.deliver import request_of
@@ -229,7 +230,20 @@ def _explained(routes: Routes, event: Event, now: Micros, nearest: int | None) -
                 for delivery in _withheld(routes, event, numbers, routed)
             ),
         ],
+        "planned": [_planned(each, plan) for plan in routed.plans for each in plan.events],
         "failures": [failure.detail for failure in routed.failures],
+    }
+
+
+def _planned(each: Planned, plan: Plan) -> dict[str, Json]:
+    """An event that the gateway itself would make."""
+    said = orjson.loads(each.made)
+    return {
+        "by": plan.planner,
+        "due_at": rfc3339(each.due_at),
+        "type": said["type"],
+        "subject": said.get("subject"),
+        "data": said["data"],
     }
 
 

@@ -242,6 +242,10 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "a route did not deliver all of an event in time: an event says what",
     ),
+    "plan.missed": (
+        logging.INFO,
+        "a planned event is not made: a later one of its plan became due while the gateway was down",
+    ),
     "lease.lost": (
         logging.WARNING,
         "a lease ran out before its outcome was recorded, and the attempt is made again: see what is slow",

@@ -312,7 +312,7 @@ class Service:
             telemetry=telemetry,
         )
         self._make_planned = MakePlanned(
-            store=store, keep=self._keep, clock=clock, telemetry=telemetry
+            store=store, inbox=store, keep=self._keep, clock=clock, telemetry=telemetry
         )
         self._ingest = Ingest(
             keep=self._keep,

@@ -35,6 +35,9 @@ MOST_REQUESTS = 10
 MOST_EVENTS = 5
 
 
+LONGEST_SHOWN = 120
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command()(explain)
@@ -237,6 +240,10 @@ class Printing:
             for failure in told["failures"]:
                 self._line(f"! {failure}", 2, style="bold red")
         self._requests(told["requests"])
+        for each in told["planned"]:
+            self._line(
+                f"{each['due_at']}  {each['type']}, by {each['by']}: {_compact(each['data'])}", 2
+            )
 
     # -- routes --------------------------------------------------------------------------------------
 
@@ -367,3 +374,9 @@ def _pretty(body: str) -> str:
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONDecodeError:
         return body
+
+
+def _compact(value: Json) -> str:
+    """A value on one line."""
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"

@@ -20,6 +20,7 @@ from gateway.config.endpoint_shapes import (
 from gateway.config.expressions import Expressions
 from gateway.config.part import Part
 from gateway.config.retry_shapes import build_retry
+from gateway.config.secrets import Kind
 from gateway.config.shape import SecretReference
 from gateway.config.signatures import build_signature
 from gateway.config.tls import build_tls
@@ -177,9 +178,9 @@ def _auth_headers(shape: AuthShape, part: Part) -> Mapping[str, str]:
     return {}
 
 
-def header_secret(reference: SecretReference, part: Part) -> str:
+def header_secret(reference: SecretReference, part: Part, kind: Kind = "text") -> str:
     """A secret that stands in a header as it is; one that cannot is noted."""
-    value = part.secret(reference) or ""
+    value = part.secret(reference, kind) or ""
     if fault := value_fault(value):
         cure = "put the secret alone into its place, on one line"
         part.fault("secret-form", f"the secret cannot stand in a header: it has {fault}", cure)

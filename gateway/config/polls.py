@@ -24,7 +24,8 @@ def build_poll(name: str, shape: PollShape | str, part: Part) -> Poll | None:
         shape = PollShape.model_validate({"preset": shape})
     is_getty = shape.preset != "http"
     key = (
-        header_secret(shape.key or GETTY_KEY, part.at("key") if shape.key else part)
+        # Only Getty gives one: with a made-up key each call would be refused.
+        header_secret(shape.key or GETTY_KEY, part.at("key") if shape.key else part, "given")
         if is_getty
         else ""
     )

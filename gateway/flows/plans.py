@@ -7,12 +7,13 @@ here again: what was kept already is a duplicate then. Of several nodes one take
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.core.derived import OWN_SOURCE
 from gateway.core.errors import StoreBehind
-from gateway.core.model import FOREVER, SECOND, Event, Micros
+from gateway.core.model import FOREVER, SECOND, InboxEntry, Micros
 from gateway.core.plans import DuePlan, event_of
 from gateway.flows.keep import Keep
 from gateway.flows.loop import Loop
-from gateway.ports import Clock, PlanStore
+from gateway.ports import AppendStore, Clock, PlanStore
 from gateway.telemetry import Telemetry
 
 AT_A_TIME = 100
@@ -25,8 +26,17 @@ EVERY = 10 * SECOND
 class MakePlanned:
     """Makes the events that rules have planned."""
 
-    def __init__(self, *, store: PlanStore, keep: Keep, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        *,
+        store: PlanStore,
+        inbox: AppendStore,
+        keep: Keep,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
         self._store = store
+        self._inbox = inbox
         self._keep = keep
         self._clock = clock
         self._telemetry = telemetry
@@ -48,20 +58,19 @@ class MakePlanned:
         return now + EVERY if following is None else min(following, now + EVERY)
 
     async def _make(self, due: Sequence[DuePlan], now: Micros) -> None:
-        events = [event for each in due if (event := self._event(each, now)) is not None]
+        events = []
+        for each in due:
+            if each.missed:
+                self._telemetry.emit(
+                    "plan.missed", plan=each.id, planner=each.planner, key=each.key
+                )
+            elif each.made is None:
+                await self._inbox.keep(_corrupt(each, now))
+            else:
+                events.append(event_of(each, event_id=self._keep.new_id(), now=now))
         if events:
             await self._keep.keep(events, FOREVER)
         await self._store.end_plans([each.id for each in due])
-
-    def _event(self, due: DuePlan, now: Micros) -> Event | None:
-        """The event that was planned; None where there is none to be made of it."""
-        if due.missed:
-            self._telemetry.emit("plan.missed", plan=due.id, planner=due.planner, key=due.key)
-            return None
-        if due.made is None:
-            self._telemetry.emit("plan.corrupt", plan=due.id, planner=due.planner, key=due.key)
-            return None
-        return event_of(due, event_id=self._keep.new_id(), now=now)
 
     def _hear_kept(self, _name: str, fields: dict[str, Any]) -> None:
         if any(arrival.routed.plans for arrival in fields["arrivals"]):
@@ -70,3 +79,16 @@ class MakePlanned:
     def _hear_attempt(self, _name: str, fields: dict[str, Any]) -> None:
         if fields["attempt"].plans:
             self.loop.wake()
+
+
+def _corrupt(due: DuePlan, now: Micros) -> InboxEntry:
+    """What the inbox is told of a planned event whose bytes are not those that were stored."""
+    return InboxEntry(
+        id=f"inb_{due.id[4:]}",
+        source=OWN_SOURCE,
+        code="body-corrupt",
+        detail=f"what {due.planner} planned for {due.key} cannot be read, and is not made: restore a backup",
+        received_at=now,
+        content_type="",
+        body=b"",
+    )

@@ -140,7 +140,9 @@ class Flows:
         self.confirm = Confirm(
             look_up=self.store, store=self.store, keep=self.keep, inbox=self.store, **common
         )
-        self.make_planned = MakePlanned(store=self.store, keep=self.keep, **common)
+        self.make_planned = MakePlanned(
+            store=self.store, inbox=self.store, keep=self.keep, **common
+        )
         self.tell = Tell(keep=self.keep, redact=str, **common)
         self.silence = Silence(
             routes=lambda: self.routes, tell=self.tell.tell, look_up=self.store, store=self.store, **common

@@ -296,3 +296,17 @@ async def test_an_event_that_is_routed_again_is_planned_again_but_makes_nothing_
     await flows.operate.replay(cause.event_id)
     assert await due_days(flows) == [6, 13, 19]
     assert len(await flows.store.events({})) == 2
+
+
+async def test_what_cannot_be_read_back_is_told_in_the_inbox(flows_of, clock):
+    flows = flows_of(EXPIRY)
+    await flows.make_planned.loop.stop()
+    await arrive(flows, a_licence(2))
+    (due,) = await flows.store.take_plans(NOW + DAY, NOW + DAY, 10)
+    await flows.make_planned._make([due._replace(made=None)], NOW)
+    (entry,) = await flows.store.inbox({})
+    assert (entry["code"], "schedules/expiry planned for lic_1" in entry["detail"]) == (
+        "body-corrupt",
+        True,
+    )
+    assert await planned(flows) == []
