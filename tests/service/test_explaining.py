@@ -535,3 +535,23 @@ def test_a_body_that_its_source_would_refuse_is_not_explained_as_routed(load):
     large = {**EVENT, "data": {"text": "x" * 1_100_000}}
     told = explained(load("{name: r, match: {}, to: [cms]}"), "getty", orjson.dumps(large), {}, 0)
     assert (told["outcome"], told["problem"]["code"]) == ("refused", "body-too-large")
+
+
+def test_what_an_event_would_have_the_gateway_make_is_told(load):
+    routes = load(
+        '{name: told, match: {type: license.acquired}, emit: {type: license.noted, data: {id: "${event.data.id}"}}}'
+    )
+    body = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/t",
+        "type": "license.acquired",
+        "data": {"id": "l1"},
+    }
+    told = explained(routes, "open", json.dumps(body).encode(), {}, NOW)
+    (planned,) = told["events"][0]["planned"]
+    assert (planned["by"], planned["type"], planned["data"]) == (
+        "routes/told",
+        "license.noted",
+        {"id": "l1"},
+    )
