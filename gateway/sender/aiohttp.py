@@ -74,12 +74,15 @@ class _Dialled:
     """The one that the request went out on."""
     anew: bool = False
     """Whether it has to be a new one."""
+    more_bytes: int = 0
+    """So many more bytes may carry the answer than carry any."""
 
     def fits(self, connection: Connection) -> bool:
         """Take *connection*, if it is as it has to be."""
         if connection.begun and (self.anew or not connection.is_quiet()):
             return False
         self.connection = connection
+        connection.more_bytes = self.more_bytes
         return True
 
 
@@ -117,7 +120,7 @@ class AiohttpSender:
         fault = request_fault(call.method, call.url, call.headers)
         if fault:
             return Unreachable(REQUEST_INVALID, fault)
-        dialled = _Dialled()
+        dialled = _Dialled(more_bytes=call.most_bytes or 0)
         _dialled.set(dialled)
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + call.timeout / SECOND

@@ -31,6 +31,8 @@ class Connection(ResponseHandler):
         """How many requests were, the present one included."""
         self.heard = 0
         """Bytes that came since the request began."""
+        self.more_bytes = 0
+        """So many more than LONGEST_ANSWER may come: the request asked for a long answer."""
         self._answered = False
         """Whether the head of the answer is whole."""
         self._poll: select.poll | None = None
@@ -69,7 +71,8 @@ class Connection(ResponseHandler):
             if self._payload is None or self._payload.is_eof():
                 self.force_close()  # more than the answer: it is not read, and nothing after it
             else:
-                self._pass_on(data[at:], LONGEST_ANSWER, "the answer has no end")
+                most = LONGEST_ANSWER + self.more_bytes
+                self._pass_on(data[at:], most, "the answer has no end")
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """Take a head that aiohttp has read."""
