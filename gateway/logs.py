@@ -86,6 +86,16 @@ class LogListener:
             self._kept(fields["arrivals"], fields["receipts"])
         elif name == "event.refused":
             self._refused(fields)
+        elif name == "query.fetched":
+            if fields["reason"]:
+                text = "the endpoint that a query asks gave no answer to pass on"
+                told = {**fields, "duration_ms": round(fields["duration"] / 1000, 1)}
+                del told["duration"]
+                self._capped(f"query {fields['query']}", text, told)
+        elif name == "query.answered":
+            if fields["outcome"] == "caller-unknown":
+                text = "whoever asked a query had no token that it knows"
+                self._capped(f"callers of {fields['query']}", text, fields)
         elif name == "caller.unknown":
             text = (
                 "a call to the admin API had no token that is known: `gateway tokens new` makes one"

@@ -63,6 +63,9 @@ class Metrics(Collector):
         """For each endpoint, how long it was from an event to the end of its delivery."""
         self._late: Counter[str] = Counter()
         self._polls: Counter[tuple[str, str]] = Counter()
+        self._queries: Counter[tuple[str, str]] = Counter()
+        self._fetched: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(ATTEMPTS))
+        """For each query, how long its endpoint took."""
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -90,6 +93,8 @@ class Metrics(Collector):
             self._room = fields
         elif name == "event.unreadable":
             self._events[fields["source"], "unreadable"] += 1
+        elif name.startswith("query."):
+            self._query(name, fields)
         elif name == "delivery.corrupt":
             self._corrupt[(fields["endpoint"],)] += 1
             self._ended[fields["endpoint"], "dead"] += 1
@@ -119,6 +124,12 @@ class Metrics(Collector):
         for (route, what), count in self._routes.items():
             counts.setdefault(route, {})[what] = count
         return counts
+
+    def _query(self, name: str, fields: dict[str, Any]) -> None:
+        if name == "query.answered":
+            self._queries[fields["query"], fields["outcome"]] += 1
+        elif name == "query.fetched":
+            self._fetched[fields["query"]].observe(fields["duration"] / SECOND)
 
     def _attempt(self, delivery: Delivery, attempt: Attempt, decision: Decision) -> None:
         endpoint = delivery.endpoint
@@ -190,6 +201,18 @@ class Metrics(Collector):
             "How long it was from when an event came until it was delivered.",
             "endpoint",
             self._ways.items(),
+        )
+        yield _counter(
+            "gateway_queries",
+            "Queries by how they were answered: fetched, collapsed, hit, stale, or by the code of an error.",
+            ("query", "outcome"),
+            self._queries,
+        )
+        yield _histogram(
+            "gateway_query_duration_seconds",
+            "How long endpoints took that queries ask.",
+            "query",
+            self._fetched.items(),
         )
         lanes = self._asked.lanes()
         yield from self._of_the_backlog([lane["name"] for lane in lanes])

@@ -63,6 +63,7 @@ from gateway.flows.plans import MakePlanned
 from gateway.flows.poll import Pollers
 from gateway.flows.prune import Prune
 from gateway.flows.publish import Publish
+from gateway.flows.query import Queries
 from gateway.flows.read_again import ReadAgain
 from gateway.flows.reclaim import Reclaim
 from gateway.flows.record import Recorder
@@ -84,6 +85,7 @@ from gateway.web.access import is_loopback
 from gateway.web.api import admin_app
 from gateway.web.door import Limits
 from gateway.web.ingest import UNKNOWN, PublicApp
+from gateway.web.query import QueryDoor
 from gateway.web.server import Server, listen, url
 from gateway.web.shown import Shown
 from gateway.web.surroundings import Surroundings
@@ -334,6 +336,7 @@ class Service:
             shared=store.nodes is not None,
         )
         self._publish = Publish(self.routes, clock)
+        self._queries = Queries(self.routes, self._senders.call, clock, telemetry)
         self._operate = Operate(
             know=know,
             store=store,
@@ -392,7 +395,14 @@ class Service:
         self._token_watcher: Watcher | None = None
         handshakes = Handshakes(self._keep_secret, telemetry)
         admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
-        self._public = PublicApp(self._ingest, handshakes, admit, self._publish, ready=self._ready)
+        self._public = PublicApp(
+            self._ingest,
+            handshakes,
+            admit,
+            self._publish,
+            QueryDoor(self._queries, admit),
+            ready=self._ready,
+        )
 
     def _listen(self) -> None:
         """Have whoever wants to know hear what the flows report."""
@@ -600,6 +610,7 @@ class Service:
             with contextlib.suppress(StoreUnavailable):  # then its shares come free by themselves
                 await self._nodes.leave()
         await self._verify.close()
+        await self._queries.close()
         await self._senders.close()
         await self._store.close()
         if self._traces is not None:
@@ -715,6 +726,7 @@ class Service:
         self._ingest.use(routes)
         self._publish.use(routes)
         self._pollers.loop.wake()
+        self._queries.use(routes)
         if self._nodes is not None:
             self._nodes.use(routes.fingerprint)
         gc.freeze()  # an index is large, and lives until the next

@@ -47,6 +47,7 @@ PAGES = (
     "docs/news.md",
     "docs/senders.md",
     "docs/handlers.md",
+    "docs/queries.md",
     "README.md",
 )
 EXAMPLES = sorted((ROOT / "docs/examples").rglob("*.yaml"))

@@ -16,7 +16,13 @@ from gateway.core.model import Json
 WILD = "*?["
 TESTS = ".routes-test.yaml"
 """How the names of files of tests end: they include nothing, and no pattern includes them."""
-NAMED: Mapping[str, type] = {"lists": dict, "sources": dict, "endpoints": dict, "schedules": dict}
+NAMED: Mapping[str, type] = {
+    "lists": dict,
+    "sources": dict,
+    "endpoints": dict,
+    "schedules": dict,
+    "queries": dict,
+}
 SECTIONS: Mapping[str, type] = {"include": list, **NAMED, "routes": list, "tests": list}
 
 

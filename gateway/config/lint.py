@@ -260,9 +260,10 @@ class _Linter:
 
     def _check_endpoints(self) -> None:
         used = {target.endpoint for route in self._routes.routes for target in route.to}
+        used |= {query.endpoint for query in self._routes.queries.values()}
         for name, part in self._sections("endpoints"):
             if name not in used:
-                what = f'no route sends to "{name}"'
+                what = f'no route sends to "{name}", and no query asks it'
                 cure = "add it to the `to` of one, or remove it"
                 self.warning("endpoint-unused", what, cure, part, key=True)
 

@@ -14,6 +14,8 @@ from gateway.config.faults import shaped
 from gateway.config.files import Files, read_files
 from gateway.config.operator_words import meant
 from gateway.config.part import Part, Surroundings
+from gateway.config.queries import build_query
+from gateway.config.query_shapes import QueryShape
 from gateway.config.register import build_interest
 from gateway.config.schedules import build_emits, build_schedule
 from gateway.config.shape import NAME, Shape
@@ -78,16 +80,18 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
     """Check what was read of the files: see `load_routes`."""
     sources = _named(files, "sources", SourceShape)
     endpoints = _named(files, "endpoints", EndpointShape)
-    places = Places({
+    known = {
         name: endpoints[name].shape if name in endpoints else None
         for name in _names(files, "endpoints")
-    })  # fmt: skip
+    }
+    places = Places(known)
     routes = _Routes(files, places, around)
     built_sources = _built(sources, build_source)
     schedules = _built(
         _named(files, "schedules", ScheduleShape), partial(build_schedule, pattern=routes.pattern)
     )
-    called = routes.only_called
+    queries = _built(_named(files, "queries", QueryShape), partial(build_query, endpoints=known))
+    called = routes.only_called(_asked(files))
     built_endpoints = _built(
         endpoints,
         lambda name, shape, part: build_endpoint(name, shape, part, only_called=name in called),
@@ -99,6 +103,7 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
             endpoints=built_endpoints,
             routes=routes.built,
             schedules=list(schedules.values()),
+            queries=queries,
             fingerprint=files.fingerprint,
             progress=partial(around.progress, "indexing routes"),
         )
@@ -123,6 +128,9 @@ def _worth_telling(files: Files) -> list[Problem]:
     ]
 
 
+KINDS = {"queries": "query"}
+"""What one of a section is called, where that is not its name without the s."""
+
 # -- sections of named parts ---------------------------------------------------------------------------
 
 
@@ -142,7 +150,7 @@ def _named(files: Files, section: str, shape: type[Shaped]) -> dict[str, _Named[
         if section == "sources" and name == OWN_SOURCE:
             what = f'"{name}" is where events come from that the gateway makes itself'
             part.fault("reserved-name", what, "give the source another name", key=True)
-        if not _is_new(name, places, part, section.removesuffix("s"), key=True):
+        if not _is_new(name, places, part, KINDS.get(section, section.removesuffix("s")), key=True):
             continue
         made, problems = shaped(shape, value, part.document, part.path)
         part.problems.extend(problems)
@@ -187,6 +195,12 @@ def _built(
     return built
 
 
+def _asked(files: Files) -> set[str]:
+    """The endpoints that queries ask, those of faulty ones included."""
+    parts = [value for _, value, _ in _members(files, "queries") if isinstance(value, dict)]
+    return {part["endpoint"] for part in parts if isinstance(part.get("endpoint"), str)}
+
+
 def _lists(files: Files) -> Lists:
     places: dict[str, Part] = {}
     return {
@@ -220,10 +234,9 @@ class _Routes:
                 self._add(value, part.at(i))
                 done += 1
 
-    @property
-    def only_called(self) -> set[str]:
-        """The endpoints that only targets with a `call` send to."""
-        return self._called - self._posted
+    def only_called(self, asked: set[str]) -> set[str]:
+        """The endpoints to which no event is posted: only targets with a `call` send, or queries ask."""
+        return (self._called | asked) - self._posted
 
     def _add(self, value: Json, part: Part) -> None:
         shape, problems = shaped(RouteShape, value, part.document, part.path)

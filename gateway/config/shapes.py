@@ -22,6 +22,7 @@ from gateway.config.handshake_shapes import HandshakesShape
 from gateway.config.pattern_schema import SCALAR, pattern_definitions
 from gateway.config.poll_shapes import Poll
 from gateway.config.quantities import Duration, Rate, Size, Timeout, at_least
+from gateway.config.query_shapes import QueryShape
 from gateway.config.shape import (
     EXPRESSION,
     Condition,
@@ -618,6 +619,21 @@ class RoutesFile(Shape):
         ],
     )
     """What comes at moments that events tell."""
+    queries: dict[Name, QueryShape] = Field(
+        default_factory=dict,
+        examples=[
+            {
+                "images": {
+                    "endpoint": "getty",
+                    "path": "/v3/search/images/creative",
+                    "parameters": ["phrase", "page"],
+                    "callers": [{"env": "PORTAL_TOKEN"}],
+                    "cache": "10m",
+                }
+            }
+        ],
+    )
+    """What may be asked of endpoints at once, at `GET /q/NAME`."""
     tests: list[ExampleShape] = Field(
         default_factory=list,
         examples=[

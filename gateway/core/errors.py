@@ -13,7 +13,7 @@ GatewayError
 │   ├── HeadersTooLarge      ├── UrlTooLong
 │   ├── Misdirected          ├── CrossOrigin
 │   ├── ParameterInvalid     ├── Unauthorised
-│   └── ScopeMissing
+│   └── ScopeMissing         └── CallerUnknown
 ├── NotFound                 the operator asked for what is not there
 ├── Conflict                 the operator asked for what cannot be done now
 │   ├── EventErased          what it said is gone for good, on request
@@ -27,6 +27,10 @@ GatewayError
 ├── CertificateUnavailable   try again later: who sent this cannot be told now
 ├── ConfirmationFailed       try again later: a subscription could not be confirmed
 ├── Draining                 try again on another node, or in a moment
+├── UpstreamFailed           look at the endpoint that a query asks: what it answers is no success
+│   ├── UpstreamLimited      ask less, and later
+│   ├── UpstreamUnavailable  try again later
+│   └── UpstreamTimedOut     try again later, or give it more time
 ├── Overloaded               try again in a moment: there is no room now
 │   └── StoreBehind          the disk takes commits more slowly than they come
 ├── PollFailed               try again later: what was asked for did not come
@@ -256,6 +260,12 @@ class Unauthorised(RequestRefused):
     code = "unauthorised"
 
 
+class CallerUnknown(RequestRefused):
+    """A query wants a token that this request does not carry."""
+
+    code = "caller-unknown"
+
+
 class ScopeMissing(RequestRefused):
     """The token is known, but was not given the scope for this."""
 
@@ -389,6 +399,35 @@ class Draining(GatewayError):
     """The gateway is shutting down and takes nothing new."""
 
     code = "draining"
+
+
+class UpstreamFailed(GatewayError):
+    """The endpoint that a query asks gave no answer to pass on; *status* is what it said, if anything."""
+
+    code = "upstream-failed"
+
+    def __init__(self, status: int | None, *, retry_after_seconds: int = 1) -> None:
+        super().__init__("there is no answer to pass on", cure="ask again later")
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UpstreamLimited(UpstreamFailed):
+    """The endpoint that a query asks wants to be left alone, or is asked as often as `rate` allows."""
+
+    code = "upstream-limited"
+
+
+class UpstreamUnavailable(UpstreamFailed):
+    """The endpoint that a query asks says that it cannot answer now."""
+
+    code = "upstream-unavailable"
+
+
+class UpstreamTimedOut(UpstreamFailed):
+    """The endpoint that a query asks did not answer in time."""
+
+    code = "upstream-timeout"
 
 
 class Overloaded(GatewayError):

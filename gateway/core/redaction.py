@@ -116,6 +116,16 @@ def without(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def bytes_without(content: bytes, secrets: Iterable[str]) -> bytes:
+    """*content* without any of the secrets, however they are escaped."""
+    forms = {
+        form.encode() for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST
+    }
+    for form in sorted(forms, key=len, reverse=True):
+        content = content.replace(form, HIDDEN.encode())
+    return content
+
+
 def _forms(secret: str) -> set[str]:
     """A secret as it is written, and as JSON, Python and URLs write it."""
     escaped = {json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1]}

@@ -48,6 +48,7 @@ from gateway.core.oauth2 import ClientCredentials
 from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit, Plan, Planned, emitted, planner_of
 from gateway.core.polling import Poll
+from gateway.core.queries import Query
 from gateway.core.register import NOTHING_KNOWN, Interest, Knowledge, Look
 from gateway.core.retry import RetryPolicy
 from gateway.core.schedules import Schedule, Schedules
@@ -314,6 +315,8 @@ class Routes:
     """Whether any of them asks the register, or tells it something."""
     emits: Mapping[tuple[str, str | None, str], Emits] = field(default_factory=dict)
     """What follows from deliveries that succeed: by route, the name of the target, and endpoint."""
+    queries: Mapping[str, Query] = field(default_factory=dict)
+    """What may be asked of endpoints."""
     fingerprint: str = ""
     """The start of the sha256 of the file and of those that it includes."""
 
@@ -331,6 +334,7 @@ def indexed(
     endpoints: Mapping[str, EndpointConfig],
     routes: Sequence[Route],
     schedules: Sequence[Schedule] = (),
+    queries: Mapping[str, Query] | None = None,
     fingerprint: str = "",
     progress: Progress | None = None,
 ) -> Routes:
@@ -342,6 +346,7 @@ def indexed(
         index=Index([route.pattern for route in routes], progress),
         schedules=Schedules(schedules),
         ask=any(route.interest is not None for route in routes),
+        queries=queries or {},
         emits={
             (route.name, target.name, target.endpoint): Emits(target.emit, route.on_error)
             for route in routes

@@ -4,6 +4,8 @@ Nothing of the request, no secret, no path of this machine and no version goes i
 """
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -15,6 +17,7 @@ from gateway.core.errors import (
     BodyEmpty,
     BodyMalformed,
     BodyTooLarge,
+    CallerUnknown,
     CertificateUnavailable,
     Changed,
     ConfirmationFailed,
@@ -41,6 +44,10 @@ from gateway.core.errors import (
     StoreUnavailable,
     Unauthorised,
     UnknownSource,
+    UpstreamFailed,
+    UpstreamLimited,
+    UpstreamTimedOut,
+    UpstreamUnavailable,
     UrlTooLong,
     VerificationFailed,
 )
@@ -53,6 +60,7 @@ STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
     (AddressNotAllowed, 403, "Address not allowed"),
     (HandshakeFailed, 400, "Handshake failed"),
     (Unauthorised, 401, "Unauthorised"),
+    (CallerUnknown, 401, "Caller unknown"),
     (ScopeMissing, 403, "Scope missing"),
     (CrossOrigin, 403, "Cross-origin request"),
     (Misdirected, 421, "Misdirected request"),
@@ -73,6 +81,10 @@ STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
     (BodyCorrupt, 500, "Stored body corrupt"),
     (CertificateUnavailable, 503, "Certificate unavailable"),
     (ConfirmationFailed, 503, "Confirmation failed"),
+    (UpstreamLimited, 429, "Upstream limited"),
+    (UpstreamUnavailable, 503, "Upstream unavailable"),
+    (UpstreamTimedOut, 504, "Upstream timed out"),
+    (UpstreamFailed, 502, "Upstream failed"),
     (Draining, 503, "Shutting down"),
     (StoreBehind, 503, "Storage behind"),
     (Overloaded, 503, "Overloaded"),
@@ -110,6 +122,8 @@ class Told(NamedTuple):
     detail: str
     instance: str
     headers: Headers
+    more: Mapping[str, int | None] = MappingProxyType({})
+    """Members beside those that every problem has."""
 
 
 def answer(error: Exception) -> tuple[int, Headers, bytes]:
@@ -128,7 +142,8 @@ def told_of(error: Exception) -> Told:
                 log.debug("a request was refused", extra=noted | {"status": status})
             # The store's own words name files and disks: they are for the log.
             detail = title if status >= 500 else str(error)
-            return Told(status, error.code, title, detail, error.instance, _headers(error))
+            more = {"upstream_status": error.status} if isinstance(error, UpstreamFailed) else {}
+            return Told(status, error.code, title, detail, error.instance, _headers(error), more)
     if isinstance(error, MemoryError):
         log.error("a request was refused: there is no memory left")
         return told_of(Overloaded("there is no memory left", cure="try again in a moment"))
@@ -153,6 +168,7 @@ def _problem(told: Told) -> bytes:
             "detail": told.detail,
             "instance": told.instance,
             "code": told.code,
+            **told.more,
         }
     )
 
@@ -165,11 +181,17 @@ def _headers(error: GatewayError) -> Headers:
             return [(b"www-authenticate", b'Signature realm="webhooks"')]
         case Unauthorised():
             return [(b"www-authenticate", b'Bearer realm="admin"')]
+        case CallerUnknown():
+            return [(b"www-authenticate", b'Bearer realm="queries"')]
         case EncodingUnsupported(accept=accept):
             return [(b"accept-encoding", accept.encode())]
         case BodyTooLarge():
             return [(b"connection", b"close")]
-        case RateLimited(retry_after_seconds=seconds):
+        case (
+            RateLimited(retry_after_seconds=seconds)
+            | UpstreamLimited(retry_after_seconds=seconds)
+            | UpstreamUnavailable(retry_after_seconds=seconds)
+        ):
             return [(b"retry-after", str(seconds).encode())]
         case StoreBehind():
             return [(b"retry-after", b"5")]

@@ -1,4 +1,4 @@
-"""The public listener: `POST /in/{source}` as a raw ASGI callable, and the two health checks.
+"""The public listener: `POST /in/{source}` as a raw ASGI callable, and what else is asked there.
 
 Raw, because the hot path is here: a Starlette route costs as much again as all of it.
 """
@@ -31,6 +31,7 @@ from gateway.flows.ingest import Ingest, Received
 from gateway.flows.publish import Publish
 from gateway.flows.refusals import Head
 from gateway.web.errors import PROBLEM, Headers, answer, identified
+from gateway.web.query import QueryDoor
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -61,6 +62,7 @@ class PublicApp:
         handshakes: Handshakes,
         admit: Admit,
         publish: Publish,
+        queries: QueryDoor,
         *,
         ready: Callable[[], bool],
     ) -> None:
@@ -68,6 +70,7 @@ class PublicApp:
         self._handshakes = handshakes
         self._admit = admit
         self._publish = publish
+        self._queries = queries
         self._ready = ready
         self.draining = False
 
@@ -83,7 +86,7 @@ class PublicApp:
         except Exception as error:  # noqa: BLE001  # web/errors.py knows what to make of it
             status, headers, body = answer(error)
             headers = [PROBLEM, *headers]
-        if status == 204:
+        if status in (204, 304):
             body = b""
         else:
             headers.append((b"content-length", b"%d" % len(body)))
@@ -107,6 +110,9 @@ class PublicApp:
             if scope["method"] not in ("GET", "HEAD"):
                 raise MethodNotAllowed("these are public keys", allow="GET, HEAD")
             return 200, list(KEY_SET), self._publish.key_set()
+        if path.startswith(b"/q/"):
+            name = path[3:].decode("latin-1")
+            return await self._queries.ask(name, scope, draining=self.draining)
         raise PathUnknown("there is nothing at this path", cure="post to /in/{source}")
 
     async def _receive(

@@ -145,3 +145,14 @@ def test_whatever_decides_on_deliveries_makes_a_route_differ(old, new):
 
 def test_who_owns_a_route_decides_on_nothing():
     assert same(("{name: us, ", "{name: us, owner: me, ")) == {"eu", "us", "all"}
+
+
+QUERY = "queries: {{images: {{endpoint: blog, callers: {}, parameters: [phrase]}}}}\n"
+
+
+def test_queries_are_parts_too_and_their_tokens_need_not_be_at_hand():
+    before = loaded(BASE + QUERY.format("anyone"))
+    after = loaded(BASE + QUERY.format("[{env: PORTAL_TOKEN}]"))
+    assert changes(before, after) == [
+        Change(kind="query", name="images", change="changed", keys=("callers",))
+    ]
