@@ -109,12 +109,12 @@ class Answer:
     body: bytes
     at: Micros
     """When it came, by the clock that never jumps."""
+    tag: str = field(init=False)
+    """Its entity tag (RFC 9110 §8.8.3): made once, for an answer is long and given often."""
 
-    @property
-    def tag(self) -> str:
-        """Its entity tag (RFC 9110 §8.8.3)."""
-        kind = f"{self.status} {self.content_type}\n".encode()
-        return f'"{sha256(kind + self.body).hexdigest()[:32]}"'
+    def __post_init__(self) -> None:
+        digest = sha256(f"{self.status} {self.content_type}\n".encode() + self.body)
+        object.__setattr__(self, "tag", f'"{digest.hexdigest()[:32]}"')
 
 
 class Answers:

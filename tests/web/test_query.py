@@ -33,6 +33,7 @@ queries:
     callers: anyone
     origins: ["https://portal.example.com"]
 """
+OPEN = "queries: {open: {endpoint: getty, callers: anyone, cache: 1h}}\n"
 FOUND = {"images": [{"id": 1}]}
 PAGE = "https://portal.example.com"
 
@@ -309,6 +310,15 @@ async def test_what_became_of_queries_is_counted(gateway):
     for outcome in ("fetched", "hit", "caller-unknown"):
         assert f'gateway_queries_total{{outcome="{outcome}",query="images"}} 1.0' in text
     assert 'gateway_query_duration_seconds_count{query="images"} 1.0' in text
+
+
+async def test_an_address_that_asks_too_much_is_held_to_its_rate(tmp_path, monkeypatch):
+    monkeypatch.setenv("GETTY_KEY", KEY)
+    path = tmp_path / "routes.yaml"
+    path.write_text(ROUTES[: ROUTES.index("queries:")] + OPEN)
+    async with Gateway(path, address_rate="2/m") as running:
+        running.endpoint("getty").reply(json=FOUND)
+        assert [(await ask(running, "open", None))[0] for _ in range(3)] == [200, 200, 429]
 
 
 async def test_a_gateway_that_shuts_down_takes_no_queries(gateway):
