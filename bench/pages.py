@@ -55,6 +55,11 @@ INSERT INTO inbox (id, source, code, detail, received_at, content_type, body, re
     FROM events WHERE rowid % 25 = 1;
 INSERT INTO audit SELECT 'aud_' || substr(id, 5), received_at, 'local', '', 'pause', 'cms', 'done'
     FROM events WHERE rowid % 50 = 1;
+INSERT INTO register SELECT 'asset', id, CAST('{"n": 1}' AS BLOB), received_at, id, received_at, NULL FROM events WHERE rowid % 5 = 1;
+INSERT INTO register_fields SELECT 'asset', 'n', '1', id, 1 FROM events WHERE rowid % 5 = 1;
+INSERT INTO plans SELECT 'pln_' || substr(id, 5) || '_0', 'schedules/expiry', id, 4000000000000000 + rowid, 1, id, 'late', NULL,
+        CAST('{}' AS BLOB), NULL, 0
+    FROM events WHERE rowid % 5 = 1;
 INSERT INTO operations SELECT 'op_00000000', 'redeliver', '{"until": 0}', '[10, 1000000]', 0, 1, 0, NULL, 1, 0, 0, 0;
 """
 """What else pages show."""
@@ -62,7 +67,7 @@ INSERT INTO operations SELECT 'op_00000000', 'redeliver', '{"until": 0}', '[10, 
 PAGES = (
     "/",
     "/events", "/events?state=dead", "/events?state=scheduled", "/events?state=delivered&source=nobody",
-    "/events?unmatched=yes", "/events?source=rare", "/events?type=nothing", "/events?subject=nobody",
+    "/events?unmatched=true", "/events?source=rare", "/events?type=nothing", "/events?subject=nobody",
     "/events?text=nowhere", "/events?text={event}", "/events?cursor={event}",
     "/events/{event}", "/events/{event}/body",
     "/deliveries", "/deliveries?state=dead", "/deliveries?state=scheduled", "/deliveries?state=delivered&endpoint=nobody",
@@ -71,7 +76,8 @@ PAGES = (
     "/endpoints", "/endpoints/cms",
     "/dead", "/dead?endpoint=workflow", "/dead/redeliver?endpoint=workflow", "/operations/{operation}",
     "/inbox", "/inbox?source=nobody", "/inbox/{entry}",
-    "/routes", "/audit", "/audit?who=nobody",
+    "/events/replay?source=nobody", "/register", "/register/asset", "/register/asset?where=n>=0;rare=yes",
+    "/planned", "/planned?key=nobody", "/routes", "/audit", "/audit?who=nobody",
     "/readyz", "/version", "/metrics", "/api/v1/openapi.json", "/api/v1/status", "/api/v1/stats",
     "/api/v1/evidence?event={event}",
     "/api/v1/events", "/api/v1/events?limit=500", "/api/v1/events?state=dead&type=rare.type", "/api/v1/events?state=leased",
@@ -90,6 +96,8 @@ PAGES = (
     "/api/v1/inbox", "/api/v1/inbox?refused=true&limit=500", "/api/v1/inbox?text=nowhere", "/api/v1/inbox/{entry}",
     "/api/v1/routes", "/api/v1/routes/files", "/api/v1/endpoints", "/api/v1/endpoints/cms",
     "/api/v1/audit?limit=500", "/api/v1/audit?object=nothing",
+    "/api/v1/register", "/api/v1/register/asset?limit=500", "/api/v1/register/asset?where=n>=0;rare=yes",
+    "/api/v1/plans?limit=500", "/api/v1/plans?key=nobody",
 )  # fmt: skip
 """What is got."""
 

@@ -242,6 +242,7 @@ async def test_two_nodes_tell_of_an_endpoint_once(make_flows, clock):
     for flows in (one, other):
         flows.telemetry.emit("endpoint.closed", endpoint="cms", state="disabled", reason="gone")
     await settle(one, clock, 1)
+    await other.tell.loop.stop()
     await other.tell._step()
     assert len(await news_of(one)) == 1
 

@@ -24,7 +24,7 @@ ASKED = {
 STATES = ("scheduled", "leased", "delivered", "dead", "cancelled", "superseded")
 VALUES: dict[str, tuple[Any, ...]] = {
     "state": STATES, "text": ("evt_1", "dlv_1", "inb_1", "msg_1"), "unmatched": (1, 0),
-    "refused": (1, 0), "since": (0, NOW), "until": (NOW, NOW * 2), "event": ("evt_1",),
+    "refused": (1, 0), "unread": (1, 0), "since": (0, NOW), "until": (NOW, NOW * 2), "event": ("evt_1",),
 }  # fmt: skip
 
 
