@@ -12,14 +12,13 @@ import pytest
 
 from bench import compare, pages, results
 from bench.compare import Change, changes
-from bench.events import BODY_BYTES, Signed, event, number_of, signed_requests
+from bench.events import Signed, event, number_of, signed_requests
 from bench.fill import fill
 from bench.http import BROKEN, OK, Messages, Receiver
 from bench.load import ClosedLoop, OpenLoop, Schedule, percentile
 from bench.measure import Figure, Result, Run, medians
 from bench.scenarios import SCENARIOS
-from bench.scenarios.nodes import COUNTS, Nodes
-from bench.scenarios.soak import WINDOWS, Look, growths
+from bench.scenarios.soak import Look, growths
 from gateway.clock import SystemClock
 from gateway.core.model import Lease
 from gateway.core.retry import HOUR
@@ -246,31 +245,6 @@ def test_a_page_that_takes_too_long_is_told_by_its_median(capsys):
     assert (slow.median, slow.ratio) == (400, 100)
     pages.show([pages.Taken("/fast", large=[1], small=[1]), slow], 300)
     assert re.search(r"/slow +1\.0 +400\.0 +500\.0 +100\.0\n/fast", capsys.readouterr().out)
-
-
-@pytest.mark.timeout(120)
-def test_nodes_on_postgresql_are_measured_beside_sqlite(monkeypatch):
-    monkeypatch.setenv("GATEWAY_EVIDENCE", "off")  # of which a batch has so many rows, not an event
-    monkeypatch.setattr(Nodes, "wait_for_shares", lambda _nodes: None)  # it takes them seconds
-    monkeypatch.setitem(COUNTS, "two", 1)  # and so do starts
-    monkeypatch.setitem(COUNTS, "four", 2)
-    result = SCENARIOS["nodes"](Run(1, 0.02, lambda _: None))
-    assert {figure.name for figure in result.figures} <= result.measured.keys()
-    for count in ("one", "two", "four"):
-        # An event, its key, and three times a delivery, its end and its attempt; few are claimed again.
-        assert result.measured[f"{count}_rows_inserted_per_event"] == pytest.approx(11, abs=0.5)
-        assert result.measured[f"{count}_rows_deleted_per_event"] == pytest.approx(3, abs=0.5)
-        assert result.measured[f"{count}_wal_bytes_per_event"] > BODY_BYTES
-        assert result.measured[f"{count}_database_cpu_ms_per_event"] > 0
-
-
-@pytest.mark.timeout(60)
-def test_a_soak_tells_of_its_windows_and_whether_they_are_alike():
-    result = SCENARIOS["soak"](Run(1, 0.02, lambda _: None, minutes=3))
-    assert {figure.name for figure in result.figures} <= result.measured.keys()
-    assert len(result.rounds) == WINDOWS
-    assert result.measured["dead_rows"] > 0
-    assert any(each.get("claim_p99_ms", 0) > 0 for each in result.rounds)
 
 
 def test_a_third_that_takes_longer_than_the_first_is_not_flat():

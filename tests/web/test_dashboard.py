@@ -184,6 +184,7 @@ async def test_an_event_shows_its_way_and_a_dead_delivery_is_sent_again(gateway,
     await dead.get_by_text("Show", exact=True).click()
     assert await dead.locator("pre").first.inner_text() == "<b>out of order</b>"
     await dead.get_by_role("button", name="Redeliver").click()
+    await site.page.get_by_text("is back on schedule").wait_for()
     await gateway.settled()
     await site.open(f"/events/{event}")
     assert await site.page.locator(".way .state.good").count() == 2
