@@ -294,6 +294,9 @@ def _route(route: Route) -> dict[str, Json]:
         "owner": route.owner,
         "mode": "shadow" if route.shadow else "live",
         "on_error": str(route.on_error),
+        "remembers": []
+        if route.interest is None
+        else [r.collection for r in route.interest.remembers],
     }
 
 

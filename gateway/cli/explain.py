@@ -259,6 +259,8 @@ class Printing:
         if route["fires"]:
             places = [e if n == 1 else f"{e} ({n})" for e, n in counts.items()]
             line.append(f" → {', '.join(places)}" if places else ": matches, and sends nothing")
+            if route["remembers"]:
+                line.append(f"; tells the register of {', '.join(route['remembers'])}")
         elif not route["matches"]:
             line.append(
                 f": {len(route['misses'])} of {counted(route['parts'], 'part')} failed", "dim"

@@ -196,7 +196,12 @@ def _cell(value: Any) -> Text:
 def contents(routes: "Routes") -> str:
     """What a routes file holds, in numbers."""
     parts = {"route": routes.routes, "endpoint": routes.endpoints, "source": routes.sources}
-    return ", ".join(counted(len(some), one) for one, some in parts.items())
+    numbers = [counted(len(some), one) for one, some in parts.items()]
+    if routes.schedules:
+        numbers.append(counted(len(routes.schedules.all), "schedule"))
+    if routes.queries:
+        numbers.append(counted(len(routes.queries), "query", "queries"))
+    return ", ".join(numbers)
 
 
 def printable(text: str) -> str:
