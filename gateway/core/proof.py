@@ -96,7 +96,7 @@ def verify(lines: Iterable[bytes], pinned: Collection[str] = ()) -> Proof:
 def _read(text: bytes) -> dict[str, Json] | None:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

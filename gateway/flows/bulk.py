@@ -17,7 +17,7 @@ from gateway.core.bulk import (
     due_times,
     wait_for_page,
 )
-from gateway.core.errors import BodyCorrupt, Conflict, NotFound
+from gateway.core.errors import BodyCorrupt, Conflict, EventErased, NotFound
 from gateway.core.model import SECOND, After, Delivery, EventId, Json, Micros, Routed, Turn, rfc3339
 from gateway.core.routing import Routes, plan
 from gateway.core.turns import due_of
@@ -224,7 +224,7 @@ class Bulk:
         for event_id, due_at in zip(page.items, due, strict=False):
             try:
                 event = await self._look_up.event(event_id)
-            except BodyCorrupt as error:
+            except (BodyCorrupt, EventErased) as error:
                 failures.append(_failure(event_id, None, error.code, str(error)))
                 continue
             if event is None:

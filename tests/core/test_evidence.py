@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.core.evidence import Link, canonical, digest, number_of_event
 from gateway.core.model import event_id
+from gateway.core.proof import verify
 from tests.kit.build import EVIDENCE_KEY, NOW
 
 VALUES = st.recursive(
@@ -44,3 +45,7 @@ def test_only_who_has_the_key_knows_the_number_of_a_subject():
     assert EVIDENCE_KEY.number_of_subject("a") != EVIDENCE_KEY.number_of_subject("b")
     assert 0 <= EVIDENCE_KEY.number_of_subject("a") < 2**63
     assert "seed" not in repr(EVIDENCE_KEY)
+
+
+def test_a_line_that_nests_too_deep_is_told_as_no_line_of_evidence():
+    assert verify([b"[" * 100_000]).faults

@@ -58,6 +58,17 @@ async def test_a_subject_that_was_sent_again_can_be_forgotten_with_its_name(make
     assert "customer/4711" not in str(await flows.seen("audit.written"))
 
 
+async def test_an_event_that_was_erased_keeps_no_other_from_being_replayed(make_flows):
+    flows = await paused(make_flows)
+    gone, left = an_event(subject="person/1"), an_event(subject="license/1")
+    await arrive(flows, gone, left)
+    await flows.store.erase([gone.event_id], flows.clock.now())
+    flows.clock.advance(1)
+    progress = await bulk_of(flows).go_on(Action.REPLAY, "op_1", {}, FAST)
+    assert [each["code"] for each in progress.failures] == ["event-erased"]
+    assert (progress.operation.done, progress.operation.made) == (1, 1)
+
+
 async def test_two_calls_at_once_put_nothing_back_twice(make_flows):
     flows = await paused(make_flows)
     await cancelled(flows, 3)

@@ -67,7 +67,7 @@ async def test_the_record_says_that_it_was_there_and_how_it_ended(store):
     one, two = (await store.deliveries({}))[::-1]
     assert [(d["state"], d["endpoint"], d["reason"]) for d in (one, two)] == [
         ("delivered", "cms", "erased"),
-        ("dead", "cms", "erased"),
+        ("cancelled", "cms", "erased"),  # nobody can send it again
     ]
     ((first,), (second,)) = [await store.attempts(name, n) for n in (0, 1)]
     assert (first["status"], first["excerpt"], first["calls"]) == (200, None, [])

@@ -673,3 +673,50 @@ async def test_a_planned_event_can_be_cancelled_and_what_is_known_is_shown_as_te
     text = await site.text()
     assert "will not be made" in text
     assert "Nothing is planned" in text
+
+
+HIDDEN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+"""A word of Persian: the joiner between its letters is seen by nobody, and belongs there."""
+
+
+async def test_what_is_sought_with_characters_that_nobody_sees_is_what_is_redelivered(
+    gateway, site
+):
+    gateway.endpoint("pager").reply(500).reply(500)
+    await expired(gateway, subject=HIDDEN)
+    await expired(gateway)
+    await gateway.settled()
+    await site.open(f"/dead/redeliver?subject={HIDDEN}")
+    await site.page.get_by_role("button", name="Redeliver").click()
+    await site.page.get_by_text("They go back on schedule").wait_for()
+    await gateway.settled()
+    (operation,) = await gateway.service._store.bulk.operations(5)
+    assert operation.done == 1
+    assert len(gateway.endpoint("pager").received) == 3
+    await site.open(f"/events?subject={HIDDEN}")
+    assert await site.page.get_by_label("Subject").input_value() == HIDDEN
+
+
+async def test_a_pasted_event_of_several_lines_is_explained_again_with_its_headers(site):
+    await site.open("/routes")
+    pasted = '{\n  "type": "license.expired",\n  "data": {}\n}'
+    await site.page.get_by_label("What it would post").fill(pasted)
+    await site.page.get_by_label("With these headers").fill("X-Id: 7")
+    button = site.page.get_by_role("button", name="Explain")
+    told = site.page.locator("main [role=status]").last
+    for _ in range(2):
+        async with site.page.expect_navigation():
+            await button.click()
+        assert "to-pager" in await told.inner_text()
+    assert await site.page.get_by_label("With these headers").input_value() == "X-Id: 7"
+    await site.page.get_by_label("With these headers").fill("nonsense")
+    async with site.page.expect_navigation():
+        await button.click()
+    assert "is no header" in await told.inner_text()
+
+
+async def test_a_filter_that_is_not_among_the_choices_is_shown_and_kept(site):
+    await site.open("/events?source=gone&since=2026-11-29T08:00:00Z")
+    assert await site.page.get_by_label("Source").input_value() == "gone"
+    assert await site.page.get_by_label("Since (UTC)").input_value() == "2026-11-29T08:00"
+    assert await site.open("/events/replay?nothing=known") == 400

@@ -199,6 +199,8 @@ class Dashboard:
 def _page_of(request: Request) -> str:
     """The page that has the button which was pressed."""
     path = request.url.path
+    if path.startswith("/planned/"):  # what is planned has no page of its own
+        return "/planned"
     return path if path == "/routes" else path.rpartition("/")[0] or "/"
 
 

@@ -24,7 +24,7 @@ async def show_all(visit: Visit) -> Response:
         "events.html",
         found,
         query,
-        sources=sorted(visit.desk.around.in_force().sources),
+        sources=[*sorted(visit.desk.around.in_force().sources), OWN_SOURCE],
         states=list(State),
         replayed=_replayed(visit, query),
     )

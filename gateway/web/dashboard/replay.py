@@ -14,7 +14,7 @@ from gateway.web.dashboard.visit import LONGEST_LOOK, Visit, filled
 
 async def preview(visit: Visit) -> Response:
     """What routing them again comes to, before it is done."""
-    asked = {name: visit.asked(name) for name in EventFilter.model_fields if visit.asked(name)}
+    asked = filled({name: visit.asked(name) for name in visit.request.query_params})
     return visit.page(
         "replay.html",
         found=await _counted(visit, _which(asked)),

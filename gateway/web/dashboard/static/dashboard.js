@@ -71,7 +71,7 @@ if (document.querySelector("[data-live]") !== null) {
 
 // -- keys ------------------------------------------------------------------------------------------
 
-const PAGES = { o: "/", e: "/events", l: "/deliveries", p: "/endpoints", d: "/dead", i: "/inbox", r: "/routes", a: "/audit" };
+const PAGES = { o: "/", e: "/events", l: "/deliveries", p: "/endpoints", d: "/dead", i: "/inbox", r: "/routes", n: "/planned", t: "/register", a: "/audit" };
 let going = false;
 
 function rows() {
