@@ -44,7 +44,7 @@ check: $(VENV)/test.stamp ## lint, types, import contracts, Dockerfile, what dep
 	$(BIN)/kubernetes-validate --strict --quiet $(MANIFESTS)
 
 faults: $(VENV)/test.stamp ## break everything under a real gateway; longer: make faults ROUNDS=200 SEED=7
-	FAULTS_SEED=$(SEED) FAULTS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m faults -n 2 --dist worksteal tests/faults
+	FAULTS_SEED=$(SEED) FAULTS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m faults -n 2 --dist worksteal tests
 
 bench: $(VENV)/test.stamp ## measure, as ratios against the bare libraries in the same run
 	$(BIN)/python -m bench

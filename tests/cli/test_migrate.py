@@ -79,6 +79,7 @@ async def test_a_difference_is_told_with_its_table(tmp_path, url):
     [(signal.SIGKILL, -9, b""), (signal.SIGINT, 130, b"the same command goes on")],
     ids=["kill -9", "Ctrl-C"],
 )
+@pytest.mark.faults
 async def test_whatever_ends_it_in_the_middle_the_same_command_goes_on(
     tmp_path, url, number, code, words
 ):

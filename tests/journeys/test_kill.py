@@ -10,6 +10,7 @@ import signal
 import pytest
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(60)
 async def test_sigterm_under_load_ends_well_and_loses_nothing(process, sinks, sender):
     process.start()

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(90)
 async def test_what_a_killed_gateway_had_on_a_file_is_delivered_from_postgres_and_known_there(
     process, postgres, sinks, sender

@@ -22,6 +22,7 @@ def beside(process: GatewayProcess) -> GatewayProcess:
     return GatewayProcess(process.folder, *process.flags, environment=process.environment)
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(90)
 async def test_what_was_acknowledged_is_delivered_after_kill_9(process, sinks, sender):
     process.start()

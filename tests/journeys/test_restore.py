@@ -128,6 +128,7 @@ def rehearsal(process, sender, sinks):
     return Rehearsal(process, sender, sinks)
 
 
+@pytest.mark.faults
 async def test_a_copy_of_sqlite_made_under_load_is_restored_as_documented(
     rehearsal, process, tmp_path
 ):
@@ -155,6 +156,7 @@ async def test_a_copy_of_sqlite_made_under_load_is_restored_as_documented(
     assert process.call("backup", "copy.db").returncode == 2  # never over another
 
 
+@pytest.mark.faults
 async def test_a_dump_of_postgresql_made_under_load_is_restored_as_documented(
     rehearsal, process, postgres, tmp_path
 ):

@@ -218,5 +218,5 @@ def _of(machine, examples: int):
     return pytest.mark.timeout(120)(machine.TestCase)
 
 
-TestStoreModel = _of(StoreMachine, 25)
-TestStoreModelOnPostgres = pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 10))
+TestStoreModel = _of(StoreMachine, 15)
+TestStoreModelOnPostgres = pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 5))

@@ -276,5 +276,5 @@ def _of(machine, examples: int):
     return pytest.mark.timeout(180)(machine.TestCase)
 
 
-TestTurnsModel = _of(TurnsMachine, 25)
+TestTurnsModel = _of(TurnsMachine, 15)
 TestTurnsModelOnPostgres = pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 8))

@@ -65,7 +65,7 @@ async def test_an_erased_event_is_shown_as_that_and_answers_clearly(gateway, api
     _, event = await api("GET", f"/api/v1/events/{name}")
     assert event["erased_at"] is not None
     assert "s3nsitive" not in str(event)
-    assert [d["state"] for d in event["deliveries"]] == ["delivered", "dead"]
+    assert [d["state"] for d in event["deliveries"]] == ["delivered", "cancelled"]
     for path in (
         f"/api/v1/events/{name}/replay",
         f"/api/v1/deliveries/{event['deliveries'][1]['id']}/redeliver",
