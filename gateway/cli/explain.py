@@ -23,7 +23,7 @@ from gateway.cli.options import (
     content_of,
     parsed_headers,
 )
-from gateway.cli.output import AsJson, console, print_json, printable
+from gateway.cli.output import AsJson, console, print_json, printable, shortened
 from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import BodyCorrupt, ConfigError, EventErased, NotFound
 from gateway.core.model import Event, EventId, Json
@@ -33,9 +33,6 @@ RECORDED = re.compile(r"evt_\w+")
 LONGEST_BODY = 2000
 MOST_REQUESTS = 10
 MOST_EVENTS = 5
-
-
-LONGEST_SHOWN = 120
 
 
 def register(app: typer.Typer) -> None:
@@ -380,5 +377,4 @@ def _pretty(body: str) -> str:
 
 def _compact(value: Json) -> str:
     """A value on one line."""
-    text = orjson.dumps(value).decode()
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    return shortened(orjson.dumps(value).decode())

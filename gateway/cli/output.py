@@ -40,6 +40,8 @@ STYLES = {
     "superseded": "dim",
 }
 
+LONGEST_SHOWN = 120
+
 
 def console(*, to_stderr: bool = False) -> Console:
     """Standard output (or error), as wide as the terminal; wide enough where it is none."""
@@ -202,6 +204,11 @@ def contents(routes: "Routes") -> str:
     if routes.queries:
         numbers.append(counted(len(routes.queries), "query", "queries"))
     return ", ".join(numbers)
+
+
+def shortened(text: str) -> str:
+    """A text as far as it fits on a line beside others."""
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
 
 
 def printable(text: str) -> str:

@@ -12,13 +12,12 @@ import typer
 from gateway.cli.client import At, Client, TokenFile, connect, segment
 from gateway.cli.exits import FIX
 from gateway.cli.options import Database
-from gateway.cli.output import AsJson, ago, console, print_json, print_table
+from gateway.cli.output import AsJson, ago, console, print_json, print_table, shortened
 from gateway.core.model import Json
 
 PAGE = 500
 MOST_TOLD, MOST_BYTES = 100, 512 * 1024
 """So many entries, and so large ones, are sent at once."""
-LONGEST_SHOWN = 120
 
 Collection = Annotated[str, typer.Argument(show_default=False, help="Such as asset, or license.")]
 Where = Annotated[
@@ -153,8 +152,7 @@ def _path(collection: str) -> str:
 
 
 def _short(value: Json) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    return shortened(json.dumps(value, ensure_ascii=False))
 
 
 # -- files ---------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def inbox_id(event: EventId) -> str:
     return "inb_" + event[4:]
 
 
-def failure_id(event: EventId, i: int) -> str:
+def failure_id(event: EventId, i: int | str) -> str:
     """The name of an entry of the inbox that tells of one failure, of several, while an event was routed."""
     return f"{inbox_id(event)}_{i}"
 
@@ -652,6 +652,20 @@ class InboxEntry:
     proven_id: str | None = None
     """The name that its sender gave it, as far as verification vouches for that."""
     refused: bool = False
+
+
+def entry_about(event: Event, *, name: str, code: str, detail: str, at: Micros) -> InboxEntry:
+    """What the inbox is told of an event that is kept: its body stands there."""
+    return InboxEntry(
+        id=name,
+        source=event.source,
+        code=code,
+        detail=detail,
+        received_at=at,
+        content_type=event.content_type,
+        body=b"",
+        event_id=event.event_id,
+    )
 
 
 @dataclass(slots=True)

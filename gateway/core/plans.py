@@ -102,7 +102,7 @@ class DuePlan(NamedTuple):
     """A later one of its plan is due too, and is made instead."""
 
 
-def plan_id(cause: EventId, place: str | int) -> str:
+def plan_id(cause: EventId, place: str) -> str:
     """The name of a planned event: of what it follows from, and which it is of that."""
     return f"pln_{cause[4:]}_{place}"
 

@@ -72,8 +72,8 @@ class Learned(NamedTuple):
     collection: str
     key: str
     value: Json
+    """None: it is to be forgotten."""
     as_of: Micros
-    forget: bool
 
 
 Answer: TypeAlias = Entry | list[Json] | None
@@ -105,7 +105,7 @@ class Knowledge:
             look = Look(each.collection, each.key)
             known = self.entry(look)
             if known is None or known.as_of <= each.as_of:  # else it is stale
-                self._answers[look] = Entry(None if each.forget else each.value, each.as_of)
+                self._answers[look] = Entry(each.value, each.as_of)
 
 
 NOTHING_KNOWN = Knowledge()
@@ -159,7 +159,7 @@ def told_by_hand(collection: str, key: str, value: Json, as_of: Micros) -> Learn
     """What a person tells of a thing; None: it is to be forgotten. Raises ExpressionFailed."""
     if value is not None:
         _check_size(value)
-    return Learned(collection, bounded(key), value, as_of, forget=value is None)
+    return Learned(collection, bounded(key), value, as_of)
 
 
 def _learned(each: Remember, event: Event, scope: Mapping[str, Json]) -> Learned:
@@ -169,7 +169,7 @@ def _learned(each: Remember, event: Event, scope: Mapping[str, Json]) -> Learned
         if value is None:
             raise ExpressionFailed("its value is null: to have it forgotten, write `forget: true`")
         _check_size(value)
-    return Learned(each.collection, _key(each.key, scope), value, happened_at(event), each.forget)
+    return Learned(each.collection, _key(each.key, scope), value, happened_at(event))
 
 
 def _check_size(value: Json) -> None:

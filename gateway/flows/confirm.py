@@ -9,9 +9,9 @@ from gateway.core.model import (
     SECOND,
     Event,
     EventId,
-    InboxEntry,
     Json,
     Micros,
+    entry_about,
     inbox_id,
     parse_delivery_id,
 )
@@ -109,15 +109,12 @@ class Confirm:
 
     async def _stop(self, cause: Event, route: str, otherwise: str, now: Micros) -> None:
         """Make no more events of events: a person has to see why there are so many."""
-        entry = InboxEntry(
-            id=inbox_id(self._keep.new_id()),
-            source=cause.source,
+        entry = entry_about(
+            cause,
+            name=inbox_id(self._keep.new_id()),
             code="hop-limit",
             detail=f"route {route}: {MOST_HOPS} events have led to one another, so no {otherwise} is made",
-            received_at=now,
-            content_type=cause.content_type,
-            body=b"",  # the event has it
-            event_id=cause.event_id,
+            at=now,
         )
         await self._inbox.keep(entry)
 

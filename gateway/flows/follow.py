@@ -10,7 +10,16 @@ from typing import NamedTuple
 from gateway.core.calls import PreparedCall
 from gateway.core.computed import Scope
 from gateway.core.errors import ExpressionFailed
-from gateway.core.model import BodyForm, Delivery, InboxEntry, Json, Micros, Response, inbox_id
+from gateway.core.model import (
+    BodyForm,
+    Delivery,
+    InboxEntry,
+    Json,
+    Micros,
+    Response,
+    entry_about,
+    failure_id,
+)
 from gateway.core.plans import Plan, emitted, planner_of
 from gateway.core.routing import OnError, Routes
 from gateway.core.success import seen
@@ -66,14 +75,11 @@ def _failed(
     if on_error is OnError.SKIP:
         return ()
     event = delivery.event
-    entry = InboxEntry(
-        id=f"{inbox_id(event.event_id)}_d{delivery.n}",
-        source=event.source,
+    entry = entry_about(
+        event,
+        name=failure_id(event.event_id, f"d{delivery.n}"),
         code=error.code,
         detail=f"route {delivery.route}, endpoint {delivery.endpoint}, emit, {error}",
-        received_at=now,
-        content_type=event.content_type,
-        body=b"",  # the event has it
-        event_id=event.event_id,
+        at=now,
     )
     return (entry,)

@@ -18,6 +18,7 @@ from gateway.core.model import (
     Receipt,
     Routed,
     Turn,
+    entry_about,
     failure_id,
     inbox_id,
 )
@@ -228,15 +229,12 @@ def failures_of(arrival: Arrival) -> list[InboxEntry]:
     """What the inbox is told of an event for which expressions failed."""
     event = arrival.event
     return [
-        InboxEntry(
-            id=failure_id(event.event_id, i),
-            source=event.source,
+        entry_about(
+            event,
+            name=failure_id(event.event_id, i),
             code=failure.code,
             detail=failure.detail,
-            received_at=event.received_at,
-            content_type=event.content_type,
-            body=b"",  # the event has it
-            event_id=event.event_id,
+            at=event.received_at,
         )
         for i, failure in enumerate(arrival.routed.failures)
         if failure.to_inbox

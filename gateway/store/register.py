@@ -17,7 +17,7 @@ def learn(
     kept = 0
     for each in learned:
         value = None
-        if not each.forget:
+        if each.value is not None:
             value = json.dumps(each.value, ensure_ascii=False, separators=(",", ":")).encode()
         if value is not None and vault.current is not None:
             value = vault.seal(place_of(each.collection, each.key), value)
@@ -26,7 +26,7 @@ def learn(
             continue
         kept += 1
         yield Do("drop_fields", (each.collection, each.key))
-        found = () if each.forget else fields_of(each.value)
+        found = fields_of(each.value)
         yield Insert(
             "append_fields",
             [(each.collection, name, text, number, each.key) for name, text, number in found],

@@ -6,7 +6,7 @@ from tests.kit.build import NOW, an_arrival, an_event
 
 
 def told(key: str, value, *, as_of: int = NOW, collection: str = "license") -> Learned:
-    return Learned(collection, key, value, as_of, forget=value is None)
+    return Learned(collection, key, value, as_of)
 
 
 async def learn(store, *learned: Learned, **more):
