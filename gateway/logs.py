@@ -252,6 +252,7 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "a route did not deliver all of an event in time: an event says what",
     ),
+    "question.answered": (logging.INFO, "what a route has asked was answered"),
     "plan.missed": (
         logging.INFO,
         "a planned event is not made: a later one of its plan became due while the gateway was down",

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.core.access import AuditEntry
+from gateway.core.awaits import Asked, Reply, Verdict
 from gateway.core.bulk import Ended, Operation, Page, Replayed
 from gateway.core.errors import StoreUnavailable
 from gateway.core.evidence import KeptChain, KeptLink
@@ -434,6 +435,15 @@ class PlanStore(Protocol):
 
     async def end_plans(self, names: Sequence[str]) -> None:
         """They were made, or missed: they are over."""
+
+    async def decide(self, given: Reply, now: Micros, entry: AuditEntry | None = None) -> Verdict:
+        """Have the event come that an answer leads to, if nobody has answered before and time is not up."""
+
+    async def asked(self, planner: str, key: str, event_id: EventId) -> Asked:
+        """What may be answered to an event, or was."""
+
+    async def own_secret(self, purpose: str, fresh: bytes) -> bytes:
+        """The secret that all nodes of the database use for a purpose: *fresh*, where there is none yet."""
 
     async def erase_plans_of(self, subject: str) -> int:
         """Nothing is to be made any more that would tell of *subject*; how many would have."""

@@ -13,6 +13,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from gateway.config.private import write_private
 from gateway.config.settings import Settings
 from gateway.config.tokens import make_tokens, read_tokens
 from gateway.core.access import Access
+from gateway.core.callbacks import KEY_BYTES, Callbacks
 from gateway.core.errors import ConfigError, DiskFull, Problem, StoreUnavailable
 from gateway.core.model import FOREVER, SECOND, DeliveryId, Json, Micros, parse_delivery_id
 from gateway.core.nodes import Node
@@ -35,6 +37,7 @@ from gateway.core.redaction import Redaction
 from gateway.core.routing import Routes, Source
 from gateway.core.state import FINAL, State
 from gateway.flows.admit import Admit
+from gateway.flows.answers import Answers
 from gateway.flows.audit import Audit
 from gateway.flows.backlog import Backlog
 from gateway.flows.bulk import Bulk
@@ -83,6 +86,7 @@ from gateway.watchdog import Watchdog
 from gateway.watcher import Watcher
 from gateway.web.access import is_loopback
 from gateway.web.api import admin_app
+from gateway.web.callback import CallbackDoor
 from gateway.web.door import Limits
 from gateway.web.ingest import UNKNOWN, PublicApp
 from gateway.web.query import QueryDoor
@@ -140,7 +144,8 @@ class Service:
     ) -> None:
         assert checked.routes is not None  # noqa: S101  # `open` saw to it
         self.settings = settings
-        self.routes: Routes = checked.routes
+        self._callbacks = Callbacks()
+        self.routes: Routes = replace(checked.routes, callbacks=self._callbacks)
         self.made_secrets = checked.made_secrets
         self.new_token: str | None = None
         """The admin token, if it was made just now: to be shown, once."""
@@ -337,8 +342,10 @@ class Service:
         )
         self._publish = Publish(self.routes, clock)
         self._queries = Queries(self.routes, self._senders.call, clock, telemetry)
+        self._answers = Answers(store, self._callbacks, clock, telemetry)
         self._operate = Operate(
             know=know,
+            answers=self._answers,
             store=store,
             look_up=store,
             lanes=lanes,
@@ -393,14 +400,19 @@ class Service:
         self._listen()
         self._watcher = Watcher(self._watched_files, self._handler_packages, self.reload_routes)
         self._token_watcher: Watcher | None = None
-        handshakes = Handshakes(self._keep_secret, telemetry)
-        admit = Admit(clock, self.settings.trusted_proxy, self.settings.address_rate)
-        self._public = PublicApp(
+        self._public = self._public_app()
+
+    def _public_app(self) -> PublicApp:
+        """What senders meet."""
+        handshakes = Handshakes(self._keep_secret, self.telemetry)
+        admit = Admit(self._clock, self.settings.trusted_proxy, self.settings.address_rate)
+        return PublicApp(
             self._ingest,
             handshakes,
             admit,
             self._publish,
             QueryDoor(self._queries, admit),
+            CallbackDoor(self._answers, admit),
             ready=self._ready,
         )
 
@@ -466,6 +478,7 @@ class Service:
             await self.close()
             raise
         self._own.note(sockets)
+        self.public_url, self.admin_url = map(url, sockets)
         try:
             await self._take_over()
         except BaseException:
@@ -480,7 +493,6 @@ class Service:
         for server, sock in zip(self._servers, sockets, strict=True):
             self._serving.append(asyncio.create_task(server.serve(sockets=[sock])))
             await server.listening.wait()
-        self.public_url, self.admin_url = map(url, sockets)
         self._watcher.start()
         if self._token_watcher is not None:
             self._token_watcher.start()
@@ -531,6 +543,8 @@ class Service:
 
     async def _take_over(self) -> None:
         """Learn from the store what an earlier run left."""
+        key = await self._store.own_secret("callbacks", secrets.token_bytes(KEY_BYTES))
+        self._callbacks.use(key, self.settings.public_url or self.public_url)
         await self._operate.restore_lanes()
         await self._intake.look()
         if self._nodes is None:  # else there are leases of others; they end by themselves
@@ -720,7 +734,8 @@ class Service:
             self.telemetry.emit("routes.warning", problem=str(problem))
 
     async def _put_in_force(self, checked: Checked, routes: Routes) -> None:
-        self.routes, self._handlers = routes, checked.handlers
+        self.routes = routes = replace(routes, callbacks=self._callbacks)
+        self._handlers = checked.handlers
         self._texts = checked.loaded.files.named_texts()
         await self._operate.use_endpoints(routes.endpoints)
         self._ingest.use(routes)

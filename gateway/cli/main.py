@@ -31,7 +31,7 @@ COMMANDS = {
     "inbox": ("inbox",),
     "bulk": ("redeliver", "replay"),
     "endpoints": ("endpoints",),
-    "planned_events": ("planned",),
+    "planned_events": ("planned", "answer"),
     "register": ("register",),
     "tail": ("tail",),
     "tokens": ("tokens",),

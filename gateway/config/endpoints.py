@@ -43,19 +43,20 @@ COMPUTED = "write all of it, or `{env: NAME}`; what depends on an event is the `
 
 
 KNOWING = ("known", "stale")
+ASKING = ("callback",)
 """What expressions of routes see that have to do with the register."""
 
 
 @cache
-def event_expressions(*, knows: bool = False) -> Expressions:
-    """What `${…}` sees where an event is known, and where the register was asked."""
-    return Expressions(["event", *(KNOWING if knows else ())])
+def event_expressions(*, knows: bool = False, asks: bool = False) -> Expressions:
+    """What `${…}` sees where an event is known; where the register was asked, and where people are."""
+    return Expressions(["event", *(KNOWING if knows else ()), *(ASKING if asks else ())])
 
 
 @cache
-def item_expressions(*, knows: bool = False) -> Expressions:
-    """What `${…}` sees where an event and an item of its `each` are known, and where the register was asked."""
-    return Expressions(["event", "item", *(KNOWING if knows else ())])
+def item_expressions(*, knows: bool = False, asks: bool = False) -> Expressions:
+    """What `${…}` sees where an event and an item of its `each` are known, and as in `event_expressions`."""
+    return Expressions(["event", "item", *(KNOWING if knows else ()), *(ASKING if asks else ())])
 
 
 @cache

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from gateway.config.awaits import build_await
 from gateway.config.document import Place
 from gateway.config.endpoint_shapes import EndpointShape
 from gateway.config.endpoints import build_endpoint, event_expressions
@@ -248,7 +249,8 @@ class _Routes:
         targets: tuple[Target, ...] = ()
         if not (problems and shape.to == RouteShape.stand_ins["to"]):
             knows = shape.remember is not None or bool(shape.known)
-            targets = build_targets(shape.to, self._places, part.at("to"), knows=knows)
+            asks = shape.await_ is not None
+            targets = build_targets(shape.to, self._places, part.at("to"), knows=knows, asks=asks)
             self._note_use(shape)
         pattern = self.pattern(shape.match, part.at("match"))
         interest = build_interest(shape, part)
@@ -268,6 +270,7 @@ class _Routes:
                     confirm=None
                     if shape.confirm is None
                     else Confirm(shape.confirm.within, shape.confirm.else_),
+                    awaits=build_await(shape, part, self.pattern),
                     emit=build_emits(
                         shape.emit, event_expressions(knows=interest is not None), part.at("emit")
                     ),

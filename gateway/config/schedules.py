@@ -34,13 +34,14 @@ def build_emits(
     if shapes is None:
         return ()
     if isinstance(shapes, EmitShape):
-        made = [_emit(shapes, expressions, part)]
+        made = [build_emit(shapes, expressions, part)]
     else:
-        made = [_emit(each, expressions, part.at(i)) for i, each in enumerate(shapes)]
+        made = [build_emit(each, expressions, part.at(i)) for i, each in enumerate(shapes)]
     return tuple(each for each in made if each is not None)
 
 
-def _emit(shape: EmitShape, expressions: Expressions, part: Part) -> Emit | None:
+def build_emit(shape: EmitShape, expressions: Expressions, part: Part) -> Emit | None:
+    """An event that is to be made; None where it cannot be built, which is noted."""
     kind = part.at("type").compute(shape.type, expressions)
     given = shape.model_fields_set
     when = None if shape.when is None else part.at("when").condition(shape.when, expressions)
@@ -59,7 +60,7 @@ def build_schedule(
     cancel = None if shape.cancel is None else pattern(shape.cancel, part.at("cancel"))
     key = part.at("key").compute(shape.key, event_expressions())
     at = part.at("at").compute(shape.at, event_expressions())
-    emit = _emit(shape.emit, plan_expressions(), part.at("emit"))
+    emit = build_emit(shape.emit, plan_expressions(), part.at("emit"))
     local = None if shape.local is None else _local(shape.local, part.at("local"))
     if shape.local is not None:
         _check_days(shape, part)

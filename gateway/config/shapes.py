@@ -244,6 +244,87 @@ class EmitShape(Shape):
     """Its content; default: that of the event that leads to it."""
 
 
+AnswerEvent = Annotated[
+    Annotated[str, Field(min_length=1), Tag("<text>")] | Annotated[EmitShape, Tag("<mapping>")],
+    Discriminator(text_or_mapping),
+]
+
+
+class EscalateShape(Shape):
+    """An event that comes while nobody has answered."""
+
+    after: Timeout = Field(examples=["1d"])
+    """How long after the question."""
+    emit: AnswerEvent = Field(examples=["license.approval_overdue"])
+    """What comes: the type of an event with the same data, or as `emit` of a route."""
+
+
+class DecideShape(Shape):
+    """Events that tell an answer: of the tracker where the question was put, say."""
+
+    match: dict[str, Any] = Field(examples=[{"source": "tracker", "type": "review.closed"}])
+    """Which events: an event pattern, as of routes."""
+    key: str = Field(pattern=EXPRESSION, examples=["${event.data.request_id}"])
+    """Which question they answer: the same value as the `key` of `await`."""
+    answer: str = Field(pattern=EXPRESSION, examples=["${event.data.outcome}"])
+    """The name of the answer; null: they tell none."""
+    by: Any = Field(None, examples=["${event.data.closed_by}"])
+    """Who decided: a name, or an object with an `id`."""
+    reason: str | None = Field(None, examples=["${event.data.comment}"])
+    """Why."""
+
+
+class AwaitShape(Shape):
+    """An answer that is waited for: by a link, or by an event."""
+
+    key: str = Field(pattern=EXPRESSION, examples=["${event.data.request_id}"])
+    """What is decided. A newer event with the same key, by its `time`, is asked about in the place of the older."""
+    answers: dict[Name, AnswerEvent] = Field(
+        min_length=1,
+        max_length=20,
+        examples=[{"approve": "license.approved", "reject": "license.rejected"}],
+    )
+    """What may be answered, each with the event that it comes to: its type, or as `emit` of a route. Its data are those
+    of the event that asked, with `decided_by`, `decided_at` and `reason`. The first answer counts."""
+    within: Timeout = Field(examples=["2d"])
+    """How long is waited."""
+    else_: AnswerEvent = Field(alias="else", examples=["license.rejected"])
+    """The event that comes where nobody has answered by then; its `reason` is `timeout`."""
+    escalate: list[EscalateShape] = Field(
+        default_factory=list,
+        max_length=20,
+        examples=[[{"after": "1d", "emit": "license.approval_overdue"}]],
+    )
+    """What comes before that, while nobody has answered."""
+    decide: DecideShape | None = Field(
+        None,
+        examples=[
+            {
+                "match": {"source": "tracker", "type": "review.closed"},
+                "key": "${event.data.request_id}",
+                "answer": "${event.data.outcome}",
+            }
+        ],
+    )
+    """The events that tell an answer."""
+
+    @model_validator(mode="after")
+    def _escalates_in_time(self) -> "AwaitShape":
+        if any(each.after >= self.within for each in self.escalate):
+            raise PydanticCustomError(
+                "await-escalate",
+                "it escalates when nobody is waited for any more",
+                {"cure": "make `after` shorter than `within`"},
+            )
+        if "url" in self.answers:
+            raise PydanticCustomError(
+                "await-answer",
+                "no answer can be called `url`: `callback.url` leads to them all",
+                {"cure": "give it another name"},
+            )
+        return self
+
+
 Emits = Annotated[
     Annotated[EmitShape, Tag("<mapping>")]
     | Annotated[list[EmitShape], Field(min_length=1), Tag("<list>")],
@@ -425,6 +506,20 @@ class RouteShape(Shape):
         None, examples=[{"within": "1h", "else": "terms.unconfirmed"}]
     )
     """All that it sends of an event has to be delivered in time, or another event says what is not."""
+    await_: AwaitShape | None = Field(
+        None,
+        alias="await",
+        examples=[
+            {
+                "key": "${event.data.request_id}",
+                "answers": {"approve": "license.approved", "reject": "license.rejected"},
+                "within": "2d",
+                "else": "license.rejected",
+            }
+        ],
+    )
+    """What it sends is a question: an answer is waited for. Targets see `callback`: a link for each answer by its name,
+    and `callback.url`, which leads to them all."""
     to: list[Target] = Field(
         default_factory=list, min_length=1, examples=[["cms", {"group": "publishers"}]]
     )
@@ -442,6 +537,12 @@ class RouteShape(Shape):
                 "missing-key",
                 "it sends nothing and makes nothing",
                 {"cure": "add `to: [ENDPOINT]`, `emit: {type: …}`, or `remember: {…}`"},
+            )
+        if self.await_ is not None and not self.to:
+            raise PydanticCustomError(
+                "await-nobody",
+                "nobody is asked",
+                {"cure": "add `to: [ENDPOINT]`: who is sent the question"},
             )
         return self
 

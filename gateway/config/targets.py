@@ -53,9 +53,14 @@ class Places:
 
 
 def build_targets(
-    shapes: Sequence[str | TargetShape], places: Places, part: Part, *, knows: bool = False
+    shapes: Sequence[str | TargetShape],
+    places: Places,
+    part: Part,
+    *,
+    knows: bool = False,
+    asks: bool = False,
 ) -> tuple[Target, ...]:
-    """The targets of a route, which may ask the register; what is wrong with them is noted."""
+    """The targets of a route, which may ask the register, or people; what is wrong with them is noted."""
     targets: list[Target] = []
     names: set[str] = set()
     plain: set[str] = set()
@@ -75,7 +80,8 @@ def build_targets(
                         "duplicate-target", what, cure
                     )
                 plain.add(endpoint)
-            targets.append(_target(shape, endpoint, places.endpoints[endpoint], below, knows=knows))
+            endpoint_shape = places.endpoints[endpoint]
+            targets.append(_target(shape, endpoint, endpoint_shape, below, knows=knows, asks=asks))
     check_after(shapes, part)
     _check_emits(targets, part)
     return in_order(targets, part)
@@ -119,9 +125,10 @@ def _target(
     part: Part,
     *,
     knows: bool,
+    asks: bool,
 ) -> Target:
-    of_event = event_expressions(knows=knows)
-    expressions = of_event if shape.each is None else item_expressions(knows=knows)
+    of_event = event_expressions(knows=knows, asks=asks)
+    expressions = of_event if shape.each is None else item_expressions(knows=knows, asks=asks)
     form, render = None, None
     if shape.call is not None:
         form, render = BodyForm.CALL, build_call(shape.call, expressions, part.at("call"))

@@ -13,7 +13,8 @@ GatewayError
 │   ├── HeadersTooLarge      ├── UrlTooLong
 │   ├── Misdirected          ├── CrossOrigin
 │   ├── ParameterInvalid     ├── Unauthorised
-│   └── ScopeMissing         └── CallerUnknown
+│   ├── ScopeMissing         ├── CallerUnknown
+│   ├── QuestionOver         └── QuestionAnswered
 ├── NotFound                 the operator asked for what is not there
 ├── Conflict                 the operator asked for what cannot be done now
 │   ├── EventErased          what it said is gone for good, on request
@@ -276,6 +277,18 @@ class CrossOrigin(RequestRefused):
     """A web page of another origin asks for a change."""
 
     code = "cross-origin"
+
+
+class QuestionOver(RequestRefused):
+    """Nobody is waited for any more: time is up, or something newer is asked in its place."""
+
+    code = "question-over"
+
+
+class QuestionAnswered(RequestRefused):
+    """Somebody gave another answer before; the first counts."""
+
+    code = "question-answered"
 
 
 class NotFound(GatewayError):

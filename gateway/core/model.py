@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NewType, TypeAlias
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from gateway.core.awaits import Reply
     from gateway.core.plans import Plan
     from gateway.core.register import Learned
 
@@ -588,6 +589,8 @@ class Routed:
     """The events that the gateway is to make of it."""
     learned: Sequence["Learned"] = ()
     """What the register is told."""
+    replies: Sequence["Reply"] = ()
+    """What it answers of what routes have asked."""
     failures: Sequence[Failure] = ()
 
     def withhold(self, routes: Collection[str]) -> list[Delivery]:

@@ -15,6 +15,10 @@ from gateway.core.derived import MOST_HOPS, hops_of, lineage, own_event
 from gateway.core.errors import ExpressionFailed, HopLimit
 from gateway.core.model import Event, EventId, Json, Micros, kind_of, rfc3339
 
+SCHEDULES = "schedules/"
+AWAITS = "awaits/"
+"""What the planner of a plan that waits for an answer begins with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emit:
@@ -70,6 +74,8 @@ class Planned(NamedTuple):
     due_at: Micros
     made: bytes
     """What it will say: of `Emit.made`."""
+    answer: str | None = None
+    """The answer by which it comes (awaits.py), whenever that is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +83,7 @@ class Plan:
     """What a rule plans of one event."""
 
     planner: str
-    """The rule: `routes/NAME` or `schedules/NAME`."""
+    """The rule: `routes/NAME`, `schedules/NAME` or `awaits/NAME`."""
     key: str
     """What it is planned for: one thing has one plan of a schedule."""
     events: tuple[Planned, ...]
@@ -87,6 +93,11 @@ class Plan:
     """Of several that are due, only the latest is made."""
     route: str | None = None
     """The route whose plan it is, where a route's."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether it waits for an answer: then it is made once of an event, however often that is replayed."""
+        return self.planner.startswith(AWAITS)
 
 
 class DuePlan(NamedTuple):
@@ -119,9 +130,9 @@ def event_of(due: DuePlan, *, event_id: EventId, now: Micros) -> Event:
         "time": rfc3339(due.due_at),
         "datacontenttype": "application/json",
     }
-    key = f"{due.planner}/{due.key}/{due.due_at}"
-    if due.planner.startswith("routes/"):
-        key = due.id
+    key = due.id
+    if due.planner.startswith(SCHEDULES):
+        key = f"{due.planner}/{due.key}/{due.due_at}"
     return own_event(attributes, event_id=event_id, data=data, now=now, key=key)
 
 

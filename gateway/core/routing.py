@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+from gateway.core.awaits import Await, Awaits
 from gateway.core.breaker import BreakerPolicy
+from gateway.core.callbacks import Callbacks
 from gateway.core.computed import (
     Compute,
     Render,
@@ -285,6 +287,7 @@ class Route:
     """It matches and is recorded, and sends nothing."""
     priority: Priority = Priority.NORMAL
     confirm: Confirm | None = None
+    awaits: Await | None = None
     emit: tuple[Emit, ...] = ()
     """The events that it makes, at once."""
     interest: Interest | None = None
@@ -311,6 +314,10 @@ class Routes:
     index: Index
     """Of the routes' patterns, in their order."""
     schedules: Schedules = field(default_factory=Schedules)
+    awaits: Awaits = field(default_factory=Awaits)
+    """What they hear of answers to what they ask."""
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    """Makes the links by which people answer."""
     ask: bool = False
     """Whether any of them asks the register, or tells it something."""
     emits: Mapping[tuple[str, str | None, str], Emits] = field(default_factory=dict)
@@ -345,6 +352,7 @@ def indexed(
         routes=tuple(routes),
         index=Index([route.pattern for route in routes], progress),
         schedules=Schedules(schedules),
+        awaits=Awaits([route.awaits for route in routes if route.awaits is not None]),
         ask=any(route.interest is not None for route in routes),
         queries=queries or {},
         emits={
@@ -386,6 +394,7 @@ def plan(
     try:
         matched = routes.match(event)
         scheduled = routes.schedules.match(event.fields) if routes.schedules else ()
+        answered = routes.awaits.match(event.fields) if routes.awaits else ()
     except EventTooWide as error:
         routed.failures = [Failure(ALL_ROUTES, error.code, str(error), to_inbox=True)]
         return routed
@@ -395,7 +404,18 @@ def plan(
         planning.add(route)
     for schedule, cancels in scheduled:
         planning.schedule(schedule, cancels=cancels)
+    for awaited in answered:
+        planning.hear(awaited)
     return routed
+
+
+class _Passed(NamedTuple):
+    """Of a route that applies to an event."""
+
+    once: str | None
+    """The value for which it fires."""
+    asked: Plan | None
+    """What may come of what it asks."""
 
 
 class _Planning:
@@ -445,18 +465,13 @@ class _Planning:
 
     def add(self, route: Route) -> None:
         """Add what a route whose `match` holds makes of the event."""
-        self._route, routed = route, self._routed
+        self._route = route
         self._named, self._failed_targets = {}, set()
         self._scope_of_route = None
-        if route.interest is not None and not self._look(route.interest):
+        passed = self._passed(route)
+        if passed is None:
             return
-        if route.when is not None and not self._holds(route.when, self._scope):
-            return
-        once = None
-        if route.once is not None:
-            once = self._once(route.once)
-            if once is None:
-                return
+        routed = self._routed
         routed.matched.append(route.name)
         made: list[Delivery] = [] if route.shadow else routed.deliveries
         before, failed = len(made), len(routed.failures)
@@ -466,14 +481,40 @@ class _Planning:
         if route.shadow:
             self._withhold("shadow", _summary(made))
         elif len(made) > before or emits:
-            if once is not None:
-                routed.firings = {**routed.firings, route.name: once}
-            if route.confirm is not None and len(made) > before:
-                self._confirm(route.confirm)
-            if emits:
-                self._plan_at_once(emits)
+            self._promise(route, passed, emits, sends=len(made) > before)
         elif len(routed.failures) == failed and (route.to or route.emit):
             self._withhold("nothing", "no target's `when` is true, or every `each` is empty")
+
+    def _passed(self, route: Route) -> "_Passed | None":
+        """What is known of a route before its targets are asked; None where it does not apply, or failed."""
+        if route.interest is not None and not self._look(route.interest):
+            return None
+        if route.when is not None and not self._holds(route.when, self._scope):
+            return None
+        once = asked = None
+        if route.once is not None:
+            once = self._once(route.once)
+            if once is None:
+                return None
+        if route.awaits is not None:
+            asked = self._ask(route.awaits)
+            if asked is None:
+                return None
+        return _Passed(once, asked)
+
+    def _promise(
+        self, route: Route, passed: "_Passed", emits: tuple[Planned, ...], *, sends: bool
+    ) -> None:
+        """Note what goes with what the route sends and makes."""
+        routed = self._routed
+        if passed.once is not None:
+            routed.firings = {**routed.firings, route.name: passed.once}
+        if route.confirm is not None and sends:
+            self._confirm(route.confirm)
+        if emits:
+            self._plan_at_once(emits)
+        if passed.asked is not None and sends:
+            routed.plans = [*routed.plans, passed.asked]
 
     def _look(self, interest: Interest) -> bool:
         """Have expressions see what is known, and note what the event tells; whether that could be computed.
@@ -505,6 +546,35 @@ class _Planning:
         else:
             self._routed.matched.append(schedule.planner)
             self._routed.plans = [*self._routed.plans, planned]
+
+    def _ask(self, awaited: Await) -> Plan | None:
+        """Have targets see the links by which people answer; what may come of that, if it could be computed."""
+        scope = self._scope
+        try:
+            key = awaited.key_for(scope)
+            asked = awaited.plan(self._event, scope, key, self._came_at)
+        except ExpressionFailed as error:
+            self._failed(f"await, {error}", error)
+            return None
+        until = self._came_at + awaited.within
+        links = self._routes.callbacks.links(
+            awaited.route, key, self._event.event_id, list(awaited.answers), until
+        )
+        self._scope_of_route = Scope(**{**scope, "callback": links})
+        return asked
+
+    def hear(self, awaited: Await) -> None:
+        """Add the answer that the event tells to what a route has asked, if it tells one."""
+        try:
+            reply = awaited.heard(self._event)
+        except ExpressionFailed as error:
+            detail = f"route {awaited.route}, await, decide, {error}"
+            failure = Failure(awaited.route, error.code, detail, to_inbox=True)
+            self._routed.failures = [*self._routed.failures, failure]
+        else:
+            self._routed.matched.append(awaited.planner)
+            if reply is not None:
+                self._routed.replies = [*self._routed.replies, reply]
 
     def _emitted(self, emits: Sequence[Emit]) -> tuple[Planned, ...]:
         """The events that a route makes at once."""

@@ -14,7 +14,7 @@ from gateway.core.index import Index
 from gateway.core.keys import bounded
 from gateway.core.model import SECOND, Event, Json, Micros, happened_at, rfc3339
 from gateway.core.pattern import Pattern
-from gateway.core.plans import Emit, Plan, Planned
+from gateway.core.plans import SCHEDULES, Emit, Plan, Planned
 
 DAY: Micros = 86_400 * SECOND
 
@@ -57,7 +57,7 @@ class Schedule:
     @property
     def planner(self) -> str:
         """By which its plans are known."""
-        return f"schedules/{self.name}"
+        return f"{SCHEDULES}{self.name}"
 
     def plan(self, event: Event, now: Micros, *, cancels: bool) -> Plan:
         """What becomes of the plan of the event's key. Raises ExpressionFailed."""

@@ -30,6 +30,7 @@ WITHHELD = {
     "once": "has fired before for",
     "shadow": "is a shadow:",
     "nothing": "matched, and sent nothing:",
+    "answer": "heard an answer that does not count:",
 }
 """Why a route that matched did not send, before the detail."""
 

@@ -18,11 +18,13 @@ from gateway.core.model import (
     parse_delivery_id,
     rfc3339,
 )
+from gateway.core.plans import AWAITS
 from gateway.core.redaction import without_credentials
 from gateway.core.register import Learned
 from gateway.core.routing import EndpointConfig, Routes, plan
 from gateway.core.state import FINAL, State, may_come_from
 from gateway.core.turns import due_of
+from gateway.flows.answers import Answers, Given
 from gateway.flows.audit import Audit
 from gateway.flows.deliver import Deliver
 from gateway.flows.know import Know
@@ -48,6 +50,7 @@ class Operate:
         store: OperateStore,
         look_up: LookUpStore,
         know: Know,
+        answers: Answers,
         lanes: Lanes,
         deliver: Deliver,
         routes: Callable[[], Routes],
@@ -57,6 +60,7 @@ class Operate:
         self._store = store
         self._look_up = look_up
         self._know = know
+        self._answers = answers
         self._lanes = lanes
         self._deliver = deliver
         self._routes = routes
@@ -101,6 +105,21 @@ class Operate:
             if not await self._store.drop_plan(name, entry):
                 cure = "see `gateway planned`: it was made, or replaced, or never planned"
                 raise NotFound(f"nothing is planned by the name of {name}", cure=cure)
+
+    async def answer_plan(self, name: str, given: Given, by: Caller = LOCAL) -> None:
+        """Answer what a route has asked; *name* is that of what comes where nobody does in time."""
+        async with self._audit.of(by, "answer_plan", name) as entry:
+            for found in (await self._look_up.plans({"id": name})).items:
+                planner, key, event_id = found["planner"], found["key"], found["event_id"]
+                if not planner.startswith(AWAITS):
+                    break
+                who = Given(given.answer, given.by or by.name, given.reason)
+                await self._answers.give(planner, key, event_id, who, entry)
+                return
+            cure = (
+                "see `gateway planned`: it was answered, or its time is up, or it waits for nothing"
+            )
+            raise NotFound(f"no answer is waited for by the name of {name}", cure=cure)
 
     async def teach(self, collection: str, learned: Sequence[Learned], by: Caller = LOCAL) -> int:
         """Tell the register of things; of how many nothing newer is known."""

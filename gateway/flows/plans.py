@@ -43,6 +43,7 @@ class MakePlanned:
         self.loop = Loop("plans", self._step, clock, telemetry)
         telemetry.listen(self._hear_kept, "events.kept")
         telemetry.listen(self._hear_attempt, "attempt.recorded")
+        telemetry.listen(self._hear_answer, "question.answered")
 
     async def _step(self) -> Micros | None:
         now = self._clock.now()
@@ -73,12 +74,15 @@ class MakePlanned:
         await self._store.end_plans([each.id for each in due])
 
     def _hear_kept(self, _name: str, fields: dict[str, Any]) -> None:
-        if any(arrival.routed.plans for arrival in fields["arrivals"]):
+        if any(each.routed.plans or each.routed.replies for each in fields["arrivals"]):
             self.loop.wake()
 
     def _hear_attempt(self, _name: str, fields: dict[str, Any]) -> None:
         if fields["attempt"].plans:
             self.loop.wake()
+
+    def _hear_answer(self, _name: str, _fields: dict[str, Any]) -> None:
+        self.loop.wake()
 
 
 def _corrupt(due: DuePlan, now: Micros) -> InboxEntry:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from gateway.core.access import AuditEntry
+from gateway.core.awaits import Reply, Verdict
 from gateway.core.model import OPEN, EventId, Micros, Routed, Switch
 from gateway.core.register import Learned
+from gateway.store import plans
 from gateway.store.keeping import append_deliveries, fire, note_withheld
-from gateway.store.plans import note_plans
 from gateway.store.register import learn
 from gateway.store.steps import Do, Lock, Steps
 from gateway.store.turns import Moved, let_others_go, wait_again
@@ -78,9 +79,9 @@ def replay(
     for n, delivery in enumerate(kept, start=first):
         delivery.n = n
     yield from append_deliveries([(delivery, now) for delivery in kept], vault, again=True)
-    # What schedules plan of it; but what routes make of it at once they have made.
-    scheduled = [plan for plan in routed.plans if plan.route is None]
-    yield from note_plans(event_id, scheduled, vault, f"{int(now)}_")
+    # What schedules plan of it, and what it has not asked yet; but what routes make of it at once they have made.
+    planned = [plan for plan in routed.plans if plan.route is None or plan.asks]
+    yield from plans.note_plans(event_id, planned, vault, f"{int(now)}_")
     yield from learn(routed.learned, event_id, now, vault)
     yield from note(entry)
     return [delivery.n for delivery in kept]
@@ -109,10 +110,18 @@ def set_endpoint(
 
 def drop_plan(name: str, entry: AuditEntry | None) -> Steps[bool]:
     """A person does not want it to be made; whether it was still to be."""
-    found = yield Do("drop_plan", (name,))
+    found = yield from plans.drop_plan(name)
     if found:
         yield from note(entry)
-    return bool(found)
+    return found
+
+
+def decide(given: Reply, now: Micros, entry: AuditEntry | None, vault: Vault) -> Steps[Verdict]:
+    """Have an answer count, if none did before."""
+    verdict = yield from plans.decide(given, now, vault)
+    if verdict.decided:
+        yield from note(entry)
+    return verdict
 
 
 def teach(

@@ -23,7 +23,7 @@ from gateway.core.model import (
     inbox_id,
 )
 from gateway.core.state import State
-from gateway.store.plans import note_plans
+from gateway.store.plans import decide, note_plans
 from gateway.store.register import learn
 from gateway.store.rows import data_columns, digest_of
 from gateway.store.steps import Do, Insert, Lock, Row, Steps
@@ -75,6 +75,8 @@ def keep_fresh(
         if arrival.routed.plans:
             plans = [each for each in arrival.routed.plans if each.route not in fired]
             yield from note_plans(arrival.event.event_id, plans, vault)
+        if arrival.routed.replies:
+            yield from _decide(arrival, vault)
         if arrival.routed.learned:
             event = arrival.event
             yield from learn(arrival.routed.learned, event.event_id, event.received_at, vault)
@@ -84,6 +86,24 @@ def keep_fresh(
             event = arrival.event
             yield from note_withheld(event.event_id, arrival.routed, fired, event.received_at)
     return waiting
+
+
+def _decide(arrival: Arrival, vault: Vault) -> Steps[None]:
+    """Have the answers count that an event tells; what those came to that do not."""
+    event = arrival.event
+    for given in arrival.routed.replies:
+        verdict = yield from decide(given, event.received_at, vault)
+        if verdict.decided:
+            continue
+        told = verdict.against(given)
+        row = (event.event_id, given.route, "answer", told, event.received_at)
+        yield Insert("note_withheld", [row])
+        if verdict.contradicts(given):
+            name, detail = failure_id(event.event_id, given.route), f"route {given.route}, {told}"
+            entry = entry_about(
+                event, name=name, code="answer-late", detail=detail, at=event.received_at
+            )
+            yield Insert("keep_in_inbox", [inbox_row(entry, vault)])
 
 
 def told_of(

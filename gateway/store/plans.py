@@ -1,11 +1,15 @@
-"""Planned events (core/plans.py): what engines have in common of keeping them, and of taking those that are due."""
+"""Planned events (core/plans.py): what engines have in common of keeping them, and of taking those that are due.
+
+Those that wait for an answer (core/awaits.py) are due when that is given, if nobody gave one before.
+"""
 
 from collections.abc import Sequence
 
 import orjson
 
+from gateway.core.awaits import Reply, Verdict, with_more
 from gateway.core.model import EventId, Micros
-from gateway.core.plans import DuePlan, Plan, Planned, plan_id
+from gateway.core.plans import AWAITS, DuePlan, Plan, Planned, plan_id
 from gateway.store.steps import Do, Insert, Row, Steps
 from gateway.store.vault import Vault
 
@@ -17,6 +21,8 @@ def note_plans(cause: EventId, plans: Sequence[Plan], vault: Vault, place: str =
     """
     i = 0
     for plan in plans:
+        if plan.asks and (yield from _has_asked(plan, cause)):
+            continue
         if plan.as_of is not None:
             given = (plan.planner, plan.key, plan.as_of, cause)
             if not (yield Do("note_planned_for", given)):
@@ -29,11 +35,15 @@ def note_plans(cause: EventId, plans: Sequence[Plan], vault: Vault, place: str =
         yield Insert("append_plans", rows)
 
 
+def _has_asked(plan: Plan, cause: EventId) -> Steps[bool]:
+    """Whether an event has put its question before."""
+    found = yield Do("read_planned_for", (plan.planner, plan.key))
+    return bool(found) and found[0][0] == cause
+
+
 def _row(name: str, cause: EventId, plan: Plan, planned: Planned, vault: Vault) -> Row:
     """A planned event's columns, in the order of append_plans.sql."""
-    told, made = orjson.loads(planned.made), planned.made
-    if vault.current is not None:
-        made = vault.seal(_place_of(name), made)
+    told = orjson.loads(planned.made)
     return (
         name,
         plan.planner,
@@ -43,16 +53,16 @@ def _row(name: str, cause: EventId, plan: Plan, planned: Planned, vault: Vault) 
         cause,
         told["type"],
         told.get("subject"),
-        made,
+        _sealed(name, planned.made, vault),
         vault.current,
+        planned.answer,
     )
 
 
 def take_plans(now: Micros, until: Micros, most: int, vault: Vault) -> Steps[list[DuePlan]]:
     """Those that are due, the first first: they are nobody else's until then."""
     rows = yield Do("take_plans", {"now": now, "until": until, "most": most})
-    if not vault.knows(*(row[5] for row in rows)):
-        vault.unlock((yield Do("read_data_keys")))
+    yield from _unlock(vault, [row[5] for row in rows])
     due = [
         DuePlan(
             name, planner, key, due_at, vault.open(data_key, _place_of(name), made), bool(missed)
@@ -64,12 +74,66 @@ def take_plans(now: Micros, until: Micros, most: int, vault: Vault) -> Steps[lis
 
 def end_plans(names: Sequence[str]) -> Steps[None]:
     """They were made, or missed."""
-    yield Do("end_plans", (list(names),))
+    yield from _end_answers((yield Do("end_plans", (list(names),))))
+
+
+def drop_plan(name: str) -> Steps[bool]:
+    """One is not to be made; whether it still was to be."""
+    found = yield Do("drop_plan", (name,))
+    yield from _end_answers(found)
+    return bool(found)
+
+
+def _end_answers(gone: Sequence[Row]) -> Steps[None]:
+    """Nobody can answer any more where what ends the waiting has come, or is not to come."""
+    for planner, key in dict.fromkeys((planner, key) for planner, key in gone):
+        if planner.startswith(AWAITS):
+            yield Do("end_answers", (planner, key))
+
+
+def decide(given: Reply, now: Micros, vault: Vault) -> Steps[Verdict]:
+    """Have the event come that an answer leads to, if nobody has answered before, and time is not up."""
+    place = given.planner, given.key
+    chosen = None
+    for name, cause, _, _, says, data_key, answer in (yield Do("read_awaited", place)):
+        if answer == given.answer and given.event_id in (None, cause):
+            chosen = name, bytes(says), data_key
+    if chosen is None or not (yield Do("end_waiting", (*place, now))):
+        return (yield from _before(given))
+    name, says, data_key = chosen
+    yield from _unlock(vault, [data_key])
+    made = vault.open(data_key, _place_of(name), says)
+    if made is not None:  # else the inbox is told when it is to be made
+        says, data_key = _sealed(name, with_more(made, given.told), vault), vault.current
+    yield Do("give_answer", (now, says, data_key, name))
+    yield Do("end_answers", place)
+    yield Do("note_answered", (given.answer, given.at, *place))
+    return Verdict(decided=True, answered=given.answer, answered_at=given.at)
+
+
+def _before(given: Reply) -> Steps[Verdict]:
+    """What was answered before, if anything was."""
+    for event_id, answered, answered_at in (
+        yield Do("read_planned_for", (given.planner, given.key))
+    ):
+        if given.event_id in (None, event_id):
+            return Verdict(decided=False, answered=answered, answered_at=answered_at)
+    return Verdict(decided=False, asked=False)
+
+
+def _unlock(vault: Vault, data_keys: Sequence[int | None]) -> Steps[None]:
+    """Know the keys of what is to be opened."""
+    if not vault.knows(*data_keys):
+        vault.unlock((yield Do("read_data_keys")))
 
 
 def erase_plans_of(subject: str) -> Steps[int]:
     """Nothing is made any more that would tell of *subject*; how many would have."""
     return len((yield Do("erase_plans_of", (subject,))))
+
+
+def _sealed(name: str, made: bytes, vault: Vault) -> bytes:
+    return made if vault.current is None else vault.seal(_place_of(name), made)
 
 
 def _place_of(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from gateway.core.awaits import Asked
 from gateway.core.errors import BodyCorrupt
 from gateway.core.listing import DEFAULT_LIMIT, LARGEST_LIMIT, Listed, Listing
 from gateway.core.model import (
@@ -387,8 +388,8 @@ class LookUp:
 
     async def plans(self, query: Mapping[str, Any]) -> Listed:
         """A page of planned events, the next first."""
-        conditions, given = [], []
-        for column in ("planner", "key", "event_id", "type"):
+        conditions, given = ["for_answer IS NULL"], []
+        for column in ("planner", "key", "event_id", "type", "id"):
             if (value := query.get(column)) is not None:
                 conditions.append(f"{column} = ?")
                 given.append(value)
@@ -399,12 +400,24 @@ class LookUp:
             due_at, _, name = cursor.partition("/")
             conditions.append("(due_at, id) > (?, ?)")
             given += [int(due_at), name]
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        where = f" WHERE {' AND '.join(conditions)}"
         limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
         rows = await self.rows(f"{PLANS}{where} ORDER BY due_at, id LIMIT {limit}", given)
         items = [dict(zip(PLAN_COLUMNS, row, strict=True)) for row in rows]
         following = f"{items[-1]['due_at']}/{items[-1]['id']}" if len(items) == limit else None
         return Listed([_shown(item) for item in items], following)
+
+    async def asked(self, planner: str, key: str, event_id: EventId) -> Asked:
+        """What may be answered to an event, or was."""
+        rows = [row for row in await self.run("read_awaited", (planner, key)) if row[1] == event_id]
+        answers = [row[6] for row in rows if row[6] is not None]
+        waiting = [row for row in rows if row[6] is None]
+        if answers and waiting:
+            return Asked(waiting[-1][3], waiting[-1][2], answers)
+        for cause, answered, answered_at in await self.run("read_planned_for", (planner, key)):
+            if cause == event_id:
+                return Asked(None, None, (), answered, answered_at)
+        return Asked(None, None)
 
     async def next_plan(self) -> Micros | None:
         """When the next planned event is due."""

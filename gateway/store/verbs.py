@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.core.access import AuditEntry
+from gateway.core.awaits import Asked, Reply, Verdict
 from gateway.core.errors import BodyCorrupt, EventErased
 from gateway.core.listing import Listed, Listing
 from gateway.core.model import (
@@ -25,6 +26,7 @@ from gateway.core.retention import Examined, Horizon
 from gateway.store import change
 from gateway.store.keeping import keep_entry
 from gateway.store.leasing import expire
+from gateway.store.own_secret import own_secret
 from gateway.store.plans import end_plans, erase_plans_of, take_plans
 from gateway.store.prune import prune_events, prune_others
 from gateway.store.reading import LookUp, shown_event
@@ -263,6 +265,19 @@ class CommonVerbs:
     async def drop_plan(self, name: str, entry: AuditEntry | None = None) -> bool:
         """See `PlanStore.drop_plan`."""
         return bool(await self._change(change.drop_plan, name, entry))
+
+    async def decide(self, given: Reply, now: Micros, entry: AuditEntry | None = None) -> Verdict:
+        """See `PlanStore.decide`."""
+        verdict: Verdict = await self._change(change.decide, given, now, entry, self._vault)
+        return verdict
+
+    async def asked(self, planner: str, key: str, event_id: EventId) -> Asked:
+        """See `PlanStore.asked`."""
+        return await self._reader.asked(planner, key, event_id)
+
+    async def own_secret(self, purpose: str, fresh: bytes) -> bytes:
+        """See `PlanStore.own_secret`."""
+        return bytes(await self._change(own_secret, purpose, fresh, self._vault))
 
     async def erase_plans_of(self, subject: str) -> int:
         """See `PlanStore.erase_plans_of`."""

@@ -188,12 +188,21 @@ class Plans(Asked):
     """Which planned events."""
 
     schedule: Text | None = None
+    route: Annotated[Text | None, Field(description="Only what this route waits for.")] = None
     key: Text | None = None
     type: Text | None = None
     event: Annotated[Text | None, Field(description="What they follow from.")] = None
     until: Annotated[Moment | None, Field(description="Only what is due before.")] = None
     cursor: PlanCursor | None = NEXT
     limit: Annotated[Limit, Field(description="At most so many.")] = DEFAULT_LIMIT
+
+
+class AnswerPlan(Asked):
+    """What is answered, who answers, and why."""
+
+    answer: Text
+    by: Annotated[Text | None, Field(description="Default: the name of the token.")] = None
+    reason: Text | None = None
 
 
 class Register(Asked):

@@ -4,8 +4,9 @@ from starlette.responses import Response
 
 from gateway.core.errors import ExpressionFailed, ParameterInvalid
 from gateway.core.register import told_by_hand
+from gateway.flows.answers import Given
 from gateway.flows.operate import Known
-from gateway.web.asked import Teach
+from gateway.web.asked import AnswerPlan, Teach
 from gateway.web.call import Call, json_answer
 from gateway.web.etags import names, tag_of_endpoint
 
@@ -32,6 +33,15 @@ async def cancel_plan(call: Call) -> Response:
     """Do not make a planned event."""
     await call.around.operate.cancel_plan(call.part, call.caller)
     return json_answer({"id": call.part, "state": "cancelled"})
+
+
+async def answer_plan(call: Call) -> Response:
+    """Answer what a route has asked."""
+    given = call.given(AnswerPlan)
+    await call.around.operate.answer_plan(
+        call.part, Given(given.answer, given.by, given.reason), call.caller
+    )
+    return json_answer({"id": call.part, "answer": given.answer})
 
 
 async def teach(call: Call) -> Response:

@@ -30,6 +30,7 @@ from gateway.flows.handshake import Handshakes
 from gateway.flows.ingest import Ingest, Received
 from gateway.flows.publish import Publish
 from gateway.flows.refusals import Head
+from gateway.web.callback import MOST_BYTES, CallbackDoor
 from gateway.web.errors import PROBLEM, Headers, answer, identified
 from gateway.web.query import QueryDoor
 
@@ -63,6 +64,7 @@ class PublicApp:
         admit: Admit,
         publish: Publish,
         queries: QueryDoor,
+        callbacks: CallbackDoor,
         *,
         ready: Callable[[], bool],
     ) -> None:
@@ -71,6 +73,7 @@ class PublicApp:
         self._admit = admit
         self._publish = publish
         self._queries = queries
+        self._callbacks = callbacks
         self._ready = ready
         self.draining = False
 
@@ -113,7 +116,16 @@ class PublicApp:
         if path.startswith(b"/q/"):
             name = path[3:].decode("latin-1")
             return await self._queries.ask(name, scope, draining=self.draining)
+        if path.startswith(b"/callback/"):
+            return await self._call_back(path[10:].decode("latin-1"), scope, receive)
         raise PathUnknown("there is nothing at this path", cure="post to /in/{source}")
+
+    async def _call_back(
+        self, token: str, scope: Message, receive: Receive
+    ) -> tuple[int, Headers, bytes]:
+        announced = dict(scope["headers"]).get(b"content-length")
+        body = await _read_body(receive, MOST_BYTES, announced)
+        return await self._callbacks.answer(token, scope, body, draining=self.draining)
 
     async def _receive(
         self, name: bytes, scope: Message, receive: Receive
@@ -156,7 +168,7 @@ class PublicApp:
             headers[STATE_HEADER] = combined(pairs)
         if b"content-encoding" in headers:
             _check_encoding(source, headers, repeated)
-        body = await _read_body(receive, source, headers.get(b"content-length"))
+        body = await _read_body(receive, source.body_bytes, headers.get(b"content-length"))
         target, query = scope["raw_path"], scope["query_string"]
         request = Inbound(
             method,
@@ -217,9 +229,8 @@ def _repeated(pairs: list[tuple[bytes, bytes]]) -> frozenset[bytes]:
     return frozenset(name for name in names if names.count(name) > 1)
 
 
-async def _read_body(receive: Receive, source: Source, announced: bytes | None) -> bytes:
-    """The body, as long as it is not longer than its source allows: the rest is not read."""
-    limit = source.body_bytes
+async def _read_body(receive: Receive, limit: int, announced: bytes | None) -> bytes:
+    """The body, as long as it is not longer than that: the rest is not read."""
     if announced is not None and int(announced) > limit:  # the parser saw to it that it is a number
         raise _too_large(limit)
     message = await receive()

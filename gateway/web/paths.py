@@ -17,6 +17,9 @@ from gateway.core.errors import (
     EventErased,
     GatewayError,
     NotFound,
+    ParameterInvalid,
+    QuestionAnswered,
+    QuestionOver,
     StoreUnavailable,
 )
 from gateway.web import asked, bulk, changes, evidence, live, reads
@@ -220,6 +223,11 @@ PATHS: tuple[Path, ...] = (
     _post(
         "/api/v1/plans/{id}/cancel", "cancel_plan", "Do not make one.", changes.cancel_plan,
         _done("Moved"), NotFound,
+    ),
+    _post(
+        "/api/v1/plans/{id}/answer", "answer_plan", "Answer what a route has asked.", changes.answer_plan,
+        {200: Answer("what counts", shape(id=TEXT, answer=TEXT))}, NotFound, ParameterInvalid, QuestionOver,
+        QuestionAnswered, body=asked.AnswerPlan,
     ),
     # -- the inbox
     _get(

@@ -8,6 +8,7 @@ from gateway.core.attention import Trouble, troubles
 from gateway.core.errors import NotFound
 from gateway.core.listing import Listed, Listing
 from gateway.core.model import SECOND, EventId, Json, parse_delivery_id
+from gateway.core.plans import AWAITS, SCHEDULES
 from gateway.flows.backlog import Backlog
 from gateway.flows.operate import Operate
 from gateway.ports import Clock, LookUpStore
@@ -71,10 +72,11 @@ class Shown:
 
     async def plans(self, query: Mapping[str, Any]) -> Listed:
         """A page of what is planned, the next first."""
-        names = {"schedule": "planner", "event": "event_id"}
+        names = {"schedule": "planner", "route": "planner", "event": "event_id"}
         asked = {names.get(name, name): value for name, value in query.items()}
         if "planner" in asked:
-            asked["planner"] = f"schedules/{asked['planner']}"
+            kind = AWAITS if "route" in query else SCHEDULES
+            asked["planner"] = f"{kind}{asked['planner']}"
         return await self._look_up.plans(asked)
 
     def _failing(self) -> list[dict[str, Json]]:

@@ -23,6 +23,7 @@ BYTES = frozenset(
         "entries",
         "signature",
         "personal",
+        "secret",
     ]
 )
 """Columns that hold bytes. A row is compared by their digests, so that none of them has to be in memory twice."""
@@ -127,9 +128,12 @@ TABLES = (
     Table("confirmations", _named("event_id route due_at otherwise"), key=2),
     Table(
         "plans",
-        _named("id planner key due_at nearest event_id type subject says data_key taken_until"),
+        _named(
+            "id planner key due_at nearest event_id type subject says data_key taken_until for_answer"
+        ),
     ),
-    Table("planned_for", _named("planner key as_of event_id"), key=2),
+    Table("planned_for", _named("planner key as_of event_id answered answered_at"), key=2),
+    Table("own_secrets", _named("purpose secret data_key")),
     Table("register", _named("collection key content as_of event_id changed_at data_key"), key=2),
     Table("register_fields", _named("collection field text key number"), key=4),
     Table("firings", _named("route value event_id fired_at"), key=2),

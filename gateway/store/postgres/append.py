@@ -38,6 +38,7 @@ def _is_plain(append: Append) -> bool:
         arrival.routed.firings
         or arrival.routed.confirmations
         or arrival.routed.plans
+        or arrival.routed.replies
         or arrival.routed.learned
         or any(delivery.turn is not None for delivery in arrival.deliveries)
         for arrival in append.arrivals

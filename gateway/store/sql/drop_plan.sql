@@ -1,1 +1,1 @@
-DELETE FROM plans WHERE id = ? RETURNING 1
+DELETE FROM plans WHERE id = ? RETURNING planner, key

@@ -1,1 +1,1 @@
-DELETE FROM plans WHERE id = ANY(?::text[])
+DELETE FROM plans WHERE id = ANY(?::text[]) RETURNING planner, key

@@ -1,1 +1,1 @@
-DELETE FROM plans WHERE id IN (SELECT value FROM json_each(?))
+DELETE FROM plans WHERE id IN (SELECT value FROM json_each(?)) RETURNING planner, key

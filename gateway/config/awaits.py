@@ -1,0 +1,77 @@
+"""`await:` of a route: what it waits for, core/awaits.py."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gateway.config.endpoints import event_expressions
+from gateway.config.expressions import Expressions
+from gateway.config.part import Part
+from gateway.config.schedules import build_emit
+from gateway.config.shapes import AwaitShape, DecideShape, EmitShape, RouteShape, TargetShape
+from gateway.core.awaits import Await, Hears
+from gateway.core.pattern import Pattern
+from gateway.core.plans import Emit
+
+Patterns = Callable[[Mapping[str, Any], Part], Pattern | None]
+
+
+def build_await(route: RouteShape, part: Part, pattern: Patterns) -> Await | None:
+    """What a route waits for; what is wrong with it is noted. None: nothing, or that cannot be built."""
+    shape = route.await_
+    if shape is None:
+        return None
+    below = part.at("await")
+    expressions = event_expressions(knows=route.remember is not None or bool(route.known))
+    key = below.at("key").compute(shape.key, expressions)
+    answers = {
+        name: _event(each, expressions, below.at("answers", name))
+        for name, each in shape.answers.items()
+    }
+    otherwise = _event(shape.else_, expressions, below.at("else"))
+    escalations = [
+        (each.after, _event(each.emit, expressions, below.at("escalate", i, "emit")))
+        for i, each in enumerate(shape.escalate)
+    ]
+    hears = None if shape.decide is None else _hears(shape.decide, below.at("decide"), pattern)
+    _check_answerable(route.to, shape, below)
+    if key is None or otherwise is None:
+        return None
+    return Await(
+        route=route.name,
+        key=key,
+        answers={name: emit for name, emit in answers.items() if emit is not None},
+        within=shape.within,
+        otherwise=otherwise,
+        escalations=tuple((after, emit) for after, emit in escalations if emit is not None),
+        hears=hears,
+    )
+
+
+def _event(shape: str | EmitShape, expressions: Expressions, part: Part) -> Emit | None:
+    if isinstance(shape, EmitShape):
+        return build_emit(shape, expressions, part)
+    kind = part.compute(shape, expressions)
+    return None if kind is None else Emit(type=kind)
+
+
+def _hears(shape: DecideShape, part: Part, pattern: Patterns) -> Hears | None:
+    given, seen = shape.model_fields_set, event_expressions()
+    matched = pattern(shape.match, part.at("match"))
+    key = part.at("key").compute(shape.key, seen)
+    answer = part.at("answer").compute(shape.answer, seen)
+    by = part.at("by").compute(shape.by, seen) if "by" in given else None
+    reason = part.at("reason").compute(shape.reason, seen) if "reason" in given else None
+    if matched is None or key is None or answer is None:
+        return None
+    return Hears(pattern=matched, key=key, answer=answer, by=by, reason=reason)
+
+
+def _check_answerable(to: Sequence[str | TargetShape], shape: AwaitShape, part: Part) -> None:
+    """Somebody has to be sent a link, or an event has to tell the answer."""
+    linked = any("callback." in str(each) for each in to)
+    if not linked and shape.decide is None:
+        cure = 'send a link, `call: {json: {approve: "${callback.approve}"}}` say, or add `decide:`'
+        part.warning("await-unanswered", "nobody learns how to answer", cure)
+    if linked and not part.around.public_url:
+        what = "its links lead to where the gateway listens, which others may not reach"
+        part.warning("await-public-url", what, "set --public-url")

@@ -1,0 +1,1 @@
+SELECT secret, data_key FROM own_secrets WHERE purpose = ?
