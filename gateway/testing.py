@@ -403,10 +403,14 @@ class Gateway:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
             settings = Settings(
                 routes=self._routes,
-                database=folder / "gateway.db",
                 listen=ANYWHERE,
                 admin=ANYWHERE,
-                **{"grace": "0s", "ballast": "0", **self._settings},
+                **{
+                    "database": folder / "gateway.db",
+                    "grace": "0s",
+                    "ballast": "0",
+                    **self._settings,
+                },
             )
             self.service = await Service.open(
                 settings, clock=self.clock, stand_in=lambda name: f"{self._server.url}/{name}"

@@ -129,7 +129,9 @@ def _unlock(vault: Vault, data_keys: Sequence[int | None]) -> Steps[None]:
 
 def erase_plans_of(subject: str) -> Steps[int]:
     """Nothing is made any more that would tell of *subject*; how many would have."""
-    return len((yield Do("erase_plans_of", (subject,))))
+    gone = yield Do("erase_plans_of", (subject,))
+    yield from _end_answers(gone)
+    return len(gone)
 
 
 def _sealed(name: str, made: bytes, vault: Vault) -> bytes:

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from gateway.core.model import Accepted, Call, Outcome, Refused, Response
 from gateway.core.routing import Routes
+from gateway.flows.answers import Answers
 from gateway.flows.claim import Claim
 from gateway.flows.confirm import Confirm
 from gateway.flows.deliver import Deliver
@@ -105,6 +106,7 @@ class Flows:
         self.reports: list[tuple[str, dict[str, Any]]] = []
         self._changed = asyncio.Event()
         self.telemetry.listen(self._report)
+        self.callbacks = self.routes.callbacks
         self.lanes = Lanes(1000)
         self.lanes.configure(self.routes.endpoints)
         common = {"clock": self.clock, "telemetry": self.telemetry}
@@ -147,8 +149,9 @@ class Flows:
         self.silence = Silence(
             routes=lambda: self.routes, tell=self.tell.tell, look_up=self.store, store=self.store, **common
         )  # fmt: skip
+        self.answers = Answers(self.store, self.callbacks, **common)
         self.operate = Operate(
-            know=know,
+            know=know, answers=self.answers,
             store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,
             routes=lambda: self.routes, **common,
         )  # fmt: skip

@@ -167,6 +167,7 @@ async def questions(store) -> dict:
         "confirmations": await store.due_confirmations(LATER, 100),
         "register": await store.register_entries({"collection": "license"}),
         "plans": await store.plans({}),
+        "secret": await store.own_secret("callbacks", b"another"),
         "due": await store.take_plans(LATER, LATER + 1, 10),
         "told": await store.told_till("late"),
         "next": await store.next_due(),
@@ -179,6 +180,9 @@ async def questions(store) -> dict:
 async def test_a_store_answers_about_everything_as_it_did_before(tmp_path, url, small_pages, keys):
     path = tmp_path / "gateway.db"
     await filled(path, keys)
+    before = await SqliteStore.open(path, keys)
+    assert await before.own_secret("callbacks", b"ours") == b"ours"
+    await before.close()
     moved = await move(path, url, quiet)
     assert moved.differing == []
     assert [name for name, of_it in moved.source.items() if of_it.rows == 0] == (

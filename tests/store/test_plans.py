@@ -1,9 +1,19 @@
 """Planned events, on every engine: kept with what they follow from, replaced, taken, let go of."""
 
+import asyncio
 import json
 
 from gateway.core.access import AuditEntry
-from gateway.core.model import SECOND, InboxEntry, inbox_id, rfc3339_moment
+from gateway.core.awaits import Asked, Reply, Verdict
+from gateway.core.model import (
+    FOREVER,
+    SECOND,
+    InboxEntry,
+    Routed,
+    inbox_id,
+    rfc3339,
+    rfc3339_moment,
+)
 from gateway.core.plans import Plan, Planned
 from gateway.core.retention import Retention, horizon
 from gateway.core.retry import Finish
@@ -178,3 +188,145 @@ async def test_that_something_was_planned_is_forgotten_when_nothing_older_can_co
     await store.prune_others(horizon(Retention(once=0), {}, NOW + 1, too_large=False), 10)
     await plan(store, a_plan(NOW + DAY, key="over", as_of=1), a_plan(key="planned", as_of=1))
     assert await dues(store) == [DAY, DAY]
+
+
+# -- answers -------------------------------------------------------------------------------------------
+
+
+def a_question(until: int = NOW + DAY, as_of: int = NOW, **more) -> Plan:
+    """What may come of asking: `license.approved`, or what comes in a day, or on the way there."""
+    events = (
+        Planned(until, says("license.rejected")),
+        Planned(until - SECOND, says("license.overdue")),
+        Planned(FOREVER, says("license.approved"), "approve"),
+        Planned(FOREVER, says("license.rejected"), "reject"),
+    )
+    return Plan(
+        planner="awaits/review", key="req_1", events=events, as_of=as_of, nearest=True, **more
+    )
+
+
+def a_reply(answer: str = "approve", **more) -> Reply:
+    given = {"by": {"id": "ann"}, "reason": "fine", "at": NOW + 5, **more}
+    return Reply(planner="awaits/review", key="req_1", answer=answer, **given)
+
+
+def decided(answer: str = "approve") -> Verdict:
+    return Verdict(decided=True, answered=answer, answered_at=NOW + 5)
+
+
+async def test_an_answer_has_its_event_come_and_no_other(store):
+    event = await plan(store, a_question(), subject="license/1")
+    assert [each["type"] for each in (await store.plans({})).items] == [
+        "license.overdue",
+        "license.rejected",
+    ]
+    asked = await store.asked("awaits/review", "req_1", event.event_id)
+    assert asked == Asked("license/1", NOW + DAY, ["approve", "reject"])
+    assert await store.decide(a_reply(event_id=event.event_id), NOW + 6) == decided()
+    (due,) = await store.take_plans(FOREVER, FOREVER, 10)
+    told = json.loads(due.made or b"")
+    assert (told["type"], told["subject"], due.due_at) == ("license.approved", "license/1", NOW + 6)
+    assert told["data"] == {
+        "odd": "a\0b ü",
+        "decided_by": {"id": "ann"},
+        "decided_at": rfc3339(NOW + 5),
+        "reason": "fine",
+    }
+    answered = await store.asked("awaits/review", "req_1", event.event_id)
+    assert (answered.until, answered.answered, answered.answered_at) == (None, "approve", NOW + 5)
+
+
+async def test_the_first_answer_counts(store):
+    await plan(store, a_question())
+    assert (await store.decide(a_reply(), NOW)).decided
+    for later in ("approve", "reject"):
+        verdict = await store.decide(a_reply(later, at=NOW + 9), NOW)
+        assert verdict == Verdict(decided=False, answered="approve", answered_at=NOW + 5)
+        assert verdict.contradicts(a_reply(later)) == (later == "reject")
+    assert len(await store.take_plans(FOREVER, FOREVER, 10)) == 1
+
+
+async def test_when_time_is_up_nobody_can_answer_also_while_what_then_comes_is_being_made(store):
+    event = await plan(store, a_question())
+    due = await store.take_plans(NOW + DAY, NOW + DAY + 60 * SECOND, 10)
+    assert [each.missed for each in due] == [True, False]
+    over = Verdict(decided=False)
+    assert await store.decide(a_reply(), NOW + DAY) == over
+    await store.end_plans([each.id for each in due])
+    assert await store.decide(a_reply(), NOW + DAY) == over
+    assert over.contradicts(a_reply())
+    asked = await store.asked("awaits/review", "req_1", event.event_id)
+    assert asked == Asked(None, None)
+    assert await store.take_plans(FOREVER, FOREVER, 10) == []
+
+
+async def test_what_escalates_does_not_end_the_waiting(store):
+    await plan(store, a_question())
+    (overdue,) = await store.take_plans(NOW + DAY - SECOND, UNTIL + DAY, 10)
+    assert (await store.decide(a_reply(), NOW + DAY - SECOND)).decided
+    await store.end_plans([overdue.id])
+    (due,) = await store.take_plans(FOREVER, FOREVER, 10)
+    assert json.loads(due.made or b"")["type"] == "license.approved"
+
+
+async def test_a_newer_question_takes_the_place_of_an_older_and_the_same_is_not_asked_again(store):
+    first = await plan(store, a_question())
+    second = await plan(store, a_question(as_of=NOW + 1))
+    late = a_reply(event_id=first.event_id)
+    assert await store.decide(late, NOW) == Verdict(decided=False, asked=False)
+    assert await store.asked("awaits/review", "req_1", first.event_id) == Asked(None, None)
+    assert (await store.decide(a_reply(event_id=second.event_id), NOW)).decided
+    routed = Routed(plans=[a_question(as_of=NOW + 1, route="review")])
+    await store.replay(second.event_id, routed, NOW)
+    assert not (await store.decide(a_reply("reject"), NOW)).decided
+
+
+async def test_an_event_tells_an_answer_in_its_own_commit(store):
+    asked = await plan(store, a_question())
+    for answer, code in (("approve", None), ("approve", None), ("reject", "answer-late")):
+        arrival = an_arrival(to=(), replies=[a_reply(answer)])
+        await store.append([arrival])
+        about = [
+            entry for entry in await store.inbox({}) if entry["event_id"] == arrival.event.event_id
+        ]
+        assert [entry["code"] for entry in about] == ([] if code is None else [code])
+    (withheld,) = await store.withheld(arrival.event.event_id)
+    assert (withheld["route"], withheld["reason"]) == ("review", "answer")
+    assert "answered with approve before" in withheld["detail"]
+    (due,) = await store.take_plans(FOREVER - 1, FOREVER, 10)
+    assert due.id.startswith(f"pln_{asked.event_id[4:]}_")
+
+
+async def test_nothing_waits_for_some_answers(store):
+    arrival = an_arrival(to=(), replies=[a_reply()])
+    await store.append([arrival])
+    (withheld,) = await store.withheld(arrival.event.event_id)
+    assert withheld["detail"] == "nothing waits for an answer to req_1"
+    assert await store.inbox({}) == []
+
+
+async def test_a_question_that_is_withdrawn_or_erased_cannot_be_answered(store):
+    event = await plan(store, a_question(), subject="license/1")
+    for planned in (await store.plans({})).items:
+        assert await store.drop_plan(planned["id"])
+    assert await store.asked("awaits/review", "req_1", event.event_id) == Asked(None, None)
+    await plan(store, a_question(as_of=NOW + 1))
+    assert await store.erase_plans_of("license/1") == 4
+    assert not (await store.decide(a_reply(), NOW)).decided
+
+
+async def test_who_answers_at_the_same_moment_does_not_answer_twice(store):
+    await plan(store, a_question())
+    verdicts = await asyncio.gather(
+        *(store.decide(a_reply(answer), NOW) for answer in ("approve", "reject") * 5)
+    )
+    assert [verdict.decided for verdict in verdicts].count(True) == 1
+    assert len({verdict.answered for verdict in verdicts}) == 1
+    assert len(await store.take_plans(FOREVER, FOREVER, 10)) == 1
+
+
+async def test_all_nodes_have_the_same_secret(store):
+    assert await store.own_secret("callbacks", b"first") == b"first"
+    assert await store.own_secret("callbacks", b"second") == b"first"
+    assert await store.own_secret("other", b"third") == b"third"

@@ -173,6 +173,7 @@ async def test_what_waited_for_others_before_they_were_written_as_ranges_still_g
             "evidence_places",
             "plans",
             "planned_for",
+            "own_secrets",
             "register",
             "register_fields",
         ):

@@ -1,1 +1,1 @@
-DELETE FROM plans WHERE subject = ? RETURNING 1
+DELETE FROM plans WHERE subject = ? RETURNING planner, key
