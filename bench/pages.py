@@ -57,7 +57,8 @@ INSERT INTO audit SELECT 'aud_' || substr(id, 5), received_at, 'local', '', 'pau
     FROM events WHERE rowid % 50 = 1;
 INSERT INTO register SELECT 'asset', id, CAST('{"n": 1}' AS BLOB), received_at, id, received_at, NULL FROM events WHERE rowid % 5 = 1;
 INSERT INTO register_fields SELECT 'asset', 'n', '1', id, 1 FROM events WHERE rowid % 5 = 1;
-INSERT INTO plans SELECT 'pln_' || substr(id, 5) || '_0', 'schedules/expiry', id, 4000000000000000 + rowid, 1, id, 'late', NULL,
+INSERT INTO plans (id, planner, key, due_at, nearest, event_id, type, subject, says, data_key, taken_until)
+SELECT 'pln_' || substr(id, 5) || '_0', 'schedules/expiry', id, 4000000000000000 + rowid, 1, id, 'late', NULL,
         CAST('{}' AS BLOB), NULL, 0
     FROM events WHERE rowid % 5 = 1;
 INSERT INTO operations SELECT 'op_00000000', 'redeliver', '{"until": 0}', '[10, 1000000]', 0, 1, 0, NULL, 1, 0, 0, 0;

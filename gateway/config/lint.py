@@ -47,7 +47,7 @@ CODES = frozenset(
      "operator-misspelt", "attribute-unknown", "literal-wildcard", "literal-expression",
      "allow-unknown", "anything-but-array", "number-as-text", "truth-as-text", "unverified", "egress",
      "include", "no-idempotency-key", "no-trusted-proxy", "secret-awaited",
-     "tls-unverified"}
+     "tls-unverified", "await-unanswered", "await-public-url"}
 )  # fmt: skip
 """All warnings, those that are given elsewhere too: what a comment may silence."""
 MOST_PAIRS = 200_000

@@ -249,7 +249,9 @@ class _Routes:
         targets: tuple[Target, ...] = ()
         if not (problems and shape.to == RouteShape.stand_ins["to"]):
             knows = shape.remember is not None or bool(shape.known)
-            asks = shape.await_ is not None
+            asks = (
+                isinstance(value, dict) and "await" in value
+            )  # be it faulty, which has been noted
             targets = build_targets(shape.to, self._places, part.at("to"), knows=knows, asks=asks)
             self._note_use(shape)
         pattern = self.pattern(shape.match, part.at("match"))

@@ -14,6 +14,14 @@ endpoints:
   cms: {url: "http://127.0.0.1:9/", sign: none}
 routes:
   - {name: keep, match: {type: license.acquired}, remember: {collection: license, key: "${event.data.id}"}}
+  - name: review
+    match: {type: license.requested}
+    to: [{endpoint: cms, call: {json: "${callback}"}}]
+    await:
+      key: ${event.data.id}
+      answers: {approve: license.approved, reject: license.rejected}
+      within: 2d
+      else: license.rejected
 schedules:
   expiry:
     match: {type: license.acquired}
@@ -108,3 +116,18 @@ def test_what_is_planned_is_listed_and_can_be_cancelled(running):
     assert ask(running, "cancel", first["id"]).returncode != 0
     assert [each["id"] for each in api(running, "plans")["items"]] == [second["id"]]
     assert "nothing is planned" in ask(running, "planned", "--type", "other").stdout
+
+
+def test_what_was_asked_can_be_answered_once(running, tmp_path):
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps({"type": "license.requested", "data": {"id": "req_1"}}))
+    assert ask(running, "send", "--source", "open", str(request)).returncode == 0
+    (waits,) = json.loads(ask(running, "planned", "--route", "review", "--json").stdout)["items"]
+    assert (waits["type"], waits["planner"]) == ("license.rejected", "awaits/review")
+    wrong = ask(running, "answer", waits["id"], "maybe")
+    assert (wrong.returncode, "choose one of approve, reject" in wrong.stderr) == (2, True)
+    told = ask(running, "answer", waits["id"], "approve", "--by", "ann", "--reason", "fine")
+    assert told.stdout == f"{waits['id']} is answered: approve\n"
+    again = ask(running, "answer", waits["id"], "reject")
+    assert (again.returncode, "gateway planned" in again.stderr) == (1, True)
+    assert [each["action"] for each in api(running, "audit")["items"]][:1] == ["answer_plan"]

@@ -7,8 +7,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
+from gateway.config.part import Surroundings
+from gateway.config.routes import load_routes
+from gateway.config.secrets import SecretBook
+from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.model import Accepted, Call, Outcome, Refused, Response
 from gateway.core.routing import Routes
 from gateway.flows.answers import Answers
@@ -206,3 +211,31 @@ async def make_flows(store, clock) -> AsyncIterator[Any]:
     yield make
     for flows in made:
         await flows.stop()
+
+
+FILE = """\
+version: 1
+sources:
+  getty: {verify: none}
+endpoints:
+  tracker: {url: "http://127.0.0.1:9/tracker", sign: none}
+  cms: {url: "http://127.0.0.1:9/cms", sign: none}
+"""
+
+
+@pytest.fixture
+def flows_of(make_flows, tmp_path):
+    """Flows that go by a routes file."""
+
+    def flows_of(text: str):
+        path = tmp_path / "routes.yaml"
+        path.write_text(FILE + text)
+        secrets = SecretBook({}, tmp_path / "secrets.json")
+        around = Surroundings(
+            secrets=secrets, egress=EgressPolicy(allow=LOOPBACK), find_handler=lambda *_: ""
+        )
+        loaded = load_routes(path, around)
+        assert not loaded.errors, loaded.errors
+        return make_flows(loaded.routes)
+
+    return flows_of

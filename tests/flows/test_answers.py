@@ -13,7 +13,7 @@ from gateway.core.errors import (
 )
 from gateway.core.model import SECOND, rfc3339
 from gateway.flows.answers import Given
-from tests.flows.test_plans import NOW, arrive, flows_of, planned, sent  # noqa: F401  # a fixture
+from tests.flows.test_plans import NOW, arrive, planned, sent
 from tests.kit.build import an_event
 
 ROUTES = """

@@ -2,12 +2,6 @@
 
 import json
 
-import pytest
-
-from gateway.config.part import Surroundings
-from gateway.config.routes import load_routes
-from gateway.config.secrets import SecretBook
-from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.model import SECOND, Accepted, Response, rfc3339, rfc3339_moment
 from gateway.core.plans import event_of
 from gateway.core.schedules import DAY
@@ -15,14 +9,6 @@ from tests.kit.build import NOW, an_event
 
 HOUR = 3600 * SECOND
 
-FILE = """\
-version: 1
-sources:
-  getty: {verify: none}
-endpoints:
-  tracker: {url: "http://127.0.0.1:9/tracker", sign: none}
-  cms: {url: "http://127.0.0.1:9/cms", sign: none}
-"""
 EXPIRY = """
 schedules:
   expiry:
@@ -35,24 +21,6 @@ schedules:
 routes:
   - {name: expiring, match: {type: license.expiring, source: gateway}, to: [cms]}
 """
-
-
-@pytest.fixture
-def flows_of(make_flows, tmp_path):
-    """Flows that go by a routes file."""
-
-    def flows_of(text: str):
-        path = tmp_path / "routes.yaml"
-        path.write_text(FILE + text)
-        secrets = SecretBook({}, tmp_path / "secrets.json")
-        around = Surroundings(
-            secrets=secrets, egress=EgressPolicy(allow=LOOPBACK), find_handler=lambda *_: ""
-        )
-        loaded = load_routes(path, around)
-        assert not loaded.errors, loaded.errors
-        return make_flows(loaded.routes)
-
-    return flows_of
 
 
 async def arrive(flows, *events):

@@ -50,6 +50,10 @@ routes:
   - {name: to-pager, match: {type: license.expired}, to: [pager]}
   - {name: watch, match: {type: license.expired}, mode: shadow, to: [pager]}
   - {name: keep, match: {type: known}, remember: {collection: license, key: "${event.data.id}"}}
+  - name: ask
+    match: {type: asked}
+    to: [{endpoint: pager, call: {json: "${callback}"}}]
+    await: {key: "${event.data.id}", answers: {approve: license.approved}, within: 1d, else: license.rejected}
 schedules:
   expiry: {match: {type: known}, key: "${event.data.id}", at: '${"2099-12-31"}', emit: {type: late}}
 """
@@ -452,7 +456,7 @@ async def test_a_pasted_event_is_explained(site):
     await site.page.get_by_role("button", name="Explain").click()
     text = await site.text()
     assert re.search(r"to-cms\s+fires", text)
-    await site.page.get_by_text("3 routes that do not match").click()
+    await site.page.get_by_text("4 routes that do not match").click()
     assert '"license.expired"' in await site.text()
     await site.page.get_by_label("What it would post").fill("{nonsense")
     await site.page.get_by_role("button", name="Explain").click()
@@ -673,6 +677,15 @@ async def test_a_planned_event_can_be_cancelled_and_what_is_known_is_shown_as_te
     text = await site.text()
     assert "will not be made" in text
     assert "Nothing is planned" in text
+
+
+async def test_a_question_is_answered_where_it_is_planned(gateway, site):
+    gateway.endpoint("pager").reply(200)
+    await gateway.send("getty", {"type": "asked", "data": {"id": "req_1"}})
+    await site.open("/planned")
+    await site.page.get_by_role("button", name="approve req_1").click()
+    assert "It is answered: approve." in await site.text()
+    await gateway.endpoint("cms").calls(1)
 
 
 HIDDEN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"

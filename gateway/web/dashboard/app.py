@@ -59,6 +59,7 @@ PAGES: tuple[tuple[Scope, str, str, Do], ...] = (
     (Scope.PAYLOAD, "GET", "/register/{name}", register.show),
     (Scope.READ, "GET", "/planned", planned.show),
     (Scope.OPERATE, "POST", "/planned/{id}/cancel", planned.cancel),
+    (Scope.OPERATE, "POST", "/planned/{id}/answer/{answer}", planned.answer),
     (Scope.READ, "GET", "/inbox", inbox.show_all),
     (Scope.READ, "GET", "/inbox/{id}", inbox.show),
     (Scope.OPERATE, "POST", "/inbox/read-again", inbox.read_all_again),

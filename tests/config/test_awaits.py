@@ -1,0 +1,63 @@
+"""`await:` of a route in a routes file: what makes no sense, and what is doubtful."""
+
+import pytest
+
+FILE = """\
+version: 1
+endpoints:
+  cms: {{url: "http://127.0.0.1/api", sign: none}}
+routes:
+  - {{name: a, match: {{type: a}}, {}}}
+"""
+ASK = "to: [{endpoint: cms, call: {json: '${callback.yes}'}}]"
+REST = "key: '${event.id}', within: 2d"
+YES = "answers: {yes: a.yes}, else: a.no"
+HEARS = "decide: {match: {type: b}, key: '${event.id}', answer: '${event.data.answer}'}"
+
+
+def awaits(*rest: str, ask: str = ASK) -> str:
+    return FILE.format(f"{ask}, await: {{{', '.join(rest)}}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (awaits(REST, "else: a.no"), "missing-key"),
+        (awaits(REST, "answers: {}, else: a.no"), "too-short"),
+        (awaits(REST, "answers: {url: a.yes}, else: a.no"), "await-answer"),
+        (awaits(REST, "answers: {'': a.yes}, else: a.no"), "name"),
+        (awaits(YES, "key: '${event.id}', within: 0s"), "no-time"),
+        (awaits(YES, "key: id, within: 1d"), "string-pattern-mismatch"),
+        (awaits(YES, "key: '${callback.yes}', within: 1d"), "expression"),
+        (awaits(REST, YES, "escalate: [{after: 2d, emit: c}]"), "await-escalate"),
+        (awaits(REST, YES, "escalate: [{after: 1d, emit: '${nope}'}]"), "expression"),
+        (awaits(REST, YES, HEARS.replace("b}", "{startswith: x}}")), "pattern-operator"),
+        (awaits(REST, YES, HEARS.replace("event.id", "response.id")), "expression"),
+        (awaits(REST, YES, ask="emit: {type: b}"), "await-nobody"),
+        (FILE.format(ASK), "expression"),
+    ],
+)
+def test_what_makes_no_sense_is_an_error_with_its_place(load, text, code):
+    problems = load(text).errors
+    assert [problem.code for problem in problems] == [code]
+    assert problems[0].line == 5
+    assert problems[0].cure
+
+
+def test_that_nobody_can_answer_is_doubtful(problems):
+    assert problems(awaits(REST, YES, ask="to: [cms]")) == ["5:51 await-unanswered"]
+    assert problems(awaits(REST, YES, HEARS, ask="to: [cms]")) == []
+
+
+def test_that_links_lead_to_where_others_may_not_reach_is_doubtful(problems):
+    (found,) = problems(awaits(REST, YES))
+    assert found.endswith("await-public-url")
+
+
+def test_answers_may_say_what_comes(load):
+    more = "escalate: [{after: 1d, emit: {type: c, data: 1}}]"
+    answers = "answers: {yes: {type: '${event.type}.yes', subject: s}}, else: a.no"
+    awaited = load(awaits(REST, answers, more, HEARS)).routes.routes[0].awaits
+    assert list(awaited.answers) == ["yes"]
+    assert [after // 3_600_000_000 for after, _ in awaited.escalations] == [24]
+    assert awaited.hears is not None
