@@ -16,6 +16,7 @@ from gateway.config.examples import Example
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import Delivery, Event, Micros, Routed, default_origin, event_id
 from gateway.core.pattern import undotted
+from gateway.core.register import Knowledge, Supposed
 from gateway.core.routing import OWN, Route, Routes, indexed, plan
 from gateway.core.schemes.signed import SignatureVerifier
 from gateway.core.verifying import Inbound
@@ -46,13 +47,15 @@ class Result:
     unexpected: tuple[tuple[str, str], ...] = ()
     failures: tuple[str, ...] = ()
     """What would have told the inbox that something is wrong."""
+    plans: tuple[str, ...] = ()
+    """In what the events that the gateway makes of it differ from those that were expected."""
     notes: tuple[str, ...] = ()
     """What else explains the result."""
 
     @property
     def passed(self) -> bool:
         """Whether it is as expected, and no expression failed on the way."""
-        return not (self.missing or self.unexpected or self.failures)
+        return not (self.missing or self.unexpected or self.plans or self.failures)
 
 
 def tried(examples: Iterable[Example], routes: Routes, now: Micros) -> list[Result]:
@@ -118,6 +121,7 @@ def _tried(example: Example, routes: Routes, now: Micros) -> Result:
             sources=routes.sources,
             endpoints=routes.endpoints,
             routes=[route for route in routes.routes if route.name in example.routes],
+            schedules=routes.schedules.all,
         )
     try:
         events = _events(example, routes, now)
@@ -128,7 +132,7 @@ def _tried(example: Example, routes: Routes, now: Micros) -> Result:
         lacking = tuple(Missing(name, None, "there is no event") for name in example.expect)
         return Result(example, missing=lacking, failures=(told,))
     notes = () if events else ("it makes no event: its source ignores the request",)
-    planned = list(_planned(events, routes))
+    planned = list(_planned(events, routes, Supposed(example.known)))
     sent = [_where(delivery) for _, routed in planned for delivery in routed.deliveries]
     expected, got = Counter(example.expect), Counter(name for name, _ in sent)
     failures = [failure for _, routed in planned for failure in routed.failures]
@@ -139,20 +143,42 @@ def _tried(example: Example, routes: Routes, now: Micros) -> Result:
             _missing(name, got[name], planned, routes) for name in (expected - got).elements()
         ),
         unexpected=tuple(_surplus(sent, got - expected)),
+        plans=_otherwise_planned(example, planned),
         failures=tuple(failure.detail for failure in failures if failure.to_inbox),
         notes=(*notes, *(failure.detail for failure in failures if not failure.to_inbox)),
     )
 
 
-def _planned(events: Iterable[Event], routes: Routes) -> Iterator[tuple[Event, Routed]]:
+def _planned(
+    events: Iterable[Event], routes: Routes, knowledge: Knowledge
+) -> Iterator[tuple[Event, Routed]]:
     """The events with what becomes of each; of one request, a `once` fires once for each value."""
     fired: set[tuple[str, str]] = set()
     for event in events:
-        routed = plan(event, routes)
+        routed = plan(event, routes, knowledge=knowledge)
+        knowledge.learn(routed.learned)
         again = [route for route, value in routed.firings.items() if (route, value) in fired]
         routed.withhold(again)
         fired |= set(routed.firings.items())
         yield event, routed
+
+
+def _otherwise_planned(
+    example: Example, planned: Sequence[tuple[Event, Routed]]
+) -> tuple[str, ...]:
+    """What is planned and was not expected, and the other way round; answers that people may give are not."""
+    if example.plans is None:
+        return ()
+    made = Counter(
+        str(orjson.loads(each.made)["type"])
+        for _, routed in planned
+        for found in routed.plans
+        for each in found.events
+        if each.answer is None
+    )
+    expected = Counter(example.plans)
+    lacking = [f"{name} is not planned" for name in (expected - made).elements()]
+    return (*lacking, *(f"{name} is planned" for name in (made - expected).elements()))
 
 
 def _where(delivery: Delivery) -> tuple[str, str]:

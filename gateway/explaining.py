@@ -42,6 +42,7 @@ from gateway.core.model import (
 )
 from gateway.core.pattern import Miss, undotted
 from gateway.core.plans import Plan, Planned
+from gateway.core.register import NOTHING_KNOWN, Knowledge
 from gateway.core.routing import MOST_DELIVERIES, OWN, Route, Routes, Source, Target, plan
 from gateway.core.verifying import Inbound, NoVerifier
 from gateway.flows.deliver import request_of
@@ -60,11 +61,12 @@ def explained(
     now: Micros,
     *,
     nearest: int | None = NEAREST,
+    knowledge: Knowledge = NOTHING_KNOWN,
 ) -> dict[str, Json]:
     """What would become of the events in a request, or why there are none.
 
     *body* is what the source would post, as plain JSON or as CloudEvents, with *headers* by
-    lower-case name; it counts as verified. *nearest* is how many routes that do not match are told
+    lower-case name; it counts as verified. *knowledge* answers for the register. *nearest* is how many routes that do not match are told
     of; None: all. Raises NotFound where there is no such source.
     """
     source = _source(routes, source_name)
@@ -88,15 +90,23 @@ def explained(
     if not events:
         return _told(source.name, "ignored")
     return _told(
-        source.name, "events", [_explained(routes, event, now, nearest) for event in events]
+        source.name,
+        "events",
+        [_explained(routes, event, now, nearest, knowledge) for event in events],
     )
 
 
 def explained_again(
-    routes: Routes, event: Event, now: Micros, *, nearest: int | None = NEAREST
+    routes: Routes,
+    event: Event,
+    now: Micros,
+    *,
+    nearest: int | None = NEAREST,
+    knowledge: Knowledge = NOTHING_KNOWN,
 ) -> dict[str, Json]:
     """What would become of an event that has been recorded, by these routes."""
-    explanation = {**_explained(routes, event, now, nearest), "id": event.event_id}
+    explained = _explained(routes, event, now, nearest, knowledge)
+    explanation = {**explained, "id": event.event_id}
     return _told(event.source, "events", [explanation])
 
 
@@ -207,13 +217,17 @@ def _of_list(compute: Compute | None) -> _Witness | None:
     )
 
 
-def _explained(routes: Routes, event: Event, now: Micros, nearest: int | None) -> dict[str, Json]:
+def _explained(
+    routes: Routes, event: Event, now: Micros, nearest: int | None, knowledge: Knowledge
+) -> dict[str, Json]:
+    routes = replace(routes, callbacks=routes.callbacks.blind())
     try:
         numbers = routes.index.match(event.fields)
     except EventTooWide:  # `plan` says so
         numbers, nearest = [], 0
     heard = {number: _Heard.of(routes.routes[number]) for number in numbers}
-    routed = plan(event, _with(routes, {number: each.route for number, each in heard.items()}))
+    witnessed = _with(routes, {number: each.route for number, each in heard.items()})
+    routed = plan(event, witnessed, knowledge=knowledge)
     matching = [_matching(routes.routes[n], each, routed) for n, each in heard.items()]
     others = [
         _missing(route, misses, parts)
@@ -227,7 +241,7 @@ def _explained(routes: Routes, event: Event, now: Micros, nearest: int | None) -
             *(_request(routes, delivery, "live", now) for delivery in routed.deliveries),
             *(
                 _request(routes, delivery, "shadow", now)
-                for delivery in _withheld(routes, event, numbers, routed)
+                for delivery in _withheld(routes, event, numbers, routed, knowledge)
             ),
         ],
         "planned": [_planned(each, plan) for plan in routed.plans for each in plan.events],
@@ -240,7 +254,8 @@ def _planned(each: Planned, plan: Plan) -> dict[str, Json]:
     said = orjson.loads(each.made)
     return {
         "by": plan.planner,
-        "due_at": rfc3339(each.due_at),
+        "due_at": None if each.answer else rfc3339(each.due_at),
+        "answer": each.answer,
         "type": said["type"],
         "subject": said.get("subject"),
         "data": said["data"],
@@ -256,7 +271,11 @@ def _with(routes: Routes, others: Mapping[int, Route]) -> Routes:
 
 
 def _withheld(
-    routes: Routes, event: Event, numbers: Sequence[int], routed: Routed
+    routes: Routes,
+    event: Event,
+    numbers: Sequence[int],
+    routed: Routed,
+    knowledge: Knowledge,
 ) -> list[Delivery]:
     """What those shadows would have sent, of the routes with these numbers, that fired."""
     shadows = {n: routes.routes[n] for n in numbers if routes.routes[n].shadow}
@@ -264,7 +283,8 @@ def _withheld(
     if not names:
         return []
     live = _with(routes, {n: replace(route, shadow=False) for n, route in shadows.items()})
-    return [delivery for delivery in plan(event, live).deliveries if delivery.route in names]
+    made = plan(event, live, knowledge=knowledge).deliveries
+    return [delivery for delivery in made if delivery.route in names]
 
 
 def _nearest(

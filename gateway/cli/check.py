@@ -248,6 +248,7 @@ def _differences(result: "Result") -> list[tuple[str, str]]:
         nearest = f"{missing.route}: " if missing.route else ""
         lines.append(("missing", f"{missing.endpoint} ({nearest}{missing.why})"))
     lines += [("too much", f"{endpoint} (by {route})") for endpoint, route in result.unexpected]
+    lines += [("plans", difference) for difference in result.plans]
     return lines + [("failed", failure) for failure in result.failures]
 
 
@@ -284,6 +285,7 @@ def _result_as_json(result: "Result") -> dict[str, Json]:
         "unexpected": [
             {"endpoint": endpoint, "route": route} for endpoint, route in result.unexpected
         ],
+        "plans": list(result.plans),
         "failures": list(result.failures),
         "notes": list(result.notes),
     }

@@ -5,6 +5,8 @@ import os
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from gateway.cli.client import At, NotRunning, Refused, TokenFile, connect, segment
+from gateway.cli.client import At, Client, NotRunning, Refused, TokenFile, connect, segment
 from gateway.cli.encrypted import key_from_settings
 from gateway.cli.exits import NO
 from gateway.cli.options import (
@@ -26,7 +28,8 @@ from gateway.cli.options import (
 from gateway.cli.output import AsJson, console, print_json, printable, shortened
 from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import BodyCorrupt, ConfigError, EventErased, NotFound
-from gateway.core.model import Event, EventId, Json
+from gateway.core.model import Event, EventId, Json, rfc3339_moment
+from gateway.core.register import Answer, Entry, Knowledge, Look, Supposed, Wondering
 from gateway.core.words import counted
 
 RECORDED = re.compile(r"evt_\w+")
@@ -65,6 +68,14 @@ def explain(
         bool,
         typer.Option("--all", help="Tell of all routes that do not match, and of all requests."),
     ] = False,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What the register is supposed to know, as JSON: {collection: {key: value}}."
+            " Default: what the running gateway's knows.",
+        ),
+    ] = None,
     routes: Routes = None,
     at: At = None,
     token_file: TokenFile = None,
@@ -83,16 +94,57 @@ def explain(
         if source is not None or header:
             raise typer.BadParameter("a recorded event has been read: no --source, no --header")
         found = _recorded(EventId(event), at, token_file, database)
-        result = explained_again(in_force, found, now, nearest=nearest)
+        ask = partial(explained_again, in_force, found, now, nearest=nearest)
     else:
         given = parsed_headers(header)
-        result = explained(in_force, source, _body(event), given, now, nearest=nearest)
+        ask = partial(explained, in_force, source, _body(event), given, now, nearest=nearest)
+    result = _informed(ask, known, partial(connect, at, token_file, database))
     if as_json:
         print_json(result)
     else:
         Printing(console(), everything=everything).result(result)
     if not any(route["fires"] for each in result["events"] for route in each["routes"]):
         raise typer.Exit(NO)
+
+
+def _informed(
+    ask: Callable[..., dict[str, Json]], known: Path | None, client: Callable[[], Client]
+) -> dict[str, Json]:
+    """The explanation, given what the register knows, or is supposed to, of what it asks about."""
+    if known is not None:
+        return ask(knowledge=Supposed(_supposed(known)))
+    wondering = Wondering()
+    told = ask(knowledge=wondering)
+    if not wondering.looks:
+        return told
+    try:
+        register = client()
+    except NotRunning:
+        print("gateway: none runs here, so the register counts as empty: --known FILE says what it knows",
+              file=sys.stderr)  # fmt: skip
+        return told
+    return ask(knowledge=Knowledge({look: _answer_of(register, look) for look in wondering.looks}))
+
+
+def _supposed(file: Path) -> dict[str, dict[str, Json]]:
+    try:
+        known = orjson.loads(content_of(file))
+    except orjson.JSONDecodeError:
+        known = None
+    if not isinstance(known, dict) or not all(isinstance(each, dict) for each in known.values()):
+        raise typer.BadParameter(f'{file} is no JSON such as {{"asset": {{"847116840": {{…}}}}}}')
+    return known
+
+
+def _answer_of(register: Client, look: Look) -> Answer:
+    """What a gateway's register answers."""
+    query: dict[str, Any] = {"key": look.key, "limit": 1}
+    if look.key is None:
+        query = {"where": ";".join(f"{name}={value}" for name, value in look.where), "limit": 500}
+    found = register.get(f"/api/v1/register/{segment(look.collection)}", query)["items"]
+    if look.key is None:
+        return [each["value"] for each in found]
+    return next((Entry(each["value"], rfc3339_moment(each["as_of"]) or 0) for each in found), None)
 
 
 def _file_and_event(
@@ -238,9 +290,8 @@ class Printing:
                 self._line(f"! {failure}", 2, style="bold red")
         self._requests(told["requests"])
         for each in told["planned"]:
-            self._line(
-                f"{each['due_at']}  {each['type']}, by {each['by']}: {_compact(each['data'])}", 2
-            )
+            when = each["due_at"] or f"when the answer is {each['answer']}"
+            self._line(f"{when}  {each['type']}, by {each['by']}: {_compact(each['data'])}", 2)
 
     # -- routes --------------------------------------------------------------------------------------
 

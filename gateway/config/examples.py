@@ -32,6 +32,10 @@ class Example:
     """The routes that count; none named: all."""
     expect: tuple[str, ...] = ()
     """The endpoints, each as often as there are deliveries to it."""
+    known: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """What the register knows before, by collection and key."""
+    plans: tuple[str, ...] | None = None
+    """The types of the events that the gateway makes of it; None: any."""
 
 
 @dataclass(slots=True)
@@ -131,6 +135,8 @@ def _example(
         body=None if shape.request is None else shape.request.body,
         routes=tuple(shape.routes or ()),
         expect=tuple(shape.expect),
+        known=shape.known,
+        plans=None if shape.plans is None else tuple(shape.plans),
     )
 
 

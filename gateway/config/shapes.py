@@ -619,10 +619,16 @@ class ExampleShape(Shape):
     """An event, as CloudEvents attributes and `data`; what it leaves out is made up."""
     request: RequestShape | None = Field(None, examples=[{"body": {"asset": {"id": "847116840"}}}])
     """Or a request, which the source's `event:` mapping reads."""
+    known: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict, examples=[{"asset": {"847116840": {"asset_family": "editorial"}}}]
+    )
+    """What the register knows before it comes: by collection and key."""
     routes: list[Name] | None = Field(None, min_length=1, examples=[["licence-expiring"]])
     """Only these routes count: where a team tests its own among those of others. Default: all."""
     expect: list[str] = Field(examples=[["cms", "cms", "pager"]])
     """The endpoints of the deliveries, in any order, each as often as there are deliveries to it."""
+    plans: list[str] | None = Field(None, examples=[["license.expiring", "license.expiring"]])
+    """The types of the events that the gateway makes of it, at once or later, in any order. Default: it does not matter."""
 
     @model_validator(mode="after")
     def _event_or_request(self) -> "ExampleShape":

@@ -39,6 +39,10 @@ class Callbacks:
         """Sign with *key* from now on; the gateway is reached at *base*."""
         self._key, self._base = key, base.rstrip("/")
 
+    def blind(self) -> "Callbacks":
+        """Makes links that look like these, and lead nowhere: for whoever may look, and not decide."""
+        return Callbacks(self._base)
+
     def links(
         self, route: str, key: str, event_id: EventId, answers: "list[str]", until: Micros
     ) -> dict[str, Json]:

@@ -108,6 +108,43 @@ class Knowledge:
                 self._answers[look] = Entry(each.value, each.as_of)
 
 
+class Supposed(Knowledge):
+    """What is supposed to be known, by collection and key: in a test, say."""
+
+    def __init__(self, known: Mapping[str, Mapping[str, Json]]) -> None:
+        super().__init__(
+            {
+                Look(name, key): Entry(value, 0)
+                for name, of in known.items()
+                for key, value in of.items()
+            }
+        )
+        self._known = known
+
+    def values(self, look: Look) -> list[Json]:
+        """See `Knowledge`."""
+        values = self._known.get(look.collection, {}).values()
+        return [value for value in values if _fits(value, look.where)]
+
+
+class Wondering(Knowledge):
+    """Knows nothing, and notes what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: dict[Look, None] = {}
+
+    def entry(self, look: Look) -> Entry | None:
+        """See `Knowledge`."""
+        self.looks[look] = None
+        return None
+
+    def values(self, look: Look) -> list[Json]:
+        """See `Knowledge`."""
+        self.looks[look] = None
+        return []
+
+
 NOTHING_KNOWN = Knowledge()
 
 
@@ -256,6 +293,11 @@ def _fields(name: str, value: Json, depth: int) -> Iterator[Field]:
                     yield from _fields(name, each, depth)
         case str() | bool() | int() | float() if name and len(name) <= LONGEST_FIELD_VALUE:
             yield field_of(name, value)
+
+
+def _fits(value: Json, where: Iterable[tuple[str, str]]) -> bool:
+    """Whether a value has all of these fields."""
+    return {(field.name, field.text) for field in fields_of(value)}.issuperset(where)
 
 
 def field_of(name: str, value: str | float) -> Field:

@@ -209,7 +209,7 @@ def test_results_are_told_as_json(run):
     assert (result.exit_code, told["ok"], told["passed"], told["failed"]) == (1, True, 1, 1)
     assert told["tests"][1] == {
         "name": "bad", "file": "routes.yaml", "line": 11, "column": 5, "passed": False,
-        "expected": ["cms"], "got": [], "unexpected": [], "failures": [], "notes": [],
+        "expected": ["cms"], "got": [], "unexpected": [], "plans": [], "failures": [], "notes": [],
         "missing": [{"endpoint": "cms", "route": "expiring", "why": "data.days_left is 30, wanted {lte: 14}"}],
     }  # fmt: skip
     assert "tests" not in json.loads(run(None, "--json").output)

@@ -1,6 +1,10 @@
 """What is known and what is planned, from the command line."""
 
 import json
+import re
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,6 +18,13 @@ endpoints:
   cms: {url: "http://127.0.0.1:9/", sign: none}
 routes:
   - {name: keep, match: {type: license.acquired}, remember: {collection: license, key: "${event.data.id}"}}
+  - name: withdrawn
+    match: {type: asset.withdrawn}
+    known:
+      license: ${event.data.license}
+      all: {collection: license, where: {asset_id: "${event.data.asset_id}"}}
+    to:
+      - {endpoint: cms, when: has(known.license), each: "${known.all}", call: {path: "/${item.id}"}}
   - name: review
     match: {type: license.requested}
     to: [{endpoint: cms, call: {json: "${callback}"}}]
@@ -131,3 +142,42 @@ def test_what_was_asked_can_be_answered_once(running, tmp_path):
     again = ask(running, "answer", waits["id"], "reject")
     assert (again.returncode, "gateway planned" in again.stderr) == (1, True)
     assert [each["action"] for each in api(running, "audit")["items"]][:1] == ["answer_plan"]
+
+
+def test_an_explanation_knows_what_the_register_does_or_is_supposed_to(running, tmp_path):
+    event = tmp_path / "withdrawn.json"
+    data = {"license": "lic_1", "asset_id": "a1"}
+    event.write_text(json.dumps({"type": "asset.withdrawn", "data": data}))
+    words = ("explain", "--source", "open", "--event", str(event), "--json")
+
+    def requests(*more: str) -> list[str]:
+        told = json.loads(ask(running, *words, *more).stdout)
+        return [each["url"] for each in told["events"][0]["requests"]]
+
+    assert requests() == ["http://127.0.0.1:9/lic_1"]
+    known = tmp_path / "known.json"
+    known.write_text(
+        '{"license": {"lic_1": {"asset_id": "a1", "id": "x"}, "l": {"asset_id": "b"}}}'
+    )
+    assert requests("--known", str(known)) == ["http://127.0.0.1:9/x"]
+    known.write_text("[]")
+    assert ask(running, *words, "--known", str(known)).returncode == 2
+    running.stop()
+    alone = ask(running, *words)
+    assert "the register counts as empty" in alone.stderr
+    assert json.loads(alone.stdout)["events"][0]["requests"] == []
+
+
+def test_an_explanation_shows_links_that_nobody_can_use(running, tmp_path):
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps({"type": "license.requested", "data": {"id": "req_1"}}))
+    told = ask(running, "send", "--source", "open", str(request)).stdout
+    name = re.search(r"evt_\w+", told)[0]
+    body = json.loads(ask(running, "explain", name, "--json").stdout)["events"][0]["requests"][0][
+        "body"
+    ]
+    shown = json.loads(body)["approve"]
+    assert "/callback/" in shown
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(running.url + urlsplit(shown).path)
+    assert "when the answer is approve" in ask(running, "explain", name).stdout

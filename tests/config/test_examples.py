@@ -35,6 +35,18 @@ routes:
   - {name: shadow, match: {type: seen}, mode: shadow, to: [search]}
   - {name: each, match: {type: placed}, to: [{endpoint: cms, each: "${event.data.at}", call: {path: "/${item}"}}]}
   - {name: lenient, match: {type: lenient}, when: event.data.gone, on_error: skip, to: [cms]}
+  - name: used
+    match: {type: withdrawn}
+    remember: {collection: gone, key: "${event.data.id}"}
+    known:
+      asset: ${event.data.id}
+      places: {collection: place, where: {asset: "${event.data.id}"}}
+    to:
+      - {endpoint: cms, each: "${known.places}", call: {path: "/${item.ref}"}}
+      - {endpoint: pager, when: "has(known.asset) && known.asset.family == 'editorial'"}
+    emit: {type: told, when: "!has(known.gone)"}
+schedules:
+  expiry: {match: {type: withdrawn}, key: "${event.data.id}", at: '${"2099-12-31"}', before: [0s, 1d], emit: {type: late}}
 """
 
 
@@ -111,6 +123,35 @@ def test_a_once_fires_once_in_a_request(result):
         f"request: {{headers: {headers}, body: [{batch}]}}, expect: [cms, cms, pager, pager]"
     )
     assert found.passed
+
+
+KNOWN = "known: {asset: {a1: {family: editorial}}, place: {p: {asset: a1, ref: x}, q: {asset: a2}}}"
+GONE = "event: {type: withdrawn, data: {id: a1}}"
+
+
+def test_what_is_known_is_what_the_test_says(result):
+    assert result(f"{GONE}, {KNOWN}, expect: [cms, pager]").passed
+    assert result(f"{GONE}, expect: []").passed
+    assert not result(f"{GONE}, expect: [cms]").passed
+
+
+def test_what_one_event_tells_the_next_of_a_request_knows(result):
+    batch = ", ".join(
+        f"{{specversion: '1.0', id: '{i}', source: /x, type: withdrawn, data: {{id: a1}}}}"
+        for i in range(2)
+    )
+    headers = "{Content-Type: application/cloudevents-batch+json}"
+    found = result(
+        f"request: {{headers: {headers}, body: [{batch}]}}, expect: [], plans: [told, late, late, late, late]"
+    )
+    assert found.passed
+
+
+def test_what_is_planned_is_compared_where_a_test_says_what_it_expects(result):
+    assert result(f"{GONE}, expect: [], plans: [late, told, late]").passed
+    found = result(f"{GONE}, expect: [], plans: [late, late, late]")
+    assert found.plans == ("late is not planned", "told is planned")
+    assert not found.passed
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Pages of events: the listing with its search, and one event's way."""
 
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -65,9 +66,8 @@ async def _why(visit: Visit, name: str) -> dict[str, Json] | None:
         return None
     if event is None:
         return None
-    told: dict[str, Json] = explained_again(around.in_force(), event, around.clock.now())["events"][
-        0
-    ]
+    ask = partial(explained_again, around.in_force(), event, around.clock.now())
+    told: dict[str, Json] = (await visit.informed(ask))["events"][0]
     return told
 
 

@@ -1,5 +1,7 @@
 """The page of the routes in force, and the form that explains what they make of an event."""
 
+from functools import partial
+
 from starlette.responses import Response
 
 from gateway.core.errors import NotFound, ParameterInvalid
@@ -20,7 +22,8 @@ async def explain(visit: Visit) -> Response:
     lines = visit.form.get("headers", "")
     try:
         routes, now = around.in_force(), around.clock.now()
-        told = explained(routes, source, pasted.encode(), _headers(lines), now)
+        ask = partial(explained, routes, source, pasted.encode(), _headers(lines), now)
+        told = await visit.informed(ask)
     except (NotFound, ParameterInvalid) as error:
         told = {
             "source": source,

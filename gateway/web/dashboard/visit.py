@@ -11,7 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from gateway.core.access import Caller, Scope
 from gateway.core.errors import BodyTooLarge, MediaTypeUnsupported, ParameterInvalid
 from gateway.core.listing import Listed
-from gateway.core.model import SECOND, parse_delivery_id, rfc3339_moment
+from gateway.core.model import SECOND, Json, parse_delivery_id, rfc3339_moment
+from gateway.core.register import Knowledge, Wondering
 from gateway.web.asked import Asked, read_fields
 from gateway.web.dashboard.render import Renderer
 from gateway.web.dashboard.session import LIVE, Session
@@ -56,6 +57,15 @@ class Visit:
     def asked(self, name: str) -> str:
         """A parameter of the address, without space around it; empty: it says nothing of it."""
         return self.request.query_params.get(name, "").strip()
+
+    async def informed(self, explain: Callable[..., dict[str, Json]]) -> dict[str, Json]:
+        """What *explain* tells, given what the register knows of what it asks about."""
+        wondering = Wondering()
+        told = explain(knowledge=wondering)
+        if not wondering.looks:
+            return told
+        answers = await self.desk.around.register.look(list(wondering.looks))
+        return explain(knowledge=Knowledge(answers))
 
     def page(self, template: str, status: int = 200, **context: Any) -> Response:
         """A page, with what all pages have."""
