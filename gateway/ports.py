@@ -6,6 +6,7 @@ atomic: what one promises is committed and synced when it returns, or nothing of
 
 import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.core.access import AuditEntry
@@ -125,6 +126,22 @@ class LeaseStore(Protocol):
         """Cancel scheduled deliveries that have expired, at most so many; how many there were."""
 
 
+class ActStore(Protocol):
+    """What handlers do that may not be repeated, written down before it is done.
+
+    One key names one act at an endpoint, whichever delivery begins it.
+    """
+
+    async def begin_act(self, delivery: Delivery, key: str, now: Micros) -> Micros | None:
+        """Write down that *delivery* begins an act; when it was begun before, None: it was not.
+
+        Raises LeaseLost, with nothing written, where the delivery is somebody else's by now.
+        """
+
+    async def take_back_act(self, delivery: Delivery, key: str) -> None:
+        """An act that *delivery* began was certainly not done: it may be begun again. Raises LeaseLost."""
+
+
 class RecordStore(Protocol):
     """What came of attempts."""
 
@@ -232,6 +249,9 @@ class LookUpStore(Protocol):
     ) -> dict[int, list[dict[str, Json]]]:
         """The attempts of an event's deliveries with numbers from *first* to *last*, by those numbers."""
 
+    async def acts_between(self, event_id: EventId, first: int, last: int) -> dict[int, Micros]:
+        """When acts were begun that deliveries with these numbers began, or found begun, by those numbers."""
+
     async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
         """What routes that matched an event did not send, and why."""
 
@@ -297,10 +317,17 @@ class OperateStore(Protocol):
         """Note of which event an entry of the inbox is; False: that has been noted before."""
 
     async def redeliver(
-        self, event_id: EventId, n: int, now: Micros, entry: AuditEntry | None = None
+        self,
+        event_id: EventId,
+        n: int,
+        now: Micros,
+        entry: AuditEntry | None = None,
+        *,
+        act_again: bool = False,
     ) -> str | None:
         """Put a dead or cancelled delivery back on schedule, with its whole retry schedule before it.
 
+        With *act_again*, the acts that it began, or found begun, may be begun again.
         Returns the state that it was in, whether or not that allowed the move; None: there is none.
         """
 
@@ -563,6 +590,7 @@ class NodeStore(Protocol):
 class Store(
     AppendStore,
     LeaseStore,
+    ActStore,
     RecordStore,
     CommitStore,
     LookUpStore,
@@ -639,6 +667,18 @@ class Endpoint(Protocol):
 
     async def delete(self, path: str = "") -> Response:
         """`request` with DELETE."""
+
+    async def begin_act(self, key: str) -> timedelta | None:
+        """Write down that what may not be repeated is about to be done; None: go on, and do it.
+
+        Else how long ago it was begun, by an earlier attempt, or by another delivery: do not do it, but find
+        out what came of it. *key* names the act at this endpoint. What is called after this in the same
+        attempt is sent once, and never again by the gateway itself. Raises LeaseLost where the delivery is
+        somebody else's by now.
+        """
+
+    async def act_failed(self, key: str) -> None:
+        """The act that was begun was certainly not done: it may be begun again."""
 
     async def fetch(
         self, url: str, *, max_bytes: int = LARGEST_FILE_BYTES, types: Collection[str] = ()

@@ -238,6 +238,7 @@ class Service:
         self._deliver = Deliver(
             lanes=lanes,
             leases=store,
+            acts=store,
             recorder=self._recorder,
             post=self._senders.post,
             call=self._senders.call,

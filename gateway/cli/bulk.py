@@ -70,6 +70,13 @@ def redeliver(
     subject: Annotated[str | None, typer.Option(help="Of events about this.")] = None,
     since: Since = None,
     until: Until = None,
+    act_again: Annotated[
+        bool,
+        typer.Option(
+            "--act-again",
+            help="Of one ID: its handler may do once more what was begun, and of which nobody knows what came of it.",
+        ),
+    ] = False,
     rate: Rate = None,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -90,8 +97,11 @@ def redeliver(
         subject=subject, since=since, until=until,
     )  # fmt: skip
     _check_alone(delivery, sought, resume, begins=dry_run or rate is not None)
+    if act_again and delivery is None:
+        raise typer.BadParameter("--act-again is for one delivery: name its ID")
     if delivery is not None:
-        answer = client.post(f"/api/v1/deliveries/{segment(delivery)}/redeliver")
+        query = {"act_again": "true" if act_again else None}
+        answer = client.post(f"/api/v1/deliveries/{segment(delivery)}/redeliver", query=query)
         _done(answer, f"{delivery} is back on schedule", as_json=as_json)
         return
     bulk = _Bulk(client, "redeliver", "/api/v1/deliveries/redeliver", rate, as_json)

@@ -523,9 +523,13 @@ class Unsuccessful(HandlerSignal):
 
 
 class Unanswered(HandlerSignal):
-    """No answer came to a handler's call. Not caught, it makes the attempt unreachable."""
+    """No answer came to a handler's call. Not caught, it makes the attempt unreachable.
 
-    def __init__(self, reason: str, detail: str) -> None:
+    Where *sent* is False, it is certain that nothing of the call has reached the endpoint.
+    """
+
+    def __init__(self, reason: str, detail: str, *, sent: bool = True) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.sent = sent

@@ -420,6 +420,8 @@ class Call:
     """None: as with any public server."""
     most_bytes: int | None = None
     """So much of the answer's body is read; None: as much as of any. The lean sender never asks."""
+    only_once: bool = False
+    """Whether it is not sent again even where a kept connection has ended on it. Handlers' calls may be so."""
 
 
 @dataclass(slots=True)

@@ -74,11 +74,22 @@ NO_ANSWER = frozenset({
 })  # fmt: skip
 """How the reasons begin of every Unreachable that is made again."""
 
+NEVER_SENT = frozenset({
+    "connect-timeout", "connection-refused", "dns-failed", "tls-certificate",
+    EGRESS_DENIED, REQUEST_INVALID, TOKEN_FAILED,
+})  # fmt: skip
+"""How the reasons begin of every Unreachable of which nothing can have reached the endpoint."""
+
 REASONS = NO_ANSWER | {
     UNREACHABLE, "attempt-broken", "handler-raised", "handler-returned-no-response", "secrets-ended",
     NOT_SUCCESSFUL,
 }  # fmt: skip
 """What policies may name, besides statuses."""
+
+
+def never_sent(reason: str) -> bool:
+    """Whether it is certain of an Unreachable with this reason that the endpoint got nothing of the request."""
+    return reason.partition(":")[0] in NEVER_SENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,22 @@
 import asyncio
 import json as jsonlib
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from urllib.parse import quote, unquote, urldefrag, urlencode, urljoin
 
 from gateway.core.calls import joined
-from gateway.core.errors import RetryLater, Skip, Unanswered, Undeliverable, Unsuccessful
+from gateway.core.errors import (
+    RetryLater,
+    Skip,
+    StoreUnavailable,
+    Unanswered,
+    Undeliverable,
+    Unsuccessful,
+)
 from gateway.core.model import (
     SECOND,
     Accepted,
@@ -27,9 +36,10 @@ from gateway.core.model import (
     Skipped,
     Unreachable,
 )
+from gateway.core.retry import never_sent
 from gateway.core.routing import EndpointConfig
 from gateway.core.tracing import Context, departing
-from gateway.ports import LARGEST_FILE_BYTES, Clock, Handler, Sender
+from gateway.ports import LARGEST_FILE_BYTES, ActStore, Clock, Handler, Sender
 
 UNQUOTED = "/?:@!$&'()*+,;=~%-._"
 """What may stand in a path as it is (RFC 3986 §3.3), and `?` and `%`, for those who encode themselves."""
@@ -53,6 +63,7 @@ class BoundEndpoint:
         sender: Sender,
         clock: Clock,
         *,
+        acts: ActStore,
         fetcher: Sender,
         span: Context | None = None,
     ) -> None:
@@ -63,6 +74,9 @@ class BoundEndpoint:
         self._sender = sender
         self._fetcher = fetcher
         self._clock = clock
+        self._acts = acts
+        self._acting = False
+        """Whether an act was begun: what is sent from now on is sent once."""
         self.calls: list[CallRecord] = []
         """Every request made, in order."""
 
@@ -115,6 +129,7 @@ class BoundEndpoint:
             body=content,
             timeout=self._endpoint.timeout,
             tls=self._endpoint.tls,
+            only_once=self._acting,
         )
         return await self._answered(call, self._sender)
 
@@ -137,6 +152,21 @@ class BoundEndpoint:
     async def delete(self, path: str = "") -> Response:
         """`request` with DELETE."""
         return await self.request("DELETE", path)
+
+    async def begin_act(self, key: str) -> timedelta | None:
+        """Write down that what may not be repeated is about to be done; see `ports.Endpoint`."""
+        now = self._clock.now()
+        with _written_down():
+            begun_at = await self._acts.begin_act(self._delivery, key, now)
+        if begun_at is not None:
+            return timedelta(microseconds=max(0, now - begun_at))
+        self._acting = True
+        return None
+
+    async def act_failed(self, key: str) -> None:
+        """The act that was begun was certainly not done: it may be begun again."""
+        with _written_down():
+            await self._acts.take_back_act(self._delivery, key)
 
     async def fetch(
         self, url: str, *, max_bytes: int = LARGEST_FILE_BYTES, types: Collection[str] = ()
@@ -175,7 +205,7 @@ class BoundEndpoint:
         if isinstance(outcome, (Accepted, Refused)):
             return outcome.response
         assert isinstance(outcome, Unreachable)  # noqa: S101  # a Sender knows no other
-        raise Unanswered(outcome.reason, outcome.detail)
+        raise Unanswered(outcome.reason, outcome.detail, sent=not never_sent(outcome.reason))
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         """The endpoint's URL with *path* appended: never another host, whatever *path* holds."""
@@ -193,6 +223,15 @@ class BoundEndpoint:
         """
         digest = sha256(b"%b %b\n%b" % (method.encode(), url.encode(), content)).hexdigest()
         return f"{self._delivery.id}_{digest[:12]}"
+
+
+@contextmanager
+def _written_down() -> Iterator[None]:
+    """Have the attempt made later where the database cannot keep what is said of an act."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise RetryLater(f"what is done cannot be written down: {error}") from error
 
 
 def _check_file(url: str, answer: Response, max_bytes: int, types: Collection[str]) -> None:

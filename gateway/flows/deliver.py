@@ -49,7 +49,7 @@ from gateway.flows.lanes import AHEAD, Lane, Lanes
 from gateway.flows.record import Recorder
 from gateway.flows.timer import Timer
 from gateway.flows.tokens import Tokens
-from gateway.ports import Clock, Handler, LeaseStore, Sender
+from gateway.ports import ActStore, Clock, Handler, LeaseStore, Sender
 from gateway.telemetry import Telemetry
 
 EXCERPT_BYTES = 16 * 1024
@@ -83,6 +83,7 @@ class Deliver:
         *,
         lanes: Lanes,
         leases: LeaseStore,
+        acts: ActStore,
         recorder: Recorder,
         post: Sender,
         call: Sender,
@@ -104,6 +105,7 @@ class Deliver:
         self._redaction = Redaction() if redaction is None else redaction
         self._lanes = lanes
         self._leases = leases
+        self._acts = acts
         self._recorder = recorder
         self._post = post
         self._tokens = Tokens(call, clock)
@@ -371,7 +373,13 @@ class Deliver:
         if endpoint.handler is None:
             return await sender.send(request_of(endpoint, delivery, now, span)), []
         bound = BoundEndpoint(
-            endpoint, delivery, sender, self._clock, fetcher=self._tokens.bare, span=span
+            endpoint,
+            delivery,
+            sender,
+            self._clock,
+            acts=self._acts,
+            fetcher=self._tokens.bare,
+            span=span,
         )
         handler = self._handler(endpoint.handler)
         return await handle(handler, delivery, bound, endpoint.timeout / SECOND), bound.calls

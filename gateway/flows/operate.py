@@ -70,15 +70,18 @@ class Operate:
         self._owners: tuple[Routes | None, dict[str, str]] = (None, {})
         """Of routes, by name, and the routes in force that they are of."""
 
-    async def redeliver(self, name: str, by: Caller = LOCAL) -> None:
-        """Put a dead or cancelled delivery back on schedule, due now, its retries before it."""
-        async with self._audit.of(by, "redeliver", name) as entry:
+    async def redeliver(self, name: str, by: Caller = LOCAL, *, act_again: bool = False) -> None:
+        """Put a dead or cancelled delivery back on schedule, due now, its retries before it.
+
+        With *act_again*, a handler may do what was begun, and of which nobody knows what came of it, once more.
+        """
+        async with self._audit.of(by, "act_again" if act_again else "redeliver", name) as entry:
             event_id, n = _parsed(name)
             now = self._clock.now()
             for event in await self._look_up.events({"id": event_id}):
                 if event["erased_at"] is not None:
                     raise EventErased(event_id)
-            state = await self._store.redeliver(event_id, n, now, entry)
+            state = await self._store.redeliver(event_id, n, now, entry, act_again=act_again)
             if state is None:
                 raise _no_delivery(name)
             if State(state) not in REDELIVERABLE:

@@ -120,7 +120,7 @@ class AiohttpSender:
         fault = request_fault(call.method, call.url, call.headers)
         if fault:
             return Unreachable(REQUEST_INVALID, fault)
-        dialled = _Dialled(more_bytes=call.most_bytes or 0)
+        dialled = _Dialled(more_bytes=call.most_bytes or 0, anew=call.only_once)
         _dialled.set(dialled)
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + call.timeout / SECOND

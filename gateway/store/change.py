@@ -7,6 +7,7 @@ from gateway.core.awaits import Reply, Verdict
 from gateway.core.model import OPEN, EventId, Micros, Routed, Switch
 from gateway.core.register import Learned
 from gateway.store import plans
+from gateway.store.acts import forget_acts
 from gateway.store.keeping import append_deliveries, fire, note_withheld
 from gateway.store.register import learn
 from gateway.store.steps import Do, Lock, Steps
@@ -15,11 +16,13 @@ from gateway.store.vault import Vault
 
 
 def redeliver(
-    event_id: EventId, n: int, now: Micros, entry: AuditEntry | None
+    event_id: EventId, n: int, now: Micros, entry: AuditEntry | None, *, act_again: bool = False
 ) -> Steps[str | None]:
     """Put a dead or cancelled delivery back on schedule; the state that it was in."""
     state = yield from _state(event_id, n)
     if (yield from put_back(event_id, n, now)):
+        if act_again:
+            yield from forget_acts(event_id, n)
         yield from note(entry)
     return state
 

@@ -6,7 +6,13 @@ from gateway.core.model import EventId, first_id
 from gateway.core.retention import Horizon
 from gateway.store.steps import Do, Steps
 
-PRUNE_OF_EVENTS = ("prune_attempts", "prune_withheld", "prune_confirmations", "prune_deliveries")
+PRUNE_OF_EVENTS = (
+    "prune_attempts",
+    "prune_withheld",
+    "prune_confirmations",
+    "prune_acts",
+    "prune_deliveries",
+)
 """What goes with its event."""
 
 

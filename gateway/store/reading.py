@@ -246,6 +246,10 @@ class LookUp:
             found.setdefault(n, []).append(shown)
         return found
 
+    async def acts_between(self, event_id: EventId, first: int, last: int) -> dict[int, Micros]:
+        """See `LookUpStore.acts_between`."""
+        return dict(await self.run("acts_between", (event_id, first, last)))
+
     async def _open_excerpt(self, event_id: EventId, n: int, shown: dict[str, Json]) -> None:
         data_key = shown.pop("data_key")
         if data_key is not None:

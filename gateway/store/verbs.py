@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from gateway.core.access import AuditEntry
 from gateway.core.awaits import Asked, Reply, Verdict
-from gateway.core.errors import BodyCorrupt, EventErased
+from gateway.core.errors import BodyCorrupt, EventErased, LeaseLost
 from gateway.core.listing import Listed, Listing
 from gateway.core.model import (
+    Delivery,
     Erased,
     Event,
     EventId,
@@ -24,6 +26,7 @@ from gateway.core.plans import DuePlan
 from gateway.core.register import Answer, Learned, Look
 from gateway.core.retention import Examined, Horizon
 from gateway.store import change
+from gateway.store.acts import begin_act, take_back_act
 from gateway.store.keeping import keep_entry
 from gateway.store.leasing import expire
 from gateway.store.own_secret import own_secret
@@ -65,6 +68,20 @@ class CommonVerbs:
     async def expire(self, now: Micros, most: int) -> int:
         """See `LeaseStore.expire`."""
         return int(await self._change(expire, now, most))
+
+    # -- acts --------------------------------------------------------------------------------------
+
+    async def begin_act(self, delivery: Delivery, key: str, now: Micros) -> Micros | None:
+        """See `ActStore.begin_act`."""
+        held, begun_at = await self._change(begin_act, delivery, key, now)
+        if not held:
+            raise _lost(delivery)
+        return None if begun_at is None else int(begun_at)
+
+    async def take_back_act(self, delivery: Delivery, key: str) -> None:
+        """See `ActStore.take_back_act`."""
+        if not await self._change(take_back_act, delivery, key):
+            raise _lost(delivery)
 
     # -- look up -----------------------------------------------------------------------------------
 
@@ -116,6 +133,10 @@ class CommonVerbs:
     ) -> dict[int, list[dict[str, Json]]]:
         """See `LookUpStore.attempts_between`."""
         return await self._reader.attempts(event_id, first, last)
+
+    async def acts_between(self, event_id: EventId, first: int, last: int) -> dict[int, Micros]:
+        """See `LookUpStore.acts_between`."""
+        return await self._reader.acts_between(event_id, first, last)
 
     async def withheld(self, event_id: EventId) -> list[dict[str, Json]]:
         """See `LookUpStore.withheld`."""
@@ -174,10 +195,17 @@ class CommonVerbs:
         return bool(await self._change(change.settle_entry, name, event_id, audit))
 
     async def redeliver(
-        self, event_id: EventId, n: int, now: Micros, entry: AuditEntry | None = None
+        self,
+        event_id: EventId,
+        n: int,
+        now: Micros,
+        entry: AuditEntry | None = None,
+        *,
+        act_again: bool = False,
     ) -> str | None:
         """See `OperateStore.redeliver`."""
-        state: str | None = await self._change(change.redeliver, event_id, n, now, entry)
+        do = partial(change.redeliver, act_again=act_again)
+        state: str | None = await self._change(do, event_id, n, now, entry)
         return state
 
     async def cancel(
@@ -331,6 +359,10 @@ class CommonVerbs:
     async def erasable(self, events: Sequence[EventId]) -> Erased:
         """See `TendStore.erasable`."""
         return await self._reader.erasable(events)
+
+
+def _lost(delivery: Delivery) -> LeaseLost:
+    return LeaseLost(f"the lease on {delivery.id} ran out")
 
 
 def _corrupt(event_id: EventId) -> BodyCorrupt:

@@ -279,6 +279,17 @@ class Pause(Asked):
     ] = ""
 
 
+class ActAgain(Asked):
+    """Whether what may not be repeated may be."""
+
+    act_again: Annotated[
+        Truth,
+        Field(
+            description="Let the handler do once more what was begun, and of which nobody knows what came of it."
+        ),
+    ] = False
+
+
 class Slice(Asked):
     """A part of long work."""
 

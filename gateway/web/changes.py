@@ -19,7 +19,8 @@ async def replay(call: Call) -> Response:
 
 async def redeliver(call: Call) -> Response:
     """Put a delivery back on schedule."""
-    await call.around.operate.redeliver(call.part, call.caller)
+    act_again = bool(call.filters.get("act_again"))
+    await call.around.operate.redeliver(call.part, call.caller, act_again=act_again)
     return json_answer({"id": call.part, "state": "scheduled"}, 202)
 
 

@@ -191,7 +191,7 @@ PATHS: tuple[Path, ...] = (
     ),
     _post(
         "/api/v1/deliveries/{id}/redeliver", "redeliver_delivery", "Put it back on schedule.",
-        changes.redeliver, _done("Moved", 202), NotFound, Conflict, EventErased,
+        changes.redeliver, _done("Moved", 202), NotFound, Conflict, EventErased, query=asked.ActAgain,
     ),
     _post(
         "/api/v1/deliveries/{id}/cancel", "cancel_delivery", "Do not make it.", changes.cancel,

@@ -214,7 +214,7 @@ COMPONENTS: Mapping[str, Schema] = {
     ),
     "RecordedEvent": {**FREE, "description": "A row as it is stored, its bytes in base64."},
     "Delivery": shape(**_DELIVERY, attempts=COUNT),
-    "WholeDelivery": shape(**_DELIVERY, attempts=many(_ATTEMPT)),
+    "WholeDelivery": shape(**_DELIVERY, attempts=many(_ATTEMPT), act_begun_at=maybe(MOMENT)),
     "InboxEntry": shape(
         id=TEXT,
         source=TEXT,

@@ -7,7 +7,7 @@ from gateway.core.access import Caller, Scope
 from gateway.core.attention import Trouble, troubles
 from gateway.core.errors import NotFound
 from gateway.core.listing import Listed, Listing
-from gateway.core.model import SECOND, EventId, Json, parse_delivery_id
+from gateway.core.model import SECOND, EventId, Json, parse_delivery_id, rfc3339
 from gateway.core.plans import AWAITS, SCHEDULES
 from gateway.flows.backlog import Backlog
 from gateway.flows.operate import Operate
@@ -151,20 +151,18 @@ class Shown:
     async def _with_attempts(
         self, event_id: EventId, deliveries: list[dict[str, Json]], caller: Caller
     ) -> list[dict[str, Json]]:
-        """Deliveries of one event, the attempts of each in place of their number."""
+        """Deliveries of one event, the attempts of each in place of their number, and when it began an act."""
         if not deliveries:
             return []
         numbers = {each["id"]: _number(each["id"]) for each in deliveries}
-        found = await self._look_up.attempts_between(
-            event_id, min(numbers.values()), max(numbers.values())
-        )
+        span = min(numbers.values()), max(numbers.values())
+        found = await self._look_up.attempts_between(event_id, *span)
+        acts = await self._look_up.acts_between(event_id, *span)
         return [
             {
                 **each,
-                "attempts": [
-                    seen_by(caller, attempt, "excerpt")
-                    for attempt in found.get(numbers[each["id"]], [])
-                ],
+                "act_begun_at": rfc3339(acts[n]) if (n := numbers[each["id"]]) in acts else None,
+                "attempts": [seen_by(caller, attempt, "excerpt") for attempt in found.get(n, [])],
             }
             for each in deliveries
         ]

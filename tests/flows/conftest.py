@@ -121,7 +121,7 @@ class Flows:
         )
         self.recorder = Recorder(self.store, self.lanes, **common)
         self.deliver = Deliver(
-            lanes=self.lanes, leases=self.store, recorder=self.recorder, post=self.sender,
+            lanes=self.lanes, leases=self.store, acts=self.store, recorder=self.recorder, post=self.sender,
             call=self.caller or self.sender, handler=lambda name: self.handlers[name],
             follow=Follow(lambda: self.routes), **common,
         )  # fmt: skip

@@ -10,6 +10,7 @@ from gateway.core.routing import EndpointConfig
 from gateway.flows.calling import BoundEndpoint, handle
 from gateway.sender.aiohttp import AiohttpSender
 from gateway.testing import ScriptedServer
+from tests.kit.acts import Acts
 from tests.kit.build import a_delivery
 
 PICTURE = b"\xff\xd8" + b"p" * 200_000
@@ -39,7 +40,7 @@ async def endpoint(server):
     config = EndpointConfig(
         name="cms", url=f"{server.url}/cms", headers={"authorization": "Bearer of-the-cms"}
     )
-    yield BoundEndpoint(config, a_delivery(), Proving(), SystemClock(), fetcher=sender)
+    yield BoundEndpoint(config, a_delivery(), Proving(), SystemClock(), acts=Acts(), fetcher=sender)
     await sender.close()
 
 

@@ -17,6 +17,7 @@ from gateway.core.routing import EndpointConfig
 from gateway.core.secret import Secret
 from gateway.flows.calling import BoundEndpoint, handle
 from gateway.sender.aiohttp import AiohttpSender
+from tests.kit.acts import Acts
 from tests.kit.build import a_delivery, an_event
 
 FILE_URL = "https://delivery.gettyimages.com/xr/847116840.jpg?signed=yes"
@@ -88,7 +89,13 @@ def vendor():
 
 
 @pytest.fixture
-async def run(vendor):
+def acts():
+    """What was written down of acts that may not be repeated."""
+    return Acts()
+
+
+@pytest.fixture
+async def run(vendor, acts):
     """Run a handler for an event, with an endpoint at *url*: how the attempt ends."""
     sender = AiohttpSender(EgressPolicy(), user_agent="tests")
 
@@ -96,7 +103,7 @@ async def run(vendor):
         secrets = {name: Secret(text) for name, text in (secrets or {}).items()}
         endpoint = EndpointConfig(name="vendor", url=url, handler="x:y", secrets=secrets)
         delivery = a_delivery(event)
-        bound = BoundEndpoint(endpoint, delivery, sender, SystemClock(), fetcher=sender)
+        bound = BoundEndpoint(endpoint, delivery, sender, SystemClock(), acts=acts, fetcher=sender)
         outcome = await handle(partial(handler, **arguments), delivery, bound, 5)
         assert not isinstance(outcome, Raised), outcome.detail
         return outcome

@@ -86,6 +86,7 @@ async def fill(store) -> None:
     call = CallRecord(method="GET", url="http://x/", status=200, reason=ODD, duration=1)
     delivered_attempt = an_attempt(excerpt=ODD, calls=[call], reason=ODD)
     delivered_attempt.lane = LaneMark(begun_at=NOW)
+    await store.begin_act(delivered, ODD, NOW)
     await store.record(delivered, delivered_attempt, Finish(ODD))
     await store.record(dead, an_attempt(), GiveUp(f"http-500: {ODD}"))
     retried = an_arrival(leased=True)
@@ -157,6 +158,7 @@ async def questions(store) -> dict:
         "events": [await store.shown_event(event["id"]) for event in events],
         "deliveries": deliveries,
         "attempts": [await store.attempts(*parse_delivery_id(d["id"])) for d in deliveries],
+        "acts": [await store.acts_between(event["id"], 0, 9) for event in events],
         "withheld": [await store.withheld(event["id"]) for event in events],
         "inbox": await store.inbox({"limit": 100}),
         "refused": await store.inbox({"limit": 100, "refused": True}),

@@ -18,7 +18,7 @@ from tests.store.test_contract import an_attempt
 # What is encrypted decides no age: that it makes no difference shows on SQLite.
 pytestmark = pytest.mark.parametrize("store", ENGINES[:-1], indirect=True)
 
-TABLES = ("events", "deliveries", "attempts", "withheld", "inbox", "firings", "audit")
+TABLES = ("events", "deliveries", "attempts", "withheld", "acts", "inbox", "firings", "audit")
 LATER = NOW + 1000 * DAY
 EVERYTHING = horizon(Retention(), {}, LATER, too_large=True)
 

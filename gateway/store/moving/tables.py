@@ -126,6 +126,7 @@ TABLES = (
     ),
     Table("withheld", _named("event_id route reason detail at"), key=2),
     Table("confirmations", _named("event_id route due_at otherwise"), key=2),
+    Table("acts", _named("event_id n key endpoint begun_at"), key=3),
     Table(
         "plans",
         _named(

@@ -32,7 +32,8 @@ async def show(visit: Visit) -> Response:
 async def redeliver(visit: Visit) -> Response:
     """Put it back on schedule, due now."""
     name = visit.part("id")
-    await visit.desk.around.operate.redeliver(name, visit.caller)
+    act_again = visit.form.get("act_again") == "yes"
+    await visit.desk.around.operate.redeliver(name, visit.caller, act_again=act_again)
     return visit.done(f"{name} is back on schedule.", _place(name))
 
 

@@ -1,0 +1,1 @@
+DELETE FROM acts WHERE event_id = ANY(?::text[])

@@ -1,0 +1,1 @@
+SELECT endpoint, key FROM acts WHERE event_id = ? AND n = ?

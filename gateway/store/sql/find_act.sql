@@ -1,0 +1,1 @@
+SELECT begun_at FROM acts WHERE endpoint = ? AND key = ? LIMIT 1

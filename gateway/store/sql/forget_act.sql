@@ -1,0 +1,1 @@
+DELETE FROM acts WHERE endpoint = ? AND key = ?

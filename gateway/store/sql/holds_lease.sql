@@ -1,0 +1,1 @@
+SELECT 1 FROM deliveries WHERE event_id = ? AND n = ? AND lease = ?

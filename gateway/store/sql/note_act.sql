@@ -1,0 +1,3 @@
+INSERT INTO acts (event_id, n, key, endpoint, begun_at)
+VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (event_id, n, key) DO NOTHING

@@ -1,0 +1,1 @@
+DELETE FROM acts WHERE event_id IN (SELECT value FROM json_each(?))
