@@ -421,7 +421,7 @@ class Call:
     most_bytes: int | None = None
     """So much of the answer's body is read; None: as much as of any. The lean sender never asks."""
     only_once: bool = False
-    """Whether it is not sent again even where a kept connection has ended on it. Handlers' calls may be so."""
+    """Whether it goes out on a connection of its own: on one that was kept and has ended, it would be sent again."""
 
 
 @dataclass(slots=True)

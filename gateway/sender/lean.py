@@ -55,7 +55,7 @@ class LeanSender:
         now = loop.time()
         ends_at = now + call.timeout / SECOND
         place = target.secure, target.host, target.port, call.tls
-        connection = self._idle.take(place, now)
+        connection = None if call.only_once else self._idle.take(place, now)
         if connection is not None:
             outcome = await connection.exchange(head, call, ends_at - now)
             self._idle.put(place, connection)

@@ -215,6 +215,13 @@ async def test_no_request_is_sent_a_third_time(sender):
         assert len(server.requests) == 3
 
 
+async def test_what_may_be_sent_only_once_goes_out_on_a_connection_of_its_own(sender):
+    before = script(hear, say(OK), hear, close)
+    async with raw_server(by_connection(before, script(hear, close), FRESH)) as server:
+        assert reason_of(await second_of(sender, server, only_once=True)) == "connection-lost"
+        assert (server.connections, len(server.requests)) == (2, 2)
+
+
 async def test_of_many_kept_connections_that_ended_only_one_is_tried(sender):
     together = asyncio.Barrier(3)
 
