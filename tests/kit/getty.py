@@ -67,6 +67,11 @@ class FakeGetty:
         """Answers to the next calls, instead of what they ask for."""
         self.may_acknowledge = asyncio.Event()
         self.may_acknowledge.set()
+        self.may_answer_downloads = asyncio.Event()
+        """Until then, a download is taken, and never answered."""
+        self.may_answer_downloads.set()
+        self.history_lags = False
+        """Whether the history of images does not have what was downloaded."""
         self.feed: list[dict[str, Any]] = []
         """What another service than Getty tells, at /feed."""
         self.spelling = "snake"
@@ -100,6 +105,7 @@ class FakeGetty:
 
     async def stop(self) -> None:
         self.may_acknowledge.set()
+        self.may_answer_downloads.set()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -233,12 +239,14 @@ class FakeGetty:
         now = SystemClock().now()
         notes = body.get("download_notes", "")
         self.take_download(asset, product, rfc3339(now), notes)
+        self._changed.set()
+        await self.may_answer_downloads.wait()
         ends = now // SECOND + 24 * 3600
         return web.json_response({"uri": f"{self.url}/delivery/{asset}.jpg?expires={ends}"})
 
     async def _history(self, request: web.Request) -> web.Response:
         asset = request.match_info["id"]
-        found = [each for each in self.downloads if each["id"] == asset]
+        found = [each for each in self.downloads if each["id"] == asset and not self.history_lags]
         return web.json_response({"id": asset, "downloads": found})
 
     async def _downloads(self, request: web.Request) -> web.Response:
