@@ -27,7 +27,7 @@ def url_of(event: Event) -> str:
     """Where the file is. Raises Undeliverable where the event does not say."""
     url = at(event.data, "download.uri")
     if not isinstance(url, str) or not url:
-        raise Undeliverable(f"{event.id} has no `download.uri`: acquire the licence first")
+        raise Undeliverable(f"{event.id} has no `download.uri`: nobody told where the file is")
     return url
 
 
@@ -39,7 +39,7 @@ async def fetch(event: Event, endpoint: Endpoint, max_mib: int) -> File:
     answer = await endpoint.fetch(url_of(event), max_bytes=max_mib * MEBIBYTE, types=TYPES)
     if answer.status in GONE:
         raise Undeliverable(
-            f"the file of {name(event)} is gone ({answer.status}): download it anew"
+            f"the file of {name(event)} is gone ({answer.status}): such URLs are valid for a day"
         )
     if not answer.ok:
         raise RetryLater(f"the file of {name(event)} cannot be had now ({answer.status})")

@@ -19,19 +19,18 @@ again, but by a person.
 https://developers.gettyimages.com/api/
 """
 
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from functools import partial
 
-from gateway import Endpoint, Event, Response, RetryLater, Unanswered, Undeliverable
-from handlers.getty_answers import API, UNAUTHORIZED, check, download_of, licence, mark_of
+from gateway import Endpoint, Event, Response, Undeliverable
+from handlers.answers import FINAL, Api
+from handlers.getty_answers import download_of, licence, mark_of
+from handlers.once import once
 from handlers.rights import asset_id
 
-HISTORY_LAGS = timedelta(minutes=15)
-LOOK_AGAIN = 300
-"""Seconds."""
+API = Api(vendor="Getty", final=FINAL | {402}, code="ErrorCode", message="ErrorMessage")
 LONGEST_NOTES = 250
-TIMED_OUT = 408
+UNAUTHORIZED, FORBIDDEN = 401, 403
+WHY = {"OverageLimitReached": "no download is left in the agreement"}
 
 
 async def license_image(
@@ -51,9 +50,6 @@ async def license_image(
     answer = API.expect(await endpoint.request("GET", history, headers=headers))
     if (known := download_of(answer, mark)) is not None:
         return licence(event, image, mark, known)
-    since = await endpoint.begin_act(f"{image} {mark}")
-    if since is not None:
-        raise _unclear(endpoint, image, mark, since)
     product = {"product_id": product_id, "product_type": product_type}
     words = {"download_notes": f"{notes[: LONGEST_NOTES - len(mark) - 1]} {mark}".strip()}
     call = partial(
@@ -64,33 +60,16 @@ async def license_image(
         headers=headers,
         query={"auto_download": "false"} | {k: str(v) for k, v in product.items() if v is not None},
     )
-    answer = await _once(call, endpoint, f"{image} {mark}")
-    check(answer, image)
+    unclear = f"{image} may have been licensed for {mark}, but Getty's history does not have it"
+    answer = await once(endpoint, f"{image} {mark}", call, unclear)
+    _check(answer, image)
     return licence(event, image, mark, {**product, "project_code": project_code}, answer)
 
 
-async def _once(
-    download: Callable[[], Awaitable[Response]], endpoint: Endpoint, act: str
-) -> Response:
-    """What Getty answers. Where it is certain that nothing was licensed, the act may be begun again."""
-    try:
-        answer = await download()
-        if answer.status == UNAUTHORIZED:  # the token may have ended: the next call has a new one
-            answer = await download()
-    except Unanswered as error:
-        if not error.sent:
-            await endpoint.act_failed(act)
-        raise
-    if 400 <= answer.status < 500 and answer.status != TIMED_OUT:
-        await endpoint.act_failed(act)
-    return answer
-
-
-def _unclear(endpoint: Endpoint, image: str, mark: str, since: timedelta) -> Exception:
-    """What to raise of a download that was begun, and is not in the history."""
-    told = (
-        f"{image} may have been licensed for {mark} {round(since.total_seconds())} s ago, but Getty's history"
-        f" does not have it; if it never does, `gateway redeliver --act-again {endpoint.idempotency_key}`"
-        " licenses it"
-    )
-    return Undeliverable(told) if since >= HISTORY_LAGS else RetryLater(told, after=LOOK_AGAIN)
+def _check(answer: Response, image: str) -> None:
+    """Raise where the image was not licensed. 403 without a code is of what stands before the API: it may pass."""
+    code = API.code_of(answer)
+    if answer.status == UNAUTHORIZED or (answer.status == FORBIDDEN and code):
+        why = WHY.get(code, "it is not in the agreement, or the key may not license it")
+        raise Undeliverable(f"{image} is not licensed, {why}: {API.told(answer)}")
+    API.expect(answer)

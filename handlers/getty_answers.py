@@ -1,4 +1,4 @@
-"""What Getty's answers say: which download was made for which request, what was licensed, and why not.
+"""What Getty's answers say: which download was made for which request, and what was licensed.
 
 A download carries a mark at the end of its notes, made of what it is for: by that it is known again, whoever
 asks, and however long ago it was.
@@ -9,14 +9,10 @@ from collections.abc import Mapping
 from hashlib import sha256
 from urllib.parse import quote
 
-from gateway import Event, Response, RetryLater, Undeliverable
-from handlers.answers import FINAL, Api
+from gateway import Event, Response, RetryLater
 from handlers.lookup import at
 
-API = Api(vendor="Getty", final=FINAL | {402}, code="ErrorCode", message="ErrorMessage")
 LONGEST_WORD = 100
-UNAUTHORIZED, FORBIDDEN = 401, 403
-WHY = {"OverageLimitReached": "no download is left in the agreement"}
 NOTES = ("download_notes", "download_details.download_notes")
 """Where they may stand: Getty's documents have both."""
 TOLD = ("product_id", "product_type", "agreement_name", "license_model", "project_code")
@@ -42,15 +38,6 @@ def download_of(history: Response, mark: str) -> Mapping[str, object] | None:
         if any(f" {at(each, place) or ''}".endswith(f" {mark}") for place in NOTES):
             return dict(each)
     return None
-
-
-def check(answer: Response, image: str) -> None:
-    """Raise where the image was not licensed. 403 without a code is of what stands before the API: it may pass."""
-    code = API.code_of(answer)
-    if answer.status == UNAUTHORIZED or (answer.status == FORBIDDEN and code):
-        why = WHY.get(code, "it is not in the agreement, or the key may not license it")
-        raise Undeliverable(f"{image} is not licensed, {why}: {API.told(answer)}")
-    API.expect(answer)
 
 
 def licence(
