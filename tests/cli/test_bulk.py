@@ -128,6 +128,7 @@ def test_without_a_terminal_nobody_is_asked_and_nothing_is_done(running):
         ("redeliver",), ("replay", "--yes"), ("redeliver", "dlv_0_0", "--endpoint", "down"),
         ("redeliver", "--since", "yesterday"), ("replay", "--resume", "op_1", "--source", "open"),
         ("redeliver", "--resume", "op_00000001", "--dry-run"), ("replay", "evt_0", "--dry-run"),
+        ("redeliver", "--act-again"), ("redeliver", "--endpoint", "down", "--act-again"),
     ],
 )  # fmt: skip
 def test_what_says_nothing_or_two_things_is_refused_before_any_gateway_is_asked(arguments):

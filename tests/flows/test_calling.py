@@ -1,15 +1,18 @@
 """Files that handlers fetch: from where the operator allows, and no larger or other than they ask for."""
 
+from datetime import timedelta
+
 import pytest
 
 from gateway import RetryLater, Unanswered, Undeliverable, Unsuccessful
 from gateway.clock import SystemClock
 from gateway.core.egress import LOOPBACK, EgressPolicy
-from gateway.core.model import Accepted, Hopeless, Postponed, Refused, Response
+from gateway.core.errors import LeaseLost, StoreUnavailable
+from gateway.core.model import Accepted, Hopeless, Postponed, Refused, Response, Unreachable
 from gateway.core.routing import EndpointConfig
 from gateway.flows.calling import BoundEndpoint, handle
 from gateway.sender.aiohttp import AiohttpSender
-from gateway.testing import ScriptedServer
+from gateway.testing import ManualClock, ScriptedServer
 from tests.kit.acts import Acts
 from tests.kit.build import a_delivery
 
@@ -133,3 +136,79 @@ async def test_what_a_handler_raises_is_the_outcome(endpoint, raised, outcome):
         return Response(status=204)
 
     assert await handle(handler, a_delivery(), endpoint, 5) == outcome
+
+
+class Answering:
+    """A sender that notes what it is to send, and answers each call alike."""
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+        self.calls = []
+
+    async def send(self, call):
+        self.calls.append(call)
+        return self.outcome
+
+
+class Failing:
+    """A store that cannot write."""
+
+    async def begin_act(self, _delivery, _key, _now):
+        raise StoreUnavailable("no room", cure="free some")
+
+    async def take_back_act(self, _delivery, _key):
+        raise LeaseLost("the lease ran out")
+
+
+def bound(sender, acts=None, clock=None) -> BoundEndpoint:
+    config = EndpointConfig(name="getty", url="http://127.0.0.1:9/")
+    clock = clock or SystemClock()
+    return BoundEndpoint(config, a_delivery(), sender, clock, acts=acts or Acts(), fetcher=sender)
+
+
+async def test_what_follows_the_begin_of_an_act_is_sent_once():
+    sender = Answering(Accepted(Response(status=200)))
+    endpoint = bound(sender)
+    await endpoint.get()
+    assert await endpoint.begin_act("a") is None
+    await endpoint.post()
+    assert [call.only_once for call in sender.calls] == [False, True]
+
+
+async def test_an_act_that_was_begun_is_told_with_its_age_until_it_has_failed():
+    clock, acts = ManualClock(), Acts()
+    endpoint = bound(None, acts, clock)
+    assert await endpoint.begin_act("a") is None
+    clock.advance(90)
+    assert await endpoint.begin_act("a") == timedelta(seconds=90)
+    clock.advance(-100)
+    assert await endpoint.begin_act("a") == timedelta()
+    assert await endpoint.begin_act("b") is None
+    await endpoint.act_failed("a")
+    assert await endpoint.begin_act("a") is None
+
+
+async def test_what_cannot_be_written_down_is_not_done():
+    endpoint = bound(None, Failing())
+
+    async def handler(_event, endpoint):
+        await endpoint.begin_act("a")
+        raise AssertionError
+
+    outcome = await handle(handler, a_delivery(), endpoint, 5)
+    assert isinstance(outcome, Postponed)
+    assert "no room; free some" in outcome.reason
+    with pytest.raises(LeaseLost):
+        await endpoint.act_failed("a")
+
+
+@pytest.mark.parametrize(
+    ("reason", "sent"),
+    [("connection-refused", False), ("dns-failed", False), ("connect-timeout", False),
+     ("oauth-token-failed: http-400", False), ("egress-denied", False), ("timeout", True),
+     ("connection-lost", True), ("tls-failed", True), ("connect-failed", True), ("failed", True)],
+)  # fmt: skip
+async def test_an_unanswered_call_says_whether_it_may_have_been_sent(reason, sent):
+    with pytest.raises(Unanswered) as raised:
+        await bound(Answering(Unreachable(reason, "x"))).post()
+    assert raised.value.sent is sent

@@ -196,6 +196,29 @@ async def test_an_event_shows_its_way_and_a_dead_delivery_is_sent_again(gateway,
     assert "redeliver" in await site.text()
 
 
+async def test_what_was_begun_is_done_again_only_where_the_box_is_ticked(gateway, site):
+    event = await a_busy_day(gateway)
+    await site.open(f"/events/{event}")
+    assert await site.page.get_by_role("checkbox").count() == 0
+    (dead,) = await gateway.service._store.deliveries({"state": "dead"})
+    act = (event, int(dead["id"].rpartition("_")[2]), "act", "pager", gateway.clock.now())
+    with closing(sqlite3.connect(gateway.service.settings.database)) as database, database:
+        database.execute("INSERT INTO acts VALUES (?, ?, ?, ?, ?)", act)
+    for ticked in (False, True):
+        gateway.endpoint("pager").reply(500)
+        await site.open(f"/events/{event}")
+        assert await site.faults() == []
+        await site.page.get_by_role("checkbox", name="Do again what was begun").set_checked(ticked)
+        await site.page.get_by_role("button", name="Redeliver").click()
+        await site.page.get_by_text("is back on schedule").wait_for()
+        await gateway.settled()
+        with closing(sqlite3.connect(gateway.service.settings.database)) as database:
+            ((left,),) = database.execute("SELECT count(*) FROM acts")
+        assert left == (0 if ticked else 1)
+    await site.open("/audit")
+    assert "act_again" in await site.text()
+
+
 async def test_an_event_with_very_many_deliveries_says_that_there_are_more_and_where(
     gateway, site, seen, monkeypatch
 ):
