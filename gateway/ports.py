@@ -451,6 +451,16 @@ class NoteStore(Protocol):
         """A confirmation has been looked at: it is over."""
 
 
+class PositionStore(Protocol):
+    """Up to where sources that are asked were read."""
+
+    async def position_of(self, source: str) -> str | None:
+        """As it was written down last; None: it was not yet."""
+
+    async def note_position(self, source: str, position: str) -> None:
+        """Write it down, after what was read is kept: what is read twice is a duplicate, what was skipped is lost."""
+
+
 class PlanStore(Protocol):
     """Events that the gateway itself is to make: core/plans.py has the whole of it."""
 
@@ -597,6 +607,7 @@ class Store(
     OperateStore,
     TendStore,
     NoteStore,
+    PositionStore,
     PlanStore,
     RegisterStore,
     Protocol,

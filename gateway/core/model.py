@@ -620,6 +620,8 @@ class Arrival:
     """The fingerprint of the routes files that it was routed by."""
     verified: str = "none"
     """How it was proven who sent it: for evidence."""
+    composed: bool = False
+    """What it says was put together here, of several answers: a duplicate may say more, or less, than the first."""
 
     @property
     def deliveries(self) -> list[Delivery]:

@@ -128,6 +128,11 @@ class Source:
         """The methods other than POST by which it shakes hands."""
         return tuple({each.method: None for each in self.handshakes if each.method != "POST"})
 
+    @property
+    def is_composed(self) -> bool:
+        """Whether the gateway itself puts together what its events say."""
+        return self.poll is not None and self.poll.preset != "http"
+
 
 OWN = Source(name=OWN_SOURCE, verifier=NoVerifier())
 """What events of the gateway's own are read by where somebody wants to try them; no request comes in by it."""

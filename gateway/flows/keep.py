@@ -87,6 +87,7 @@ class Keep:
         now = events[0].received_at
         source = routes.sources.get(events[0].source)
         verified = OWN_SOURCE if source is None else source.proof
+        composed = source is not None and source.is_composed
         arrivals = []
         for event in events:
             routed = plan(event, routes, knowledge=knowledge)
@@ -99,6 +100,7 @@ class Keep:
                     since=now - window,
                     routes=routes.fingerprint,
                     verified=verified,
+                    composed=composed,
                 )
             )
         try:

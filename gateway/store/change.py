@@ -163,6 +163,11 @@ def note_told(what: str, till: Micros, after: Micros | None) -> Steps[bool]:
     return bool((yield Do("note_told", (what, till, after))))
 
 
+def note_position(source: str, position: str) -> Steps[None]:
+    """Write down up to where a source was read."""
+    yield Do("note_position", (source, position))
+
+
 def take_confirmation(event_id: EventId, route: str, now: Micros, until: Micros) -> Steps[bool]:
     """Whether a confirmation that is due is the caller's to look at: it is nobody else's until then."""
     facts = {"event_id": event_id, "route": route, "now": now, "until": until}

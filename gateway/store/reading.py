@@ -322,6 +322,10 @@ class LookUp:
         """Up to which moment something of that kind has been reported."""
         return next((int(till) for (till,) in await self.run("read_told", (what,))), None)
 
+    async def position_of(self, source: str) -> str | None:
+        """See `PositionStore.position_of`."""
+        return next((str(each) for (each,) in await self.run("read_position", (source,))), None)
+
     async def due_confirmations(self, now: Micros, most: int) -> list[tuple[EventId, str, str]]:
         """What was to be confirmed by now: the event, the route, the type of what says that it was not."""
         rows = await self.run("due_confirmations", (now, most))

@@ -249,6 +249,14 @@ class CommonVerbs:
         """See `NoteStore.note_told`."""
         return bool(await self._change(change.note_told, what, till, after))
 
+    async def position_of(self, source: str) -> str | None:
+        """See `PositionStore.position_of`."""
+        return await self._reader.position_of(source)
+
+    async def note_position(self, source: str, position: str) -> None:
+        """See `PositionStore.note_position`."""
+        await self._change(change.note_position, source, position)
+
     async def take_confirmation(
         self, event_id: EventId, route: str, now: Micros, until: Micros
     ) -> bool:

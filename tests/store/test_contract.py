@@ -139,6 +139,22 @@ async def test_a_duplicate_is_noticed_within_one_request(store):
     ]
 
 
+async def test_of_what_is_put_together_here_a_duplicate_may_say_something_else(store):
+    first, other = an_event(key="k"), an_event(key="k", data={"days_left": 7})
+    for arrival in (an_arrival(first), an_arrival(other)):
+        arrival.composed = True
+        await keep(store, arrival)
+    assert await store.inbox({}) == []
+
+
+async def test_up_to_where_a_source_was_read_is_kept(store):
+    assert await store.position_of("feed") is None
+    await store.note_position("feed", "page-1")
+    await store.note_position("feed", "page-2")
+    await store.note_position("other", "x")
+    assert await store.position_of("feed") == "page-2"
+
+
 async def test_the_same_key_with_another_body_goes_to_the_inbox(store):
     first, other = an_event(key="k"), an_event(key="k", data={"days_left": 7})
     await keep(store, an_arrival(first))

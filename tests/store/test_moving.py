@@ -108,6 +108,7 @@ async def _fill_others(store) -> None:
     entry = AuditEntry(id="aud_0", at=NOW, who=ODD, address="", action="pause", object="pager")
     await store.set_endpoint("pager", Switch("paused", ODD), NOW, entry)
     await store.note_told("late", NOW)
+    await store.note_position("feed", "page-2")
     await store.bulk.begin(an_operation(), an_entry())
 
 

@@ -149,6 +149,7 @@ TABLES = (
     Table("lanes", _named("name begun_at held_until since probe_at probes reason")),
     Table("audit", _named("id at who address action object outcome")),
     Table("told", _named("what till")),
+    Table("positions", _named("source position")),
     Table(
         "operations",
         _named(

@@ -181,7 +181,7 @@ def _differing(
     entries = []
     for arrival in arrivals:
         event = arrival.event
-        if event.event_id not in fresh:
+        if event.event_id not in fresh and not arrival.composed:
             first, body = known[_key_of(arrival)]
             if body not in (event.body, None):
                 entries.append(differs(event, first))

@@ -30,7 +30,7 @@ def append(cursor: Transaction, appends: Sequence[Append], vault: Vault) -> list
                 noted += failures_of(arrival)
                 kept.append(Receipt(event.event_id, duplicate=False, fired_before=fired))
             else:
-                if _body(cursor, earlier, vault) not in (event.body, None):
+                if not arrival.composed and _body(cursor, earlier, vault) not in (event.body, None):
                     noted.append(differs(event, earlier[0]))
                 kept.append(Receipt(earlier[0], duplicate=True))
         receipts.append(kept)
