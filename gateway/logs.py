@@ -242,6 +242,10 @@ LEVELS: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "a source was asked in vain; it is asked again, less often: see `gateway status`",
     ),
+    "poll.unenriched": (
+        logging.WARNING,
+        "nothing could be learned of assets that changed; they are told of without",
+    ),
     "source.polled": (logging.DEBUG, "a source was asked"),
     "source.silent": (
         logging.WARNING,

@@ -525,6 +525,7 @@ class Service:
             bulk=self._bulk,
             carry_on=self._carry_on,
             read_again=self._read_again,
+            pollers=self._pollers,
             register=self._store,
             prune=self._prune,
             erase=self._erase,

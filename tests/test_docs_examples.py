@@ -48,6 +48,7 @@ PAGES = (
     "docs/senders.md",
     "docs/handlers.md",
     "docs/queries.md",
+    "docs/getty.md",
     "README.md",
 )
 EXAMPLES = sorted((ROOT / "docs/examples").rglob("*.yaml"))
@@ -75,12 +76,13 @@ GIVEN = {
     "PRESS_PUBLIC_KEY": ED25519.public_bytes(
         Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
     ).decode(),
+    "GETTY_API_KEY": "key",
     "REGISTER_KEY": "ed25519:" + b64encode(RAW).decode(),
     "SENDGRID_PUBLIC_KEY": b64encode(
         P256.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     ).decode(),
 }
-"""Public keys that the pages refer to: only their senders have them, so that none are made up."""
+"""What the pages refer to and only others have, so that it is not made up: public keys, mostly."""
 
 
 # -- reading pages -------------------------------------------------------------------------------------

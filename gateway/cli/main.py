@@ -32,6 +32,7 @@ COMMANDS = {
     "bulk": ("redeliver", "replay"),
     "endpoints": ("endpoints",),
     "planned_events": ("planned", "answer"),
+    "polls": ("poll",),
     "register": ("register",),
     "tail": ("tail",),
     "tokens": ("tokens",),

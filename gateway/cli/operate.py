@@ -11,6 +11,7 @@ from gateway.cli.completion import endpoint_names
 from gateway.cli.exits import NO
 from gateway.cli.options import Database, Since, Until
 from gateway.cli.output import AsJson, ago, console, print_json, print_table, printable
+from gateway.cli.polls import print_polls
 from gateway.core.attention import is_left_alone
 from gateway.core.model import Json
 from gateway.core.words import WITHHELD, counted, waits_for
@@ -96,6 +97,7 @@ def _print_status(client: Client, state: dict[str, Json]) -> None:
             f" started {ago(node['started_at'])}, seen {ago(node['seen_at'])}{this}"
             f"{', [red]lost[/]' if node['lost'] else ''}"
         )
+    print_polls(state["polls"])
     if routes["unverified"]:
         names = ", ".join(routes["unverified"])
         console().print(f"[red]not verified: anyone who reaches it can post to {names}[/]")

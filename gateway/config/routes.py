@@ -1,7 +1,7 @@
 """routes.yaml, checked whole: the values that the core knows, or every problem at once."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from gateway.core.grammar import (
 )
 from gateway.core.model import Json, Priority
 from gateway.core.pattern import Pattern
-from gateway.core.routing import Confirm, OnError, Route, Routes, Target, indexed
+from gateway.core.routing import Confirm, OnError, Route, Routes, Source, Target, indexed
 
 REPORT_EVERY = 500
 
@@ -97,6 +97,7 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
         endpoints,
         lambda name, shape, part: build_endpoint(name, shape, part, only_called=name in called),
     )
+    _check_compared(sources, built_sources, routes.built)
     loaded = Loaded(None, files.in_order(_worth_telling(files)), files, routes.parts)
     if not loaded.errors:
         loaded.routes = indexed(
@@ -109,6 +110,22 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
             progress=partial(around.progress, "indexing routes"),
         )
     return loaded
+
+
+def _check_compared(
+    named: Mapping[str, _Named[SourceShape]], sources: Mapping[str, Source], routes: Sequence[Route]
+) -> None:
+    """Note where changes are compared with a collection that no route fills."""
+    interests = [route.interest for route in routes if route.interest is not None]
+    filled = {each.collection for interest in interests for each in interest.remembers}
+    for name, source in sources.items():
+        enrich = None if source.poll is None else source.poll.enrich
+        if enrich is not None and enrich.collection not in {None, *filled}:
+            named[name].part.at("poll", "enrich", "collection").warning(
+                "nothing-remembered",
+                f"no route remembers anything in {enrich.collection}, so no change of terms is ever told",
+                "add a route for asset.updated with `remember`, keyed by the asset's id",
+            )
 
 
 OF_OTHERS = frozenset({"unknown-endpoint", "unknown-group", "unknown-list"})

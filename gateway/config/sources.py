@@ -98,7 +98,7 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
 def _polled(name: str, shape: SourceShape, part: Part) -> Source | None:
     """A source that is asked."""
     assert shape.poll is not None  # noqa: S101  # the caller saw to it
-    poll = build_poll(name, shape.poll, part.at("poll"))
+    poll = build_poll(name, shape.poll, part.at("poll"), source_expressions())
     cases = _cases(shape, part.at("event"))
     key = shape.dedupe.key
     if key is not None and key != SIGNED_CONTENT:

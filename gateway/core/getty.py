@@ -1,15 +1,11 @@
-"""Getty Images' feeds, as events.
+"""Getty Images' feeds of changes, as events."""
 
-What fields are called differs between the published versions of the API: `change_set_id`, `ChangeSetId` and
-`changeSetId` are one field here.
-"""
-
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from gateway.core.errors import PollFailed
-from gateway.core.model import Json, rfc3339_moment
+from gateway.core.model import Json
+from gateway.core.spelling import identity, spelled, utc
 
 LIFECYCLES: Mapping[str, str] = {
     "new": "new",
@@ -18,8 +14,6 @@ LIFECYCLES: Mapping[str, str] = {
     "delete": "delete",
     "deleted": "delete",
 }
-
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
 
 
 class ChangeSet(NamedTuple):
@@ -33,8 +27,8 @@ class ChangeSet(NamedTuple):
 
 def channels_of(answer: Json) -> list[str]:
     """The ids of the channels. Raises PollFailed where there is none."""
-    listed = answer if isinstance(answer, list) else _field(answer, "channels")
-    found = [_text(_field(each, "channel_id", "id")) for each in listed or () if each]
+    listed = answer if isinstance(answer, list) else spelled(answer, "channels")
+    found = [identity(spelled(each, "channel_id", "id")) for each in listed or () if each]
     if not found or not all(found):
         raise PollFailed("it lists no channels", cure="ask Getty whether the key has asset changes")
     return [each for each in found if each]
@@ -44,22 +38,22 @@ def change_set_of(channel: str, answer: Json) -> ChangeSet | None:
     """What changed in a channel; None: nothing is pending. Raises PollFailed where it has no id."""
     if not answer:
         return None
-    name = _text(_field(answer, "change_set_id"))
+    name = identity(spelled(answer, "change_set_id"))
     if name is None:
         raise PollFailed("its change set has no id", cure="see whether Getty has changed the form")
-    changed = _field(answer, "changed_assets", "changed_asset_list") or []
+    changed = spelled(answer, "changed_assets", "changed_asset_list") or []
     events = [_changed(channel, name, each) for each in changed]
     readable = [event for event in events if event is not None]
     return ChangeSet(name, readable, len(events) - len(readable))
 
 
 def _changed(channel: str, change_set: str, change: Json) -> dict[str, Json] | None:
-    asset = _text(_field(change, "id", "asset_id"))
-    lifecycle = LIFECYCLES.get(str(_field(change, "asset_lifecycle", "lifecycle")).lower())
-    changed_at = _moment(_field(change, "asset_changed_utc_datetime"))
+    asset = identity(spelled(change, "id", "asset_id"))
+    lifecycle = LIFECYCLES.get(str(spelled(change, "asset_lifecycle", "lifecycle")).lower())
+    changed_at = utc(spelled(change, "asset_changed_utc_datetime"))
     if asset is None or lifecycle is None or changed_at is None:
         return None
-    kind = _field(change, "asset_type")
+    kind = spelled(change, "asset_type")
     asset_type = kind.lower() if isinstance(kind, str) else None
     event: dict[str, Json] = {
         "specversion": "1.0",
@@ -84,32 +78,3 @@ def _changed(channel: str, change_set: str, change: Json) -> dict[str, Json] | N
         "change_set_id": change_set,
     }
     return event | {"type": "asset.updated", "data": data}
-
-
-def _moment(value: Json) -> str | None:
-    """A time in RFC 3339; Getty's are in UTC, whether they say so or not."""
-    if not isinstance(value, str):
-        return None
-    text = f"{value}Z" if _TIME.fullmatch(value) else value
-    return text if rfc3339_moment(text) is not None else None
-
-
-def _field(value: Json, *names: str) -> Json:
-    """The first of these fields, whatever way it is spelled."""
-    if not isinstance(value, dict):
-        return None
-    folded = {_folded(name): field for name, field in value.items()}
-    return next((folded[n] for n in map(_folded, names) if folded.get(n) is not None), None)
-
-
-def _folded(name: str) -> str:
-    return name.replace("_", "").lower()
-
-
-def _text(value: Json) -> str | None:
-    """An id, which some versions write as a number."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return (
-        value if isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable() else None
-    )

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
+from gateway.core.computed import Compute
 from gateway.core.errors import PollFailed
 from gateway.core.model import (
     SECOND,
@@ -25,11 +26,36 @@ LONGEST_WAIT = 900 * SECOND
 """Between polls that fail; so seldom also while a key is refused, until somebody replaces it."""
 
 
+Preset: TypeAlias = Literal["getty-asset-changes", "getty-downloads", "getty-products", "http"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrich:
+    """What is asked about assets that have changed, before it is told that they have."""
+
+    required: bool
+    """Whether changes wait until it is known; else they go without."""
+    fields: tuple[str, ...]
+    collection: str | None
+    """Of the register: what was known of them, to compare with. None: nothing is compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Up to where a feed was read: the next request says so."""
+
+    parameter: str
+    """Of the query, in which it is sent."""
+    template: str
+    value: Compute = field(compare=False)
+    """What computes it of an answer; two are equal whose `template` is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
     """How a source is asked."""
 
-    preset: Literal["getty-asset-changes", "http"]
+    preset: Preset
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     oauth2: ClientCredentials | None = None
@@ -38,14 +64,24 @@ class Poll:
     batch: int = 500
     rate: tuple[int, Micros] = (2, SECOND)
     timeout: Micros = 20 * SECOND
+    enrich: Enrich | None = None
+    """With `getty-asset-changes`."""
+    company: bool = False
+    """With `getty-downloads`: those of everyone in the company."""
+    thresholds: tuple[int, ...] = ()
+    """With `getty-products`: days before the end of one at which that is told."""
+    quota_percent: int = 0
+    """With `getty-products`: where less of its downloads is left, that is told."""
+    cursor: Cursor | None = None
+    """With `http`."""
 
 
-def answer_of(outcome: Outcome) -> Response:
+def answer_of(outcome: Outcome, most_bytes: int = LONGEST_ANSWER) -> Response:
     """The answer to a request, whole. Raises PollFailed where there is none that can be read."""
     match outcome:
         case Accepted(response):
-            if len(response.body) >= LONGEST_ANSWER:
-                what = f"the answer is longer than {LONGEST_ANSWER // 1024} KiB"
+            if len(response.body) >= most_bytes:
+                what = f"the answer is longer than {most_bytes // 1024} KiB"
                 raise PollFailed(what, cure="ask for less at a time: lower `batch`")
             return response
         case Refused(response):

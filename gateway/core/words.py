@@ -59,3 +59,21 @@ def became(entry: Mapping[str, Json]) -> str:
         if is_of_event(entry["id"]) or entry["code"] == "hop-limit"
         else "read again"
     )
+
+
+POLLED = {
+    None: "is asked for the first time",
+    "empty": "nothing new",
+    "elsewhere": "is asked by another gateway on this database",
+    "throttled": "is throttled",
+    "unauthorized": "is refused",
+    "failed": "fails",
+}
+
+
+def polled(poll: Mapping[str, Json]) -> str:
+    """What came of the last time that a source was asked, as the API shows it."""
+    if poll["outcome"] == "events":
+        return counted(poll["came"], "new event")
+    times = f", {poll['failures']} times in a row" if poll["failures"] > 1 else ""
+    return f"{POLLED[poll['outcome']]}{times}"

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import quote, urlencode
 
-from gateway.core.model import SECOND, Call, Micros, Outcome, Refused, Response
+from gateway.core.errors import PollFailed
+from gateway.core.model import SECOND, Call, Json, Micros, Outcome, Refused, Response
 from gateway.core.polling import LONGEST_ANSWER, Poll, answer_of
 from gateway.core.rate import Pace
 from gateway.core.routing import EndpointConfig
@@ -33,14 +34,15 @@ class Asking:
 
     async def ask(
         self, method: str, path: str = "", query: Mapping[str, object] | None = None,
-        headers: Mapping[str, str] | None = None,
+        most_bytes: int = LONGEST_ANSWER,
     ) -> Response:  # fmt: skip
         """The answer, where it is a success. Raises PollFailed."""
-        return answer_of(await self.outcome(method, path, query, headers))
+        outcome = await self.outcome(method, path, query, most_bytes=most_bytes)
+        return answer_of(outcome, most_bytes)
 
     async def outcome(
         self, method: str, path: str = "", query: Mapping[str, object] | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None, most_bytes: int = LONGEST_ANSWER,
     ) -> Outcome:  # fmt: skip
         """What came of a request."""
         poll = self._poll
@@ -53,7 +55,7 @@ class Asking:
             body=b"",
             timeout=poll.timeout,
             tls=poll.tls,
-            most_bytes=LONGEST_ANSWER,
+            most_bytes=most_bytes,
         )
         outcome = await self._send(call)
         if (
@@ -79,3 +81,15 @@ class Asking:
         with suppress(TimeoutError):
             async with asyncio.timeout(min(wait, LONGEST_NAP) / SECOND):
                 await self._jumped.wait()
+
+
+def decoded(response: Response) -> Json:
+    """An answer's JSON; nothing where it is empty. Raises PollFailed."""
+    if not response.body.strip():
+        return None
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        raise PollFailed(
+            "its answer is no JSON", cure="see that `url` is that of the API"
+        ) from None

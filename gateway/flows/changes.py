@@ -6,11 +6,11 @@ what was kept before is a duplicate then.
 
 from urllib.parse import quote
 
-from gateway.core.errors import PollFailed
-from gateway.core.getty import change_set_of, channels_of
-from gateway.core.model import Json, Refused, Response
+from gateway.core.getty import ChangeSet, change_set_of, channels_of
+from gateway.core.model import Refused, Response
 from gateway.core.polling import answer_of
-from gateway.flows.asking import Asking
+from gateway.flows.asking import Asking, decoded
+from gateway.flows.enriching import Enriching
 from gateway.flows.taking import Taking
 
 CHANNELS = "/v3/asset-changes/channels"
@@ -20,10 +20,15 @@ CHANGE_SETS = "/v3/asset-changes/change-sets"
 class Changes:
     """Asks for the changes of all channels, which are listed once."""
 
-    def __init__(self, asking: Asking, taking: Taking, batch: int) -> None:
+    def __init__(
+        self, asking: Asking, taking: Taking, batch: int, enriching: Enriching | None
+    ) -> None:
         self._asking = asking
         self._taking = taking
         self._batch = batch
+        self._enriching = enriching
+        self._kept: dict[str, ChangeSet] = {}
+        """By channel, what was kept and could not be acknowledged."""
         self._channels: list[str] | None = None
 
     async def __call__(self) -> tuple[int, bool]:
@@ -44,23 +49,22 @@ class Changes:
         changes = change_set_of(channel, decoded(answer))
         if changes is None:
             return None
-        if changes.unreadable:
-            what = f"{changes.unreadable} changes of the set {changes.id} are of no known form"
-            await self._taking.put_aside(answer, what)
-        await self._taking.keep(changes.events)
+        came = 0
+        if changes != self._kept.get(channel):
+            came = await self._keep(answer, changes)
+            self._kept[channel] = changes
         done = await self._asking.outcome("DELETE", f"{CHANGE_SETS}/{quote(changes.id, safe='')}")
         if not (isinstance(done, Refused) and done.response.status == 404):  # it is acknowledged
             answer_of(done)
-        return len(changes.events)
+        del self._kept[channel]
+        return came
 
-
-def decoded(response: Response) -> Json:
-    """An answer's JSON; nothing where it is empty. Raises PollFailed."""
-    if not response.body.strip():
-        return None
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        raise PollFailed(
-            "its answer is no JSON", cure="see that `url` is that of the API"
-        ) from None
+    async def _keep(self, answer: Response, changes: ChangeSet) -> int:
+        """How many new events it made."""
+        events = changes.events
+        if self._enriching is not None:
+            events = await self._enriching(events)
+        if changes.unreadable:
+            what = f"{changes.unreadable} changes of the set {changes.id} are of no known form"
+            await self._taking.put_aside(answer, what)
+        return await self._taking.keep(events)

@@ -4,19 +4,26 @@ Where several nodes share a database, one of them asks: whoever has taken the le
 is seldom, and harmless, that two ask at once: what comes twice has the same ids.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias, assert_never
 
-from gateway.core.errors import PollFailed, StoreUnavailable
+from gateway.core.access import LOCAL, Caller
+from gateway.core.errors import Conflict, NotFound, PollFailed, StoreUnavailable
 from gateway.core.model import SECOND, Json, Micros, rfc3339
+from gateway.core.polling import LONGEST_WAIT as LONGEST_BACK_OFF
 from gateway.core.polling import Poll, wait_after
 from gateway.core.routing import Routes, Source
 from gateway.flows.asking import Asking
+from gateway.flows.audit import Audit
 from gateway.flows.changes import Changes
+from gateway.flows.downloads import ListOfDownloads
+from gateway.flows.enriching import Enriching
 from gateway.flows.feed import Feed
 from gateway.flows.keep import Keep
 from gateway.flows.loop import Loop
+from gateway.flows.products import Products
 from gateway.flows.taking import Taking
 from gateway.ports import Clock, Sender, Store
 from gateway.telemetry import Telemetry
@@ -26,6 +33,9 @@ LEASE = 300 * SECOND
 LOOK_AGAIN = 30 * SECOND
 """So often the others look whether it still does."""
 
+Come: TypeAlias = Callable[[], Awaitable[tuple[int, bool]]]
+"""What asks once: how many new events came, and whether more may wait. Raises PollFailed."""
+
 
 class Pollers:
     """All pollers. They begin, change and end with the routes file."""
@@ -34,6 +44,7 @@ class Pollers:
         self, *, routes: Callable[[], Routes], keep: Keep, store: Store, sender: Sender,
         check_room: Callable[[], None], clock: Clock, telemetry: Telemetry, shared: bool,
     ) -> None:  # fmt: skip
+        self._audit = Audit(store, clock, telemetry)
         self._routes = routes
         self._keep = keep
         self._store = store
@@ -49,6 +60,28 @@ class Pollers:
     def shown(self) -> list[dict[str, Json]]:
         """Every poller of this node, as the API shows it."""
         return [poller.shown() for _, poller in sorted(self._running.items())]
+
+    async def now(self, name: str, by: Caller = LOCAL) -> dict[str, Json]:
+        """Ask for a source at once, whatever it waits for: what came, as `shown`.
+
+        Raises NotFound, Conflict where it cannot be asked here, StoreUnavailable.
+        """
+        async with self._audit.of(by, "poll", name) as entry:
+            told = await self._poller(name).now()
+            await self._store.note(entry)
+        return told
+
+    def _poller(self, name: str) -> "Poller":
+        source = self._routes().sources.get(name)
+        if source is None:
+            raise NotFound(f"there is no source {name}", cure="see `sources` in the routes file")
+        if source.poll is None:
+            cure = "only one with `poll` is asked"
+            raise Conflict(f"the source {name} is posted to", cure=cure)
+        poller = self._running.get(name)
+        if poller is None:
+            raise Conflict(f"{name} has just come into force", cure="try again in a moment")
+        return poller
 
     async def close(self) -> None:
         """End all of them; what is under way is broken off, and comes again."""
@@ -77,7 +110,7 @@ class Pollers:
             telemetry=self._telemetry, check_room=self._check_room,
         )  # fmt: skip
         poller = Poller(
-            source, taking, self._sender, self._store if self._shared else None, self._clock, self._telemetry
+            source, taking, self._sender, self._store, self._clock, self._telemetry, shared=self._shared
         )  # fmt: skip
         poller.loop.start()
         return poller
@@ -87,19 +120,21 @@ class Poller:
     """Asks for one source again and again."""
 
     def __init__(
-        self, source: Source, taking: Taking, sender: Sender, leases: Store | None,
-        clock: Clock, telemetry: Telemetry,
+        self, source: Source, taking: Taking, sender: Sender, store: Store,
+        clock: Clock, telemetry: Telemetry, *, shared: bool,
     ) -> None:  # fmt: skip
         assert source.poll is not None  # noqa: S101  # such sources only
         self.source = source
         self._poll: Poll = source.poll
         self._taking = taking
-        self._leases = leases
+        self._leases = store if shared else None
         self._clock = clock
         self._telemetry = telemetry
         self._asking = Asking(source.name, self._poll, sender, clock)
         clock.on_jump(self._asking.wake)
-        self._come = _coming(self._poll, self._asking, taking)
+        self._come = _coming(source.name, self._poll, self._asking, taking, store, clock, telemetry)
+        self._turn = asyncio.Lock()
+        """Of whoever asks: the loop, or an operator."""
         self._lease_until: Micros | None = None
         self._failures = 0
         self._last: dict[str, Json] = {"outcome": None, "reason": None, "asked_at": None, "came": 0}
@@ -130,13 +165,33 @@ class Poller:
         self.source = source
         self._taking.source = source
 
-    async def _step(self) -> Micros:
-        if not await self._is_ours():
-            self._last["outcome"] = "elsewhere"
-            self._next_at = self._clock.now() + LOOK_AGAIN
-        else:
+    async def now(self) -> dict[str, Json]:
+        """Ask at once: what came. Raises Conflict where another node asks, StoreUnavailable."""
+        async with self._turn:
+            if not await self._is_ours(renew=True):
+                what = f"another gateway on this database asks for {self.source.name}"
+                raise Conflict(what, cure="try again there: see `gateway status`")
             self._next_at = await self._asked()
-        return self._next_at
+        self.loop.wake()
+        return self.shown()
+
+    async def _step(self) -> Micros:
+        async with self._turn:
+            is_due = self._is_due()
+            if not await self._is_ours(renew=is_due):
+                self._last = {**self._last, "outcome": "elsewhere", "reason": None}
+                self._failures, self._next_at = 0, None
+                return self._clock.now() + LOOK_AGAIN
+            if is_due or self._next_at is None:
+                self._next_at = await self._asked()
+            return self._next_at
+
+    def _is_due(self) -> bool:
+        """Whether it is time to ask; a clock that was set back is no reason to wait any longer."""
+        if self._next_at is None:
+            return True
+        longest = max(self._poll.every, LONGEST_BACK_OFF)
+        return not 0 < self._next_at - self._clock.now() <= longest
 
     async def _asked(self) -> Micros:
         """Ask once; when to ask again."""
@@ -165,14 +220,16 @@ class Poller:
             fields |= {"reason": reason, "failures": self._failures}
         self._telemetry.emit(name, **fields)
 
-    async def _is_ours(self) -> bool:
-        """Whether this node is the one that asks; then its lease is renewed."""
+    async def _is_ours(self, *, renew: bool) -> bool:
+        """Whether this node is the one that asks; its lease is renewed to do so, or where half of it is over."""
         if self._leases is None:
             return True
         what, now = f"poll/{self.source.name}", self._clock.now()
         noted = await self._leases.told_till(what)
         if noted is not None and noted > now and noted != self._lease_until:
             return False
+        if not renew and noted is not None and noted - now > LEASE // 2:
+            return True
         until = now + LEASE
         ours = await self._leases.note_told(what, until, noted)
         self._lease_until = until if ours else None
@@ -180,9 +237,20 @@ class Poller:
 
 
 def _coming(
-    poll: Poll, asking: Asking, taking: Taking
-) -> Callable[[], Awaitable[tuple[int, bool]]]:
-    """What asks once: how many events came, and whether more may wait."""
-    if poll.preset == "http":
-        return Feed(asking, taking)
-    return Changes(asking, taking, poll.batch)
+    source: str, poll: Poll, asking: Asking, taking: Taking, store: Store, clock: Clock,
+    telemetry: Telemetry,
+) -> Come:  # fmt: skip
+    match poll.preset:
+        case "http":
+            return Feed(asking, taking, store, poll.cursor)
+        case "getty-asset-changes":
+            enriching = None
+            if poll.enrich is not None:
+                enriching = Enriching(source, poll.enrich, asking, store, telemetry)
+            return Changes(asking, taking, poll.batch, enriching)
+        case "getty-downloads":
+            return ListOfDownloads(asking, taking, store, clock, company=poll.company)
+        case "getty-products":
+            return Products(asking, taking, store, clock, poll)
+        case _:
+            assert_never(poll.preset)

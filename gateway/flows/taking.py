@@ -1,6 +1,7 @@
 """What a poll brought, kept: as events, or in the inbox where it cannot be read."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import orjson
 
@@ -12,6 +13,15 @@ from gateway.flows.keep import Keep
 from gateway.flows.reading import BATCHED, read
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
+
+
+class Taken(NamedTuple):
+    """What an answer came to."""
+
+    listed: int
+    """Events in it."""
+    new: int
+    """Those that had not come before, or the answer itself in the inbox."""
 
 
 class Taking:
@@ -29,22 +39,19 @@ class Taking:
         self.check_room = check_room
         """Raises StoreUnavailable or StoreBehind where nothing could be kept now."""
 
-    async def keep(self, events: Sequence[dict[str, Json]]) -> None:
-        """Keep CloudEvents, all in one commit. Raises StoreUnavailable; then none was kept."""
-        if events:
-            await self._kept(self._read(orjson.dumps(events), BATCHED))
+    async def keep(self, events: Sequence[dict[str, Json]]) -> int:
+        """Keep CloudEvents, all in one commit; how many are new. Raises StoreUnavailable; then none was kept."""
+        return await self._kept(self._read(orjson.dumps(events), BATCHED)) if events else 0
 
-    async def take(self, answer: Response) -> int:
-        """Keep what the source's `event:` makes of an answer, or the answer itself, unreadable: how many came."""
+    async def take(self, answer: Response) -> Taken:
+        """Keep what the source's `event:` makes of an answer, or the answer itself, unreadable."""
         content_type = answer.headers.get("content-type", "")
         try:
             events = self._read(answer.body, content_type)
         except (BodyMalformed, ExpressionFailed, MediaTypeUnsupported) as error:
             await self.put_aside(answer, str(error), error.code)
-            return 1
-        if events:
-            await self._kept(events)
-        return len(events)
+            return Taken(0, 1)
+        return Taken(len(events), await self._kept(events) if events else 0)
 
     async def put_aside(self, answer: Response, what: str, code: str = "body-unreadable") -> None:
         """Keep an answer in the inbox."""
@@ -69,5 +76,6 @@ class Taking:
         request = Inbound("POST", headers, frozenset(), body, self._clock.now())
         return read(self.source, request, None, self._keep.new_id).events
 
-    async def _kept(self, events: list[Event]) -> None:
-        await self._keep.keep(events, self.source.dedupe_window)
+    async def _kept(self, events: list[Event]) -> int:
+        receipts = await self._keep.keep(events, self.source.dedupe_window)
+        return sum(not each.duplicate for each in receipts)

@@ -45,6 +45,11 @@ async def answer_plan(call: Call) -> Response:
     return json_answer({"id": call.part, "answer": given.answer})
 
 
+async def poll(call: Call) -> Response:
+    """Ask for a source at once."""
+    return json_answer(await call.around.pollers.now(call.part, call.caller))
+
+
 async def teach(call: Call) -> Response:
     """Tell the register of things."""
     now = call.around.clock.now()

@@ -215,6 +215,12 @@ PATHS: tuple[Path, ...] = (
         "/api/v1/register/{name}", "teach", "Tell of things; of what something newer is known, that stays.",
         changes.teach, {200: Answer("how many were taken", shape(kept=COUNT))}, NotFound, body=asked.Teach,
     ),
+    # -- sources that are asked
+    _post(
+        "/api/v1/sources/{name}/poll", "poll_source", "Ask for a source at once, whatever it waits for.",
+        changes.poll, {200: Answer("it was asked; its outcome says what came of it", named("Poll"))},
+        NotFound, Conflict,
+    ),
     # -- planned events
     _get(
         "/api/v1/plans", "list_plans", "Events that are planned, the next first.", reads.plans,

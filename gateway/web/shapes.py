@@ -89,18 +89,7 @@ _GATEWAY: Mapping[str, Schema] = {
             seen_at=MOMENT,
         )
     ),
-    "polls": many(
-        shape(
-            source=TEXT,
-            preset=TEXT,
-            asked_at=maybe(MOMENT),
-            outcome=maybe(TEXT),
-            came=COUNT,
-            reason=maybe(TEXT),
-            failures=COUNT,
-            next_at=maybe(MOMENT),
-        )
-    ),
+    "polls": many(named("Poll")),
     "store": shape(
         state=TEXT,
         reason=TEXT,
@@ -190,6 +179,16 @@ _EVENT: Mapping[str, Schema] = {
 _FAILURE = shape(event=TEXT, route=maybe(TEXT), code=TEXT, detail=TEXT)
 
 COMPONENTS: Mapping[str, Schema] = {
+    "Poll": shape(
+        source=TEXT,
+        preset=TEXT,
+        asked_at=maybe(MOMENT),
+        outcome=maybe(TEXT),
+        came=COUNT,
+        reason=maybe(TEXT),
+        failures=COUNT,
+        next_at=maybe(MOMENT),
+    ),
     "Gateway": shape(**_GATEWAY),
     "Status": shape(
         **_GATEWAY,

@@ -14,6 +14,7 @@ from gateway.flows.evidence import Evidence
 from gateway.flows.history import History
 from gateway.flows.live import Live
 from gateway.flows.operate import Operate
+from gateway.flows.poll import Pollers
 from gateway.flows.prune import Prune
 from gateway.flows.read_again import ReadAgain
 from gateway.ports import Clock, LookUpStore, RegisterStore
@@ -30,6 +31,7 @@ class Surroundings:
     bulk: Bulk
     carry_on: CarryOn
     read_again: ReadAgain
+    pollers: Pollers
     register: RegisterStore
     prune: Prune
     erase: Erase

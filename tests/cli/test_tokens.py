@@ -101,7 +101,7 @@ def test_every_command_that_talks_to_a_gateway_does_so_from_elsewhere_over_a_tok
         assert word in told.stdout, f"{command}: {told.stdout}{told.stderr}"
     # The rest of them: what is answered has to be asked first, one signs, one does not end.
     talking = {each for each in COMMANDS_THAT_TALK if each not in {c.split()[0] for c in commands}}
-    assert talking == {"answer", "send", "tail"}
+    assert talking == {"answer", "poll", "send", "tail"}
 
 
 def test_tail_shows_what_happens_elsewhere(guarded, remote):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest_asyncio
 
-from tests.kit.getty import KEY, SECRET, FakeGetty
+from tests.kit.getty import KEY, SECRET, FakeGetty, too_many
 from tests.kit.process import GatewayProcess
 
 ROUTES = """
@@ -46,5 +46,30 @@ async def test_a_kill_before_the_acknowledgement(tmp_path, sinks, getty):
         await sinks.changed.until(lambda: ids <= cms.taken.keys())
         assert getty.redelivered == 1
         assert len(cms.bodies) == len(ids)  # each delivery has an id of its own
+    finally:
+        await asyncio.to_thread(process.stop)
+
+
+async def test_what_is_asked_is_shown_and_asked_at_once(tmp_path, sinks, getty):
+    (tmp_path / "routes.yaml").write_text(ROUTES.format(url=getty.url, cms=sinks.url))
+    environment = {
+        "CMS": sinks.by_name["cms"].secret, "GETTY_API_KEY": KEY, "GETTY_API_SECRET": SECRET,
+    }  # fmt: skip
+    process = GatewayProcess(tmp_path, environment=environment)
+    await asyncio.to_thread(process.start)
+    try:
+        getty.change("1")
+        told = await asyncio.to_thread(process.call, "poll", "getty")
+        assert (told.returncode, "getty (getty-asset-changes): " in told.stdout) == (0, True)
+        getty.failing = [too_many()]
+        told = await asyncio.to_thread(process.call, "poll", "getty")
+        assert told.returncode == 1
+        assert "is throttled" in told.stdout
+        assert "429, Too Many Requests" in told.stdout
+        told = await asyncio.to_thread(process.call, "poll", "getty")
+        assert "nothing new" in told.stdout
+        status = await asyncio.to_thread(process.call, "status")
+        assert "getty (getty-asset-changes): nothing new, " in status.stdout
+        assert "; next in " in status.stdout
     finally:
         await asyncio.to_thread(process.stop)

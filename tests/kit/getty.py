@@ -65,6 +65,12 @@ class FakeGetty:
         self.token_seconds = 1800
         self.failing: list[web.Response] = []
         """Answers to the next calls, instead of what they ask for."""
+        self.failing_at: dict[str, list[web.Response]] = {}
+        """The same, to the next calls of a path."""
+        self.unanswered: set[str] = set()
+        """Images of which it says nothing, not even that they are not there."""
+        self.queries: list[dict[str, str]] = []
+        """What was asked of images, downloads and the feed."""
         self.may_acknowledge = asyncio.Event()
         self.may_acknowledge.set()
         self.may_answer_downloads = asyncio.Event()
@@ -74,6 +80,8 @@ class FakeGetty:
         """Whether the history of images does not have what was downloaded."""
         self.feed: list[dict[str, Any]] = []
         """What another service than Getty tells, at /feed."""
+        self.feed_page: int | None = None
+        """So much of it at a time, from where `after` says; None: all of it."""
         self.spelling = "snake"
         """Of fields in change sets: `snake`, `camel` or `pascal`."""
         self._serials = itertools.count(1)
@@ -117,13 +125,15 @@ class FakeGetty:
             "asset_changed_utc_datetime": at, "uri": None,
         })  # fmt: skip
 
-    def take_download(self, asset: str, product: dict[str, Any], at: str, notes: str = "") -> None:
-        """Have an asset licensed, whoever did it."""
-        self.downloads.append({
+    def take_download(
+        self, asset: str, product: dict[str, Any], at: str, notes: str = "", by: str = "jdoe"
+    ) -> None:
+        """Have an asset licensed, whoever did it; the newest is listed first."""
+        self.downloads.insert(0, {
             "date_downloaded": at, "id": asset, "asset_type": "image", "product_type": product["type"],
             "agreement_name": product["agreement_name"], "product_id": product["id"],
             "download_details": {"download_notes": notes, "project_code": None},
-            "download_source": "api", "user": {"username": "jdoe", "first_name": "J", "last_name": "Doe"},
+            "download_source": "api", "user": {"username": by, "first_name": "J", "last_name": "Doe"},
             "size_name": "x-large", "license_model": "royaltyfree",
         })  # fmt: skip
 
@@ -141,6 +151,10 @@ class FakeGetty:
             return await handler(request)
         if self.failing:
             return self.failing.pop(0)
+        if self.failing_at.get(request.path):
+            return self.failing_at[request.path].pop(0)
+        if request.path in ("/v3/images", "/v3/downloads", "/feed"):
+            self.queries.append(dict(request.query))
         if request.headers.get("api-key") != KEY:
             return edge_error(403, "Forbidden")
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
@@ -218,6 +232,7 @@ class FakeGetty:
         ids = [each for each in request.query.get("ids", "").split(",") if each]
         if not 0 < len(ids) <= MOST_IDS:
             return getty_error(400, "ImageIdMustBeSpecified")
+        ids = [each for each in ids if each not in self.unanswered]
         return web.json_response({
             "images": [{"id": each, **self.images[each]} for each in ids if each in self.images],
             "images_not_found": [each for each in ids if each not in self.images],
@@ -255,7 +270,12 @@ class FakeGetty:
         if not 0 < size <= LARGEST_PAGE:
             return getty_error(400, "InvalidPageSize")
         since, until = query.get("date_from", ""), query.get("date_to", "9999")
-        found = [each for each in self.downloads if since <= each["date_downloaded"] <= until]
+        everyone = query.get("company_downloads") == "true"
+        found = [
+            each for each in self.downloads
+            if since <= each["date_downloaded"] <= until + "T23:59:59Z"
+            and (everyone or each["user"]["username"] == "jdoe")
+        ]  # fmt: skip
         start = (page - 1) * size
         if page > 1 and start >= len(found):
             return getty_error(400, "InvalidPage")
@@ -264,6 +284,12 @@ class FakeGetty:
         )
 
     async def _feed(self, request: web.Request) -> web.Response:
+        if self.feed_page is not None:
+            start = int(request.query.get("after", "0"))
+            items = self.feed[start : start + self.feed_page]
+            return web.json_response(
+                {"items": items, "next": start + len(items) if items else None}
+            )
         etag = f'"{hash(str(self.feed))}"'
         if request.headers.get("if-none-match") == etag:
             return web.Response(status=304)
@@ -271,6 +297,28 @@ class FakeGetty:
 
     async def _products(self, _request: web.Request) -> web.Response:
         return web.json_response({"products": self.products})
+
+
+def an_image(**more: Any) -> dict[str, Any]:
+    """What Getty says of an image; as much of it as matters here."""
+    return {
+        "title": "portrait of a happy old french bulldog", "caption": "a bulldog", "artist": "kiszon pascal",
+        "asset_family": "creative", "call_for_image": False, "collection_code": "FKF", "license_model": "royaltyfree",
+        "allowed_use": {"how_can_i_use_it": "Available for all permitted uses.", "release_info": "No release required",
+                        "usage_restrictions": []},
+        "display_sizes": [{"name": "preview", "uri": "https://media.example.com/p"}],
+        "referral_destinations": [{"site_name": "gettyimages", "uri": "https://www.example.com/detail"}],
+        "keywords": [{"keyword_id": "60234", "text": "Dog", "type": "Animals", "relevance": 100}],
+        "product_types": ["premiumaccess"], **more,
+    }  # fmt: skip
+
+
+def restricted(*restrictions: str) -> dict[str, Any]:
+    """What it allows, with these restrictions."""
+    return {
+        "how_can_i_use_it": "Available for all permitted uses.", "release_info": "No release required",
+        "usage_restrictions": list(restrictions),
+    }  # fmt: skip
 
 
 def a_product(**more: Any) -> dict[str, Any]:

@@ -1,17 +1,15 @@
 """Sources that are asked: a gateway against Getty's API as it behaves, over real sockets."""
 
-import asyncio
-import os
+import re
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
-from gateway.config.settings import Settings
+from gateway.core import words
+from gateway.core.errors import Conflict, StoreUnavailable
 from gateway.flows.poll import Pollers
-from gateway.service import Service
-from gateway.testing import ManualClock
-from tests.kit.getty import KEY, SECRET, FakeGetty, getty_error, too_many
+from tests.kit.getty import KEY, getty_error, too_many
+from tests.kit.polled import events_of, polled
 
 ROUTES = """
 version: 1
@@ -21,68 +19,13 @@ sources:
 endpoints: {{cms: {{url: "http://127.0.0.1:9/cms", sign: none}}}}
 routes: [{{name: all, match: {{}}, to: [cms]}}]
 """
-ANYWHERE = ("127.0.0.1", 0)
-
-
-@pytest_asyncio.fixture
-async def getty():
-    fake = await FakeGetty().start()
-    yield fake
-    await fake.stop()
-
-
-@pytest_asyncio.fixture
-async def serve(tmp_path, getty):
-    """Start a gateway that polls Getty; its clock stands still."""
-    started = []
-
-    async def serve(routes: str = ROUTES) -> Service:
-        (tmp_path / "routes.yaml").write_text(routes.format(url=getty.url))
-        settings = Settings(
-            routes=tmp_path / "routes.yaml", database=tmp_path / "gateway.db", listen=ANYWHERE,
-            admin=ANYWHERE, grace="0s", ballast="0", paused=True,
-        )  # fmt: skip
-        environment = {**os.environ, "GETTY_API_KEY": KEY, "GETTY_API_SECRET": SECRET}
-        clock = ManualClock()
-        service = await Service.open(settings, environment=environment, clock=clock)
-        service.clock, service.reports = clock, []
-        service.heard = asyncio.Event()
-
-        def hear(name, fields):
-            service.reports.append((name, fields))
-            service.heard.set()
-
-        service.telemetry.listen(hear)
-        await service.start()
-        started.append(service)
-        return service
-
-    yield serve
-    for service in started:
-        await service.stop()
-
-
-async def polled(service: Service, outcome: str, count: int = 1) -> dict:
-    """Wait for so many polls that ended so; the last."""
-    while True:
-        found = [f for n, f in service.reports if n in ("source.polled", "poll.failed")]
-        found = [fields for fields in found if fields["outcome"] == outcome]
-        if len(found) >= count:
-            return found[count - 1]
-        service.heard.clear()
-        await service.heard.wait()
-
-
-async def events_of(service: Service) -> list[dict]:
-    found = await service._store.events({"limit": 500})
-    return [(await service._store.event(each["id"])).attributes for each in reversed(found)]
 
 
 async def test_changes_become_events_and_are_acknowledged_after_that(getty, serve):
     getty.change("847116840")
     getty.change("2", "New")
     getty.change("3", "Deleted", asset_type=None, channel="2")
-    service = await serve()
+    service = await serve(ROUTES)
     await polled(service, "empty")
     types = {(e["subject"], e["type"]) for e in await events_of(service)}
     assert types == {
@@ -100,7 +43,7 @@ async def test_changes_become_events_and_are_acknowledged_after_that(getty, serv
 async def test_fields_may_be_spelled_as_in_any_version(getty, serve, spelling):
     getty.spelling = spelling
     getty.change("847116840")
-    service = await serve()
+    service = await serve(ROUTES)
     await polled(service, "empty")
     (event,) = await events_of(service)
     assert event["id"] == "gac-1-847116840-update-2026-11-20T09:14:03Z"
@@ -110,7 +53,7 @@ async def test_fields_may_be_spelled_as_in_any_version(getty, serve, spelling):
 async def test_what_comes_again_is_a_duplicate(getty, serve):
     getty.change("847116840")
     getty.may_acknowledge.clear()
-    service = await serve()
+    service = await serve(ROUTES)
     await getty.until(lambda: any(each.startswith("DELETE") for each in getty.asked))
     await service._pollers.close()  # as a crash would, before it is acknowledged
     getty.may_acknowledge.set()
@@ -121,7 +64,7 @@ async def test_what_comes_again_is_a_duplicate(getty, serve):
 
 async def test_after_429_it_waits_longer_each_time(getty, serve):
     getty.failing = [too_many(), too_many()]
-    service = await serve()
+    service = await serve(ROUTES)
     failed = await polled(service, "throttled")
     assert "Account Over Queries Per Second Limit" in failed["reason"]
     service.clock.advance(1)
@@ -134,7 +77,7 @@ async def test_after_429_it_waits_longer_each_time(getty, serve):
 
 
 async def test_a_token_that_is_refused_is_replaced_once(getty, serve):
-    service = await serve()
+    service = await serve(ROUTES)
     await polled(service, "empty")
     getty.tokens.clear()
     service.clock.advance(60)
@@ -144,7 +87,7 @@ async def test_a_token_that_is_refused_is_replaced_once(getty, serve):
 
 async def test_a_key_that_is_refused_is_told_to_the_operator(getty, serve):
     getty.failing = [getty_error(403, "Forbidden") for _ in range(3)]
-    service = await serve()
+    service = await serve(ROUTES)
     failed = await polled(service, "unauthorized")
     assert "403, Forbidden" in failed["reason"]
     assert KEY not in str(service.status())
@@ -153,7 +96,7 @@ async def test_a_key_that_is_refused_is_told_to_the_operator(getty, serve):
 
 
 async def test_nobody_posts_to_such_a_source(serve):
-    service = await serve()
+    service = await serve(ROUTES)
     async with (
         aiohttp.ClientSession() as session,
         session.post(f"{service.public_url}/in/getty", json={"type": "x"}) as answer,
@@ -193,7 +136,7 @@ async def test_what_cannot_be_read_is_put_into_the_inbox(getty, serve):
 
 
 async def test_of_several_nodes_one_asks_until_it_ends(getty, serve):
-    service = await serve()
+    service = await serve(ROUTES)
     await polled(service, "empty")
     await service._pollers.loop.stop()
     await service._pollers.close()
@@ -212,6 +155,8 @@ async def test_of_several_nodes_one_asks_until_it_ends(getty, serve):
         await other._step()
         await other._running["getty"]._step()
         assert other.shown()[0]["outcome"] == "elsewhere"
+        with pytest.raises(Conflict, match="another gateway"):
+            await other.now("getty")
         await one.loop.stop()
         await one.close()
         service.clock.advance(30)
@@ -224,7 +169,7 @@ async def test_of_several_nodes_one_asks_until_it_ends(getty, serve):
 
 
 async def test_a_reload_does_not_ask_again(getty, serve):
-    service = await serve()
+    service = await serve(ROUTES)
     await polled(service, "empty")
     asked = getty.asked.total()
     checked = await service.reload_routes()
@@ -238,9 +183,131 @@ async def test_a_reload_does_not_ask_again(getty, serve):
 async def test_a_change_of_no_known_form_goes_to_the_inbox_and_keeps_no_other(getty, serve):
     getty.change("1", "Exploded")
     getty.change("2")
-    service = await serve()
+    service = await serve(ROUTES)
     await polled(service, "empty")
     (entry,) = await service._store.inbox({"limit": 10})
     assert (entry["source"], entry["code"]) == ("getty", "body-unreadable")
     assert [event["subject"] for event in await events_of(service)] == ["asset/2"]
     assert len(getty.acknowledged) == 1
+
+
+PAGED = FEED.replace(
+    'url: "{url}/feed"', 'url: "{url}/feed", cursor: {{value: "${{body.next}}", parameter: after}}'
+)
+
+
+async def test_a_feed_is_read_on_from_where_it_was_read_last(getty, serve):
+    getty.feed = [{"id": "a"}, {"id": "b"}, {"id": "c"}]
+    getty.feed_page = 2
+    service = await serve(PAGED)
+    await polled(service, "empty")
+    assert [event["id"] for event in await events_of(service)] == ["a", "b", "c"]
+    assert getty.queries == [{}, {"after": "2"}, {"after": "3"}]  # at once: more waited
+    assert await service._store.position_of("feed") == "3"
+    await service._pollers.close()  # as with a restart
+    getty.feed.append({"id": "d"})
+    service._pollers.loop.wake()
+    assert (await polled(service, "events", 3))["came"] == 1
+    assert getty.queries[3] == {"after": "3"}
+
+
+async def test_where_a_feed_was_read_up_to_is_not_written_before_what_was_read_is_kept(
+    getty, serve
+):
+    getty.feed = [{"id": "a"}]
+    getty.feed_page = 2
+    service = await serve(PAGED)
+    await polled(service, "empty")
+    append = service._store.append
+
+    async def fails(_arrivals):
+        raise StoreUnavailable("the disk is full", cure="wait")
+
+    service._keep._store.append = fails
+    getty.feed.append({"id": "b"})
+    service.clock.advance(60)
+    await getty.until(lambda: len(getty.queries) == 3)
+    assert await service._store.position_of("feed") == "1"
+    service._keep._store.append = append
+    service.clock.advance(2)
+    await polled(service, "events", 2)
+    assert await service._store.position_of("feed") == "2"
+    assert [event["id"] for event in await events_of(service)] == ["a", "b"]
+
+
+async def test_a_cursor_that_cannot_be_computed_is_told(getty, serve):
+    getty.feed = [{"id": "a"}]
+    service = await serve(PAGED)
+    failed = await polled(service, "failed")
+    assert "`cursor`" in failed["reason"]
+    assert [event["id"] for event in await events_of(service)] == ["a"]  # it is kept all the same
+
+
+async def test_after_many_failures_it_waits_for_minutes_and_is_told(getty, serve):
+    """Half an hour of 429: seldom asked, visible all the while, and well by itself in the end."""
+    getty.failing = [too_many() for _ in range(12)]
+    service = await serve(ROUTES)
+    for count in range(1, 13):
+        await polled(service, "throttled", count)
+        (shown,) = service.status()["polls"]
+        assert (shown["outcome"], shown["failures"]) == ("throttled", count)
+        asked = getty.asked.total()
+        await service._pollers._running["getty"]._step()  # as the loop does every half minute
+        assert getty.asked.total() == asked
+        service.clock.advance(900)
+    await polled(service, "empty")
+    assert service.status()["polls"][0]["failures"] == 0
+
+
+async def test_an_operator_has_a_source_asked_at_once(getty, serve):
+    service = await serve(ROUTES)
+    await polled(service, "empty")
+    getty.change("1")
+    async with aiohttp.ClientSession(service.admin_url) as session:
+        async with session.post("/api/v1/sources/getty/poll") as answer:
+            told = await answer.json()
+        assert (answer.status, told["outcome"], told["came"]) == (200, "events", 1)
+        async with session.post("/api/v1/sources/nobody/poll") as answer:
+            assert answer.status == 404
+        async with session.get("/api/v1/audit", params={"action": "poll"}) as answer:
+            entries = (await answer.json())["items"]
+    outcomes = {each["object"]: each["outcome"] for each in entries}
+    assert outcomes == {"nobody": "not-found", "getty": "done"}
+
+
+async def test_an_operator_has_it_asked_also_while_it_waits_after_failures(getty, serve):
+    getty.failing = [too_many()]
+    service = await serve(ROUTES)
+    await polled(service, "throttled")
+    assert (await service._pollers.now("getty"))["outcome"] == "empty"
+    assert service.status()["polls"][0]["failures"] == 0
+
+
+async def test_a_source_that_is_posted_to_is_not_asked(getty, serve):
+    service = await serve(FEED.replace("sources:", "sources:\n  dam: {{verify: none}}"))
+    with pytest.raises(Conflict, match="is posted to"):
+        await service._pollers.now("dam")
+
+
+async def test_the_first_page_shows_what_is_asked_and_has_it_asked(getty, serve):
+    getty.failing = [too_many()]
+    service = await serve(ROUTES)
+    await polled(service, "throttled")
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(service.admin_url, cookie_jar=jar) as session:
+        async with session.get("/") as answer:
+            page = await answer.text()
+        assert "Sources that are asked" in page
+        assert "is throttled" in page
+        form = {"csrf": re.findall(r'name="csrf" value="([^"]+)"', page)[0], "back": "/"}
+        getty.change("1")
+        async with session.post("/sources/getty/poll", data=form) as answer:
+            page = await answer.text()
+    assert "getty: 1 new event." in page
+    assert "is throttled" not in page
+
+
+def test_many_failures_are_told_in_words():
+    poll = {"outcome": "throttled", "failures": 7, "came": 0}
+    assert words.polled(poll) == "is throttled, 7 times in a row"
+    assert words.polled({"outcome": "events", "failures": 0, "came": 2}) == "2 new events"

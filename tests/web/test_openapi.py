@@ -96,6 +96,7 @@ async def parts(gateway: Gateway) -> dict[str, list[str]]:
         "operations": ["op_12345678"],
         "endpoints": ["cms", "pager"],
         "register": ["license"],
+        "sources": ["getty"],
     }
     async with aiohttp.ClientSession(gateway.service.admin_url) as session:
         for listing in ("events", "deliveries", "inbox", "plans"):

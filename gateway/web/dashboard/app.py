@@ -36,6 +36,7 @@ Do: TypeAlias = Callable[[Visit], Awaitable[Response]]
 PAGES: tuple[tuple[Scope, str, str, Do], ...] = (
     (Scope.READ, "GET", "/", overview.show),
     (Scope.OPERATE, "POST", "/resume", overview.resume),
+    (Scope.OPERATE, "POST", "/sources/{name}/poll", overview.poll),
     (Scope.READ, "GET", "/events", events.show_all),
     (Scope.OPERATE, "GET", "/events/replay", replay.preview),
     (Scope.OPERATE, "POST", "/events/replay", replay.replay),

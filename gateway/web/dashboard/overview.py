@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from gateway.core.words import polled
 from gateway.flows.history import Minute, percentile
 from gateway.web.dashboard.charts import Series, bars, lines
 from gateway.web.dashboard.visit import Visit
@@ -40,6 +41,13 @@ async def resume(visit: Visit) -> Response:
     """End the pause that the gateway was started with."""
     await visit.desk.around.operate.resume_all(visit.caller)
     return visit.done("Deliveries begin.")
+
+
+async def poll(visit: Visit) -> Response:
+    """Ask for a source at once."""
+    name = visit.part("name")
+    told = await visit.desk.around.pollers.now(name, visit.caller)
+    return visit.done(f"{name}: {polled(told)}.")
 
 
 def sums(hour: Sequence[Minute]) -> dict[str, Any]:

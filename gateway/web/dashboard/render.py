@@ -13,7 +13,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from gateway.core.model import SECOND, Json, Micros, rfc3339_moment
-from gateway.core.words import WITHHELD, ago, became, counted, waits_for
+from gateway.core.words import WITHHELD, ago, became, counted, polled, waits_for
 from gateway.exact import dumps
 from gateway.web.dashboard import charts
 
@@ -85,6 +85,7 @@ class Renderer:
         )
         self._environment.filters.update(
             ago=self._ago,
+            polled=polled,
             became=became,
             counted=counted,
             duration=duration,
