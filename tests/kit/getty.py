@@ -78,6 +78,8 @@ class FakeGetty:
         self.may_answer_downloads.set()
         self.history_lags = False
         """Whether the history of images does not have what was downloaded."""
+        self.may_tell_images = asyncio.Event()
+        self.may_tell_images.set()
         self.feed: list[dict[str, Any]] = []
         """What another service than Getty tells, at /feed."""
         self.feed_page: int | None = None
@@ -114,6 +116,7 @@ class FakeGetty:
     async def stop(self) -> None:
         self.may_acknowledge.set()
         self.may_answer_downloads.set()
+        self.may_tell_images.set()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -229,6 +232,7 @@ class FakeGetty:
         return getty_error(404, "ChangeSetNotFound")
 
     async def _images(self, request: web.Request) -> web.Response:
+        await self.may_tell_images.wait()
         ids = [each for each in request.query.get("ids", "").split(",") if each]
         if not 0 < len(ids) <= MOST_IDS:
             return getty_error(400, "ImageIdMustBeSpecified")
