@@ -1,5 +1,6 @@
 """Getty's list of what was downloaded: each is a licence that somebody has acquired."""
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from gateway.core.errors import PollFailed
 from gateway.core.model import Json
 from gateway.core.spelling import identity, is_number, spelled, utc
 
+MARK = re.compile(r"(?:^| )gw:([!-~]+)$")
 PAGE = 100
 """Downloads at a time, as many as Getty gives."""
 
@@ -43,7 +45,7 @@ def _acquired(download: Json) -> dict[str, Json] | None:
     details = spelled(download, "download_details") or download
     name = f"gdl-{asset}-{downloaded_at}-{_told_apart(download)}"
     license_ = {
-        "id": name,
+        "id": _license_of(asset, spelled(details, "download_notes")) or name,
         "asset_id": asset,
         "product_type": spelled(download, "product_type"),
         "product_id": spelled(download, "product_id"),
@@ -62,7 +64,7 @@ def _acquired(download: Json) -> dict[str, Json] | None:
         "id": name,
         "source": "/getty/downloads",
         "type": "license.acquired",
-        "subject": f"license/{name}",
+        "subject": f"license/{license_['id']}",
         "time": downloaded_at,
         "datacontenttype": "application/json",
         "data": {
@@ -76,6 +78,12 @@ def _acquired(download: Json) -> dict[str, Json] | None:
             },
         },
     }
+
+
+def _license_of(asset: str, notes: Json) -> str | None:
+    """The licence that the gateway's own handler took by a download, which has its mark (handlers/getty_answers.py)."""
+    marked = MARK.search(notes) if isinstance(notes, str) else None
+    return None if marked is None else f"lic_{asset}_{marked[1]}"
 
 
 def _told_apart(download: Mapping[str, Json]) -> str:

@@ -49,6 +49,16 @@ async def test_each_download_is_a_licence(getty, serve):
     assert event["data"]["download"]["notes"] == "spring campaign"
 
 
+async def test_what_the_gateway_itself_licensed_is_the_same_licence(getty, serve):
+    getty.take_download("847116840", a_product(), moment(-1), "spring campaign gw:req%201")
+    service = await serve(DOWNLOADS)
+    await polled(service, "events")
+    (event,) = await events_of(service)
+    assert event["data"]["license"]["id"] == "lic_847116840_req%201"
+    assert event["subject"] == "license/lic_847116840_req%201"
+    assert event["id"].startswith("gdl-")
+
+
 async def test_what_is_listed_again_is_a_duplicate_and_what_is_new_is_not(getty, serve):
     getty.take_download("1", a_product(), moment(-1))
     service = await serve(DOWNLOADS)

@@ -174,6 +174,8 @@ async def test_what_waited_for_others_before_they_were_written_as_ranges_still_g
             "plans",
             "planned_for",
             "own_secrets",
+            "acts",
+            "positions",
             "register",
             "register_fields",
         ):
