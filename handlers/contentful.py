@@ -18,7 +18,7 @@ from gateway import Endpoint, Event, Response, RetryLater
 from handlers.answers import Api
 from handlers.files import url_of
 from handlers.lookup import at
-from handlers.pages import move_each, refs
+from handlers.pages import Pages, move_each, refs
 from handlers.rights import name, texts
 
 API = Api(vendor="Contentful", code="sys.id", reset="x-contentful-ratelimit-reset")
@@ -49,14 +49,14 @@ async def import_asset(
     return asset
 
 
-async def unpublish(event: Event, endpoint: Endpoint) -> Response:
+async def unpublish(event: Event, endpoint: Endpoint, *, placements: Pages = None) -> Response:
     """Take what is published offline."""
-    return await _move(event, endpoint, online=False)
+    return await _move(event, endpoint, placements, online=False)
 
 
-async def republish(event: Event, endpoint: Endpoint) -> Response:
+async def republish(event: Event, endpoint: Endpoint, *, placements: Pages = None) -> Response:
     """Publish what is offline. Route only what lifts the reason to it: a renewed licence."""
-    return await _move(event, endpoint, online=True)
+    return await _move(event, endpoint, placements, online=True)
 
 
 async def _written(
@@ -78,7 +78,7 @@ async def _written(
     return API.expect(await _put(endpoint, path, at(former, "sys.version"), asset))
 
 
-async def _move(event: Event, endpoint: Endpoint, *, online: bool) -> Response:
+async def _move(event: Event, endpoint: Endpoint, placements: Pages, *, online: bool) -> Response:
     async def move(ref: str) -> Response | None:
         kind, _, number = ref.rpartition("/")
         path = f"/{'assets' if kind == 'asset' else 'entries'}/{quote(number, safe='')}"
@@ -92,7 +92,7 @@ async def _move(event: Event, endpoint: Endpoint, *, online: bool) -> Response:
             return API.expect(await endpoint.delete(f"{path}/published"))
         return API.expect(await _put(endpoint, f"{path}/published", version))
 
-    return await move_each(refs(event, "contentful"), move, event)
+    return await move_each(refs(event, "contentful", placements), move, event)
 
 
 async def _put(endpoint: Endpoint, path: str, version: object, json: object = None) -> Response:

@@ -5,7 +5,7 @@
       auth: {basic: {user: gateway, password: {file: secrets/drupal}}}
       handler: handlers.drupal:unpublish
 
-The pages are the event's `placements` with `system: drupal`; their `ref` is `node/article/UUID`. An asset
+The pages are the `placements` with `system: drupal`; their `ref` is `node/article/UUID`. An asset
 has a UUID that is made of its number: Drupal answers 409 where there is one already. Modules JSON:API
 (with writing allowed) and basic_auth. A file whose upload came to nothing else is removed by Drupal.
 
@@ -17,7 +17,7 @@ from uuid import NAMESPACE_URL, uuid5
 from gateway import Endpoint, Event, Response
 from handlers.answers import Api
 from handlers.files import fetch
-from handlers.pages import move_each, path_of, refs
+from handlers.pages import Pages, move_each, path_of, refs
 from handlers.rights import name, texts
 
 API = Api(vendor="Drupal", code="errors.0.title", message="errors.0.detail")
@@ -45,14 +45,14 @@ async def import_asset(
     return await _write(endpoint, "POST", path, {**resource, "relationships": {field: shown}})
 
 
-async def unpublish(event: Event, endpoint: Endpoint) -> Response:
+async def unpublish(event: Event, endpoint: Endpoint, *, placements: Pages = None) -> Response:
     """Take published pages offline."""
-    return await _move(event, endpoint, online=False)
+    return await _move(event, endpoint, placements, online=False)
 
 
-async def republish(event: Event, endpoint: Endpoint) -> Response:
+async def republish(event: Event, endpoint: Endpoint, *, placements: Pages = None) -> Response:
     """Publish pages that are offline. Route only what lifts the reason to it: a renewed licence."""
-    return await _move(event, endpoint, online=True)
+    return await _move(event, endpoint, placements, online=True)
 
 
 async def _uploaded(
@@ -77,7 +77,7 @@ async def _write(
     return API.expect(answer)
 
 
-async def _move(event: Event, endpoint: Endpoint, *, online: bool) -> Response:
+async def _move(event: Event, endpoint: Endpoint, placements: Pages, *, online: bool) -> Response:
     async def move(ref: str) -> Response | None:
         kind, _, uuid = ref.rpartition("/")
         path, query = path_of(ref), {f"fields[{kind.replace('/', '--')}]": "status"}
@@ -90,4 +90,4 @@ async def _move(event: Event, endpoint: Endpoint, *, online: bool) -> Response:
         changed = {"type": page["type"], "id": uuid, "attributes": {"status": online}}
         return await _write(endpoint, "PATCH", path, changed)
 
-    return await move_each(refs(event, "drupal"), move, event)
+    return await move_each(refs(event, "drupal", placements), move, event)

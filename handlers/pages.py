@@ -1,10 +1,14 @@
 """The pages that show an asset, taken offline or brought back one by one.
 
+The pages are the `placements` of the event, or those that the route hands on, from the register say:
+
+    with: {placements: "${known.placement}"}
+
 None of the systems has idempotency keys, so each page is read first and written only if that changes
 it: an attempt that failed half-way is made again without harm.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -13,14 +17,16 @@ from handlers.lookup import at
 from handlers.rights import about
 
 Page = TypeVar("Page")
+Pages = Iterable[Mapping[str, object]] | None
+"""Where an asset is shown: `system`, `ref`, `url`. None: where the event says."""
 
 
-def refs(event: Event, system: str) -> list[str]:
-    """The `ref` of each of the event's `placements` in *system*."""
-    placements = at(event.data, "placements") or []
+def refs(event: Event, system: str, placements: Pages = None) -> list[str]:
+    """The `ref` of each of *placements*, by default the event's, in *system*."""
+    found = at(event.data, "placements") or [] if placements is None else placements
     return [
         ref
-        for each in placements
+        for each in found
         if at(each, "system") == system and (ref := str(at(each, "ref") or "").strip("/"))
     ]
 

@@ -5,7 +5,7 @@
       auth: {basic: {user: gateway, password: {file: secrets/plone}}}
       handler: handlers.plone:retract
 
-The pages are the event's `placements` with `system: plone`; their `ref` is a path such as `news/story-1`.
+The pages are the `placements` with `system: plone`; their `ref` is a path such as `news/story-1`.
 An image has an id of the asset's number in its folder. Where Plone says that this is in use, the image
 is there, and only its metadata is written. Plone itself stops showing it when its licence ends.
 
@@ -18,7 +18,7 @@ from gateway import Endpoint, Event, Response
 from handlers.answers import Api
 from handlers.files import fetch
 from handlers.lookup import at
-from handlers.pages import move_each, path_of, refs
+from handlers.pages import Pages, move_each, path_of, refs
 from handlers.rights import ends_at, name, texts
 
 API = Api(vendor="Plone", code="type")
@@ -53,14 +53,14 @@ async def import_asset(
     return API.expect(made)
 
 
-async def retract(event: Event, endpoint: Endpoint) -> Response:
+async def retract(event: Event, endpoint: Endpoint, *, placements: Pages = None) -> Response:
     """Make published pages private."""
-    return await _move(event, endpoint, "retract")
+    return await _move(event, endpoint, "retract", placements)
 
 
-async def publish(event: Event, endpoint: Endpoint) -> Response:
+async def publish(event: Event, endpoint: Endpoint, *, placements: Pages = None) -> Response:
     """Publish pages that are not. Route only what lifts the reason to it: a renewed licence."""
-    return await _move(event, endpoint, "publish")
+    return await _move(event, endpoint, "publish", placements)
 
 
 async def _describe(event: Event, endpoint: Endpoint, image: str) -> Response:
@@ -68,7 +68,7 @@ async def _describe(event: Event, endpoint: Endpoint, image: str) -> Response:
     return API.expect(answer)
 
 
-async def _move(event: Event, endpoint: Endpoint, transition: str) -> Response:
+async def _move(event: Event, endpoint: Endpoint, transition: str, placements: Pages) -> Response:
     """Make the transition of every page that has it before it."""
 
     async def move(ref: str) -> Response | None:
@@ -79,7 +79,7 @@ async def _move(event: Event, endpoint: Endpoint, transition: str) -> Response:
         path, why = f"{at_page}/{transition}", {"comment": f"{event.type} {event.id}"}
         return API.expect(await endpoint.request("POST", path, json=why, headers=JSON))
 
-    return await move_each(refs(event, "plone"), move, event)
+    return await move_each(refs(event, "plone", placements), move, event)
 
 
 def _transitions(page: Response) -> set[str]:

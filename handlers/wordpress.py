@@ -5,7 +5,7 @@
       auth: {basic: {user: gateway, password: {file: secrets/wordpress}}}     # an application password
       handler: handlers.wordpress:unpublish
 
-The pages are the event's `placements` with `system: wordpress`; their `ref` is the number of the post.
+The pages are the `placements` with `system: wordpress`; their `ref` is the number of the post.
 WordPress takes the same upload any number of times. So the asset is looked for first, by the slug that
 its file's name makes: after an upload that was cut off, only what was missing is done.
 
@@ -16,7 +16,7 @@ https://developer.wordpress.org/rest-api/reference/posts/
 from gateway import Endpoint, Event, Response
 from handlers.answers import FINAL, Api
 from handlers.files import fetch
-from handlers.pages import move_each, refs
+from handlers.pages import Pages, move_each, refs
 from handlers.rights import name, texts
 
 API = Api(
@@ -46,18 +46,20 @@ async def import_asset(event: Event, endpoint: Endpoint, *, max_mib: int = 32) -
     return API.expect(await endpoint.post(f"/media/{int(number)}", json=described))
 
 
-async def unpublish(event: Event, endpoint: Endpoint) -> Response:
+async def unpublish(event: Event, endpoint: Endpoint, *, placements: Pages = None) -> Response:
     """Make published pages drafts."""
-    return await _move(event, endpoint, ONLINE, OFFLINE)
+    return await _move(event, endpoint, placements, ONLINE, OFFLINE)
 
 
-async def republish(event: Event, endpoint: Endpoint) -> Response:
+async def republish(event: Event, endpoint: Endpoint, *, placements: Pages = None) -> Response:
     """Publish pages that are drafts. Route only what lifts the reason to it: a renewed licence."""
-    return await _move(event, endpoint, OFFLINE, ONLINE)
+    return await _move(event, endpoint, placements, OFFLINE, ONLINE)
 
 
-async def _move(event: Event, endpoint: Endpoint, state: str, to: str) -> Response:
-    """Move every page of the event that is in *state*; the first failure ends it."""
+async def _move(
+    event: Event, endpoint: Endpoint, placements: Pages, state: str, to: str
+) -> Response:
+    """Move every page that is in *state*; the first failure ends it."""
 
     async def move(number: str) -> Response | None:
         query = {"context": "edit", "_fields": "id,status"}
@@ -66,12 +68,12 @@ async def _move(event: Event, endpoint: Endpoint, state: str, to: str) -> Respon
             return None
         return API.expect(await endpoint.post(f"/posts/{number}", json={"status": to}))
 
-    return await move_each(_posts(event), move, event)
+    return await move_each(_posts(event, placements), move, event)
 
 
-def _posts(event: Event) -> list[str]:
+def _posts(event: Event, placements: Pages) -> list[str]:
     """The numbers of the posts that show the asset: `5`, or `post/5`."""
-    numbers = [ref.rpartition("/")[2] for ref in refs(event, "wordpress")]
+    numbers = [ref.rpartition("/")[2] for ref in refs(event, "wordpress", placements)]
     return [number for number in numbers if number.isascii() and number.isdigit()]
 
 
