@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Tests start some hundred processes, and pytest rewrites each file of tests: compiled once, not in each of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run demo test check faults bench clean
+.PHONY: help run demo test check faults flows bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -46,11 +46,15 @@ check: $(VENV)/test.stamp ## lint, types, import contracts, Dockerfile, what dep
 faults: $(VENV)/test.stamp ## break everything under a real gateway; longer: make faults ROUNDS=200 SEED=7
 	FAULTS_SEED=$(SEED) FAULTS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m faults -n 2 --dist worksteal tests
 
+flows: $(VENV)/test.stamp ## run the eight flows against real servers, which it installs; one: make flows FLOW=8-notifications
+	$(BIN)/python -m examples.flows.servers
+	$(BIN)/python -m pytest -n 0 examples/flows/$(FLOW)
+
 bench: $(VENV)/test.stamp ## measure, as ratios against the bare libraries in the same run
 	$(BIN)/python -m bench
 
 clean: ## remove what the other targets made, but for data/
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .flows build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/created.stamp:
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11, 3.12, 3.13 or 3.14, and none of them was found." \

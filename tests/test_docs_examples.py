@@ -53,6 +53,7 @@ PAGES = (
 )
 EXAMPLES = sorted((ROOT / "docs/examples").rglob("*.yaml"))
 WHOLE = sorted((ROOT / "docs/examples").glob("*.yaml"))
+FLOWS = sorted((ROOT / "examples/flows").glob("*/routes.yaml"))
 KEY = "whsec_" + "a" * 43 + "="
 NOW = 1_795_000_000_000_000
 EXPECTED = {"unverified", "no-trusted-proxy"}
@@ -228,7 +229,15 @@ def test_an_example_to_copy_is_accepted_and_its_tests_pass(example, tmp_path):
     assert failing(checked) == []
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=[file.stem for file in EXAMPLES])
+@pytest.mark.parametrize("flow", FLOWS, ids=[file.parent.name for file in FLOWS])
+def test_the_routes_of_a_flow_are_accepted_and_their_tests_pass(flow, tmp_path):
+    checked = accepted(put_routes(tmp_path, flow.read_text(encoding="utf-8")))
+    assert failing(checked) == []
+
+
+@pytest.mark.parametrize(
+    "example", [*EXAMPLES, *FLOWS], ids=lambda file: str(file.relative_to(ROOT))
+)
 def test_an_example_to_copy_has_tests_a_comment_and_the_schemas_consent(example):
     value = read_document(example.read_bytes(), "x").value
     SCHEMA.validate(value)

@@ -1,0 +1,1 @@
+"""What the flows' tests share: the gateway of a flow, and how it and the servers are asked."""
