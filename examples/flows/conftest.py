@@ -7,6 +7,7 @@ import pytest
 
 from examples.flows.kit.running import Gateway
 from examples.flows.servers.alertmanager import Alertmanager
+from examples.flows.servers.getty import Getty
 from examples.flows.servers.plone import Plone
 from examples.flows.servers.roundup import Roundup
 from tests.kit.leaks import nothing_leaks  # noqa: F401  # asked for by all
@@ -36,6 +37,12 @@ def plone(tmp_path_factory) -> Iterator[Plone]:
     site = Plone(tmp_path_factory.mktemp("plone"))
     yield site
     site.stop()
+
+
+@pytest.fixture
+def getty(stopped) -> Getty:
+    """A fake of Getty, which knows of nothing yet."""
+    return stopped(Getty())
 
 
 @pytest.fixture

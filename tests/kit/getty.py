@@ -6,6 +6,7 @@ products, images by id, tokens; and what goes wrong there: 429 without Retry-Aft
 
 import asyncio
 import itertools
+from base64 import b64decode
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,15 @@ KEY, SECRET = "the-api-key", "the-api-secret"
 LARGEST_BATCH = 2200
 LARGEST_PAGE = 100
 MOST_IDS = 100
+FOR_A_KEY = ("/v3/images", "/v3/search/images/creative", "/v3/search/images/editorial", "/feed")
+"""What wants no token."""
+PICTURE = b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqm"
+    "x5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKT/wAARCAAgADADASIA"
+    "AhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAH/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFQEBAQAAAAAAAAAAAAAAAAAAAAT/xAAUEQEAAAAA"
+    "AAAAAAAAAAAAAAAA/9oADAMBAAIRAxEAPwCgJFQAAAAAAAAAD//Z"
+)
+"""A JPEG of 48 by 32 points."""
 
 
 @dataclass
@@ -54,6 +64,8 @@ class FakeGetty:
         self.channels = {"1": Channel(), "2": Channel()}
         self.images: dict[str, dict[str, Any]] = {}
         self.downloads: list[dict[str, Any]] = []
+        self.gone: set[str] = set()
+        """Assets whose delivery URLs are no longer valid, as after a day."""
         self.products: list[dict[str, Any]] = []
         self.acknowledged: list[str] = []
         self.redelivered = 0
@@ -103,6 +115,8 @@ class FakeGetty:
             web.post("/v3/downloads/images/{id}", self._download),
             web.get("/v3/downloads", self._downloads),
             web.get("/v3/products", self._products),
+            web.get("/v3/search/images/{family}", self._search),
+            web.get("/delivery/{name}", self._delivery),
             web.get("/feed", self._feed),
         ])  # fmt: skip
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -150,7 +164,7 @@ class FakeGetty:
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         self.asked[f"{request.method} {request.path}"] += 1
         self._changed.set()
-        if request.path == "/oauth2/token":
+        if request.path == "/oauth2/token" or request.path.startswith("/delivery/"):
             return await handler(request)
         if self.failing:
             return self.failing.pop(0)
@@ -161,7 +175,7 @@ class FakeGetty:
         if request.headers.get("api-key") != KEY:
             return edge_error(403, "Forbidden")
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if request.path not in ("/v3/images", "/feed") and token not in self.tokens:
+        if request.path not in FOR_A_KEY and token not in self.tokens:
             return edge_error(401, "Unauthorized")
         return await handler(request)
 
@@ -263,6 +277,35 @@ class FakeGetty:
         ends = now // SECOND + 24 * 3600
         return web.json_response({"uri": f"{self.url}/delivery/{asset}.jpg?expires={ends}"})
 
+    async def _delivery(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        asset = name.partition(".")[0]
+        if asset not in self.images or asset in self.gone:
+            return web.Response(status=403)
+        disposition = {"Content-Disposition": f'attachment; filename="GettyImages-{name}"'}
+        return web.Response(body=PICTURE, content_type="image/jpeg", headers=disposition)
+
+    async def _search(self, request: web.Request) -> web.Response:
+        """What has all words of the phrase in its title, its caption or its keywords, the newest first."""
+        query, family = request.query, request.match_info["family"]
+        page, size = int(query.get("page", "1")), int(query.get("page_size", "30"))
+        if not 0 < size <= LARGEST_PAGE:
+            return getty_error(400, "InvalidPageSize")
+        words = query.get("phrase", "").lower().split()
+        found = [
+            {"id": name, **image}
+            for name, image in self.images.items()
+            if image.get("asset_family", "creative") == family
+            and all(word in _told(image) for word in words)
+        ]
+        found.sort(key=lambda image: image.get("date_created", ""), reverse=True)
+        start = (page - 1) * size
+        if page > 1 and start >= len(found):
+            return getty_error(400, "InvalidPage")
+        return web.json_response(
+            {"result_count": len(found), "images": found[start : start + size]}
+        )
+
     async def _history(self, request: web.Request) -> web.Response:
         asset = request.match_info["id"]
         found = [each for each in self.downloads if each["id"] == asset and not self.history_lags]
@@ -301,6 +344,11 @@ class FakeGetty:
 
     async def _products(self, _request: web.Request) -> web.Response:
         return web.json_response({"products": self.products})
+
+
+def _told(image: dict[str, Any]) -> str:
+    keywords = " ".join(each["text"] for each in image.get("keywords", ()))
+    return f"{image.get('title')} {image.get('caption')} {keywords}".lower()
 
 
 def an_image(**more: Any) -> dict[str, Any]:

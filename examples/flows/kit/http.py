@@ -6,6 +6,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
 
 TIMEOUT_SECONDS = 30
@@ -18,6 +19,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
+    """By lower-case name."""
     body: bytes
 
     @property
@@ -54,7 +56,11 @@ def ask(
     request = urllib.request.Request(url, body, sent, method=method)
     try:
         with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-            return Answer(answer.status, dict(answer.headers), answer.read())
+            return Answer(answer.status, _by_name(answer.headers), answer.read())
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, dict(error.headers), error.read())
+            return Answer(error.code, _by_name(error.headers), error.read())
+
+
+def _by_name(headers: Message) -> dict[str, str]:
+    return {name.lower(): text for name, text in headers.items()}

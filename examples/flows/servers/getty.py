@@ -1,0 +1,42 @@
+"""A fake of Getty's API, which nobody can have for tests: it remembers what a static mock does not."""
+
+import asyncio
+import threading
+from typing import Any
+
+from examples.flows.kit.http import ask
+from tests.kit.getty import KEY, SECRET, FakeGetty, a_product, an_image
+
+__all__ = ["KEY", "SECRET", "Getty", "a_product", "an_image"]
+
+
+class Getty:
+    """The fake, in a thread of its own. `fake` is what it knows and what it was asked."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.fake = FakeGetty()
+        self.fake.products.append(a_product())
+        self._run(self.fake.start())
+        self.url = self.fake.url
+
+    def stop(self) -> None:
+        """End it."""
+        self._run(self.fake.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def license(self, asset: str) -> dict[str, Any]:
+        """Acquire a licence, as who buys by hand does; what Getty tells of the download."""
+        form = f"grant_type=client_credentials&client_id={KEY}&client_secret={SECRET}".encode()
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        token = ask("POST", f"{self.url}/oauth2/token", body=form, headers=kind).expect().json()
+        headers = {"api-key": KEY, "authorization": f"Bearer {token['access_token']}"}
+        place = f"{self.url}/v3/downloads/images/{asset}?auto_download=false"
+        return ask("POST", place, json={}, headers=headers).expect().json()
+
+    def _run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
