@@ -27,6 +27,9 @@ API = Api(vendor="Asana", message="errors.0.message")
 MOST_PAGES = 10
 """Of a hundred tasks each."""
 
+NEVER = "2100-01-01T00:00:00Z"
+"""Nothing was completed since: what is listed is open. (`now` is not in Asana's OpenAPI document.)"""
+
 
 async def open_task(event: Event, endpoint: Endpoint, *, project: str) -> Response:
     """Open a task about the event's subject, unless one is open."""
@@ -64,7 +67,7 @@ async def _open_task(event: Event, endpoint: Endpoint, project: str) -> str:
 
 async def _task(event: Event, endpoint: Endpoint, project: str) -> str:
     """The number of the open task about the event's subject; empty where there is none."""
-    query = {"project": project, "completed_since": "now", "opt_fields": "name", "limit": "100"}
+    query = {"project": project, "completed_since": NEVER, "opt_fields": "name", "limit": "100"}
     for _ in range(MOST_PAGES):
         page = API.expect(await endpoint.get("/tasks", query=query)).json()
         for each in at(page, "data") or ():

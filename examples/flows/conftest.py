@@ -9,6 +9,7 @@ from examples.flows.kit.running import Gateway
 from examples.flows.servers.alertmanager import Alertmanager
 from examples.flows.servers.getty import Getty
 from examples.flows.servers.plone import Plone
+from examples.flows.servers.prism import Prism
 from examples.flows.servers.roundup import Roundup
 from tests.kit.leaks import nothing_leaks  # noqa: F401  # asked for by all
 
@@ -58,7 +59,22 @@ def gateway(request, tmp_path, stopped) -> Gateway:
 
 
 @pytest.fixture
-def alertmanager(tmp_path, stopped, gateway) -> Alertmanager:
-    """An Alertmanager that posts to the gateway's source of that name."""
-    token = "a-token-of-alertmanager"
-    return stopped(Alertmanager(tmp_path, f"{gateway.url}/in/alertmanager", token))
+def alertmanager(tmp_path, stopped) -> Alertmanager:
+    """An Alertmanager that tells nobody."""
+    return stopped(Alertmanager(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def prism(tmp_path_factory) -> Iterator[Callable[[str], Prism]]:
+    """The mock of a vendor's API, by the name of its document: it takes long to start, and remembers nothing."""
+    started: dict[str, Prism] = {}
+    with ExitStack() as end:
+
+        def prism(document: str) -> Prism:
+            if document not in started:
+                started[document] = Prism(tmp_path_factory.mktemp("prism"), document)
+                end.callback(started[document].stop)
+            started[document].calls.clear()
+            return started[document]
+
+        yield prism

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.model import Accepted, Hopeless, Refused, Skipped
-from handlers.asana import comment, complete_task, open_task
+from handlers.asana import NEVER, comment, complete_task, open_task
 from handlers.rights import key
 from tests.handlers.conftest import an_expiring_licence
 
@@ -13,7 +13,7 @@ TASK = f"{API}/tasks/12"
 OURS = {"gid": "12", "name": f"license.expiring: license/lic_1 [{WORD}]"}
 OTHER = {"gid": "13", "name": "license.expiring: license/lic_2 [gw-0000000000000000]"}
 STORIES = {"opt_fields": "text", "limit": "100"}
-OPEN = {"project": "99", "completed_since": "now", "opt_fields": "name", "limit": "100"}
+OPEN = {"project": "99", "completed_since": NEVER, "opt_fields": "name", "limit": "100"}
 
 
 def has_open(vendor, *tasks, status: int = 200, offset=None, after=None, **more) -> None:

@@ -5,7 +5,6 @@ import pytest
 from examples.flows.kit.running import Gateway, signing_secret
 from examples.flows.servers import roundup as of_roundup
 from examples.flows.servers.getty import KEY, an_image
-from examples.flows.servers.prism import Prism
 from tests.kit.getty import too_many
 
 TOKEN = "a-token-of-the-portal"
@@ -66,11 +65,11 @@ def test_who_may_not_ask_is_refused_and_what_getty_refuses_says_nothing_of_the_k
     assert KEY not in f"{refused.headers} {refused.body!r}"
 
 
-def test_a_search_is_as_gettys_own_document_wants_it(start, tmp_path, stopped):
-    prism = stopped(Prism(tmp_path, "gettyimages.com"))
-    flow = start(prism.url)
+def test_a_search_is_as_gettys_own_document_wants_it(start, prism):
+    mock = prism("gettyimages.com")
+    flow = start(mock.url)
     query = "phrase=dog&page=2&page_size=10&sort_order=newest"
     flow.query(f"creative?{query}&orientations=horizontal,vertical", TOKEN).expect()
     flow.query(f"editorial?{query}&editorial_segments=news,sport", TOKEN).expect()
-    assert [call.status for call in prism.calls] == [200, 200]
-    assert [call.violations for call in prism.calls] == [[], []]
+    assert [call.status for call in mock.calls] == [200, 200]
+    assert [call.violations for call in mock.calls] == [[], []]

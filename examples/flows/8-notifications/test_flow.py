@@ -6,9 +6,19 @@ from examples.flows.kit.events import acquired, published, renewed
 from examples.flows.kit.running import Gateway, moment, signing_secret
 from examples.flows.servers import plone as of_plone
 from examples.flows.servers import roundup as of_roundup
+from examples.flows.servers.alertmanager import Alertmanager
 
 SOON = {"days": 1, "seconds": 2}
 """The last reminder, a day before the end, is due in two seconds."""
+
+
+TOKEN = "a-token-of-alertmanager"
+
+
+@pytest.fixture
+def alertmanager(tmp_path, stopped, gateway) -> Alertmanager:
+    """An Alertmanager that tells the gateway."""
+    return stopped(Alertmanager(tmp_path, f"{gateway.url}/in/alertmanager", TOKEN))
 
 
 @pytest.fixture
@@ -16,7 +26,7 @@ def flow(gateway, plone, roundup, alertmanager) -> Gateway:
     return gateway.start(
         PLONE_URL=plone.url, PLONE_PASSWORD=of_plone.PASSWORD,
         ROUNDUP_URL=roundup.url, ROUNDUP_PASSWORD=of_roundup.PASSWORD,
-        ALERTMANAGER_URL=alertmanager.url, ALERTMANAGER_TOKEN=alertmanager.token,
+        ALERTMANAGER_URL=alertmanager.url, ALERTMANAGER_TOKEN=TOKEN,
         CONTRACTS_WEBHOOK_SECRET=signing_secret(), CMS_WEBHOOK_SECRET=signing_secret(),
     )  # fmt: skip
 

