@@ -59,8 +59,8 @@ class Shape(BaseModel):
 
 
 def text_or_mapping(value: Any) -> str:
-    """The tag of a value that is text or a mapping."""
-    return "<mapping>" if isinstance(value, dict) else "<text>"
+    """The tag of a value that is text or a mapping, as written or as it was read."""
+    return "<mapping>" if isinstance(value, dict | Shape) else "<text>"
 
 
 def list_or_mapping(value: Any) -> str:

@@ -4,8 +4,7 @@ import pytest
 
 from examples.flows.kit.running import Gateway, signing_secret
 from examples.flows.servers import roundup as of_roundup
-from examples.flows.servers.getty import KEY, an_image
-from tests.kit.getty import too_many
+from examples.flows.servers.getty import KEY, an_image, too_many
 
 TOKEN = "a-token-of-the-portal"
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from examples.flows.kit.running import Gateway, signing_secret
-from examples.flows.servers.getty import KEY, an_image
+from examples.flows.servers.getty import KEY, an_image, too_many
 from examples.flows.servers.node_red import NodeRed
-from tests.kit.getty import too_many
 
 TOKEN = "a-token-of-the-newsroom"
 SECRET = signing_secret()

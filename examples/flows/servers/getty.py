@@ -2,12 +2,13 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from examples.flows.kit.http import ask
-from tests.kit.getty import KEY, SECRET, FakeGetty, a_product, an_image
+from tests.kit.getty import KEY, SECRET, FakeGetty, a_product, too_many
 
-__all__ = ["KEY", "SECRET", "Getty", "a_product", "an_image"]
+__all__ = ["KEY", "SECRET", "Getty", "an_image", "too_many"]
 
 
 class Getty:
@@ -38,5 +39,25 @@ class Getty:
         place = f"{self.url}/v3/downloads/images/{asset}?auto_download=false"
         return ask("POST", place, json={}, headers=headers).expect().json()
 
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something holds of what it was asked."""
+        self._run(self.fake.until(condition))
+
     def _run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+
+def an_image(**more: Any) -> dict[str, Any]:
+    """What is told of an asset."""
+    return {
+        "title": "A French bulldog", "caption": "An old dog smiling at the camera", "artist": "P. Kiszon",
+        "asset_family": "creative", "collection_code": "FKF", "collection_name": "Moment",
+        "copyright": "pascal kiszon", "credit_line": "Getty Images/Moment", "license_model": "royaltyfree",
+        "date_created": "2017-09-12T00:00:00Z", "event_ids": [], "editorial_segments": [],
+        "keywords": [{"keyword_id": "60234", "text": "Dog", "type": "Animals", "relevance": 100}],
+        "allowed_use": {
+            "how_can_i_use_it": "Available for all permitted uses under our |License Terms|.",
+            "release_info": "No release required", "usage_restrictions": [],
+        },
+        "max_dimensions": {"height": 4000, "width": 6000}, "product_types": [], **more,
+    }  # fmt: skip
