@@ -21,7 +21,9 @@ def build_await(route: RouteShape, part: Part, pattern: Patterns) -> Await | Non
     if shape is None:
         return None
     below = part.at("await")
-    expressions = event_expressions(knows=route.remember is not None or bool(route.known))
+    knows = route.remember is not None or bool(route.known)
+    expressions = event_expressions(knows=knows)
+    with_links = event_expressions(knows=knows, asks=True)
     key = below.at("key").compute(shape.key, expressions)
     answers = {
         name: _event(each, expressions, below.at("answers", name))
@@ -29,7 +31,7 @@ def build_await(route: RouteShape, part: Part, pattern: Patterns) -> Await | Non
     }
     otherwise = _event(shape.else_, expressions, below.at("else"))
     escalations = [
-        (each.after, _event(each.emit, expressions, below.at("escalate", i, "emit")))
+        (each.after, _event(each.emit, with_links, below.at("escalate", i, "emit")))
         for i, each in enumerate(shape.escalate)
     ]
     hears = None if shape.decide is None else _hears(shape.decide, below.at("decide"), pattern)

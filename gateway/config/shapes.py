@@ -256,7 +256,7 @@ class EscalateShape(Shape):
     after: Timeout = Field(examples=["1d"])
     """How long after the question."""
     emit: AnswerEvent = Field(examples=["license.approval_overdue"])
-    """What comes: the type of an event with the same data, or as `emit` of a route."""
+    """What comes: the type of an event with the same data, or as `emit` of a route. `${…}` sees `callback` too."""
 
 
 class DecideShape(Shape):

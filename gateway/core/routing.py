@@ -554,19 +554,17 @@ class _Planning:
 
     def _ask(self, awaited: Await) -> Plan | None:
         """Have targets see the links by which people answer; what may come of that, if it could be computed."""
-        scope = self._scope
+        scope, until = self._scope, self._came_at + awaited.within
         try:
             key = awaited.key_for(scope)
-            asked = awaited.plan(self._event, scope, key, self._came_at)
+            links = self._routes.callbacks.links(
+                awaited.route, key, self._event.event_id, list(awaited.answers), until
+            )
+            self._scope_of_route = scope = Scope(**{**scope, "callback": links})
+            return awaited.plan(self._event, scope, key, self._came_at)
         except ExpressionFailed as error:
             self._failed(f"await, {error}", error)
             return None
-        until = self._came_at + awaited.within
-        links = self._routes.callbacks.links(
-            awaited.route, key, self._event.event_id, list(awaited.answers), until
-        )
-        self._scope_of_route = Scope(**{**scope, "callback": links})
-        return asked
 
     def hear(self, awaited: Await) -> None:
         """Add the answer that the event tells to what a route has asked, if it tells one."""

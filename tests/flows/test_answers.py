@@ -30,7 +30,7 @@ routes:
         reject: {type: license.rejected, data: {request_id: "${event.data.request_id}"}}
       within: 2d
       else: license.rejected
-      escalate: [{after: 1d, emit: license.overdue}]
+      escalate: [{after: 1d, emit: {type: license.overdue, data: "${callback}"}}]
       decide:
         match: {type: review.closed}
         key: ${event.data.ref}
@@ -158,7 +158,8 @@ async def test_nobody_answers_in_time(flows_of, clock):
     await ask(flows)
     clock.advance(86_400 + 1)
     (overdue,) = await outcomes(flows, 1)
-    assert (overdue["type"], overdue["data"]) == ("license.overdue", REQUEST)
+    assert overdue["type"] == "license.overdue"
+    assert overdue["data"] == sent(flows, "issues")[0]
     clock.advance(86_400)
     _, made = await outcomes(flows, 2)
     assert made["type"] == "license.rejected"
