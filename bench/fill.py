@@ -8,7 +8,7 @@ from bench.events import CONTENT_TYPE, event
 from gateway.clock import SystemClock
 from gateway.core.model import Arrival, Delivery, Event, Micros, Routed, event_id
 from gateway.core.retry import HOUR
-from gateway.core.routing import Source
+from gateway.core.routes import Source
 from gateway.core.verifying import Inbound, NoVerifier
 from gateway.flows.reading import read
 from gateway.store.sqlite.append import Append

@@ -17,7 +17,8 @@ from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupp
 from gateway.core.model import Delivery, Event, Micros, Routed, default_origin, event_id
 from gateway.core.pattern import undotted
 from gateway.core.register import Knowledge, Supposed
-from gateway.core.routing import OWN, Route, Routes, indexed, plan
+from gateway.core.routes import OWN, Route, Routes, indexed
+from gateway.core.routing import plan
 from gateway.core.schemes.signed import SignatureVerifier
 from gateway.core.verifying import Inbound
 from gateway.flows.reading import STRUCTURED, read

@@ -43,7 +43,8 @@ from gateway.core.model import (
 from gateway.core.pattern import Miss, undotted
 from gateway.core.plans import Plan, Planned
 from gateway.core.register import NOTHING_KNOWN, Knowledge
-from gateway.core.routing import MOST_DELIVERIES, OWN, Route, Routes, Source, Target, plan
+from gateway.core.routes import OWN, Route, Routes, Source, Target
+from gateway.core.routing import MOST_DELIVERIES, plan
 from gateway.core.verifying import Inbound, NoVerifier
 from gateway.flows.deliver import request_of
 from gateway.flows.reading import BATCHED, STRUCTURED, read

@@ -13,7 +13,7 @@ from gateway.config.secrets import SecretBook
 from gateway.config.settings import Settings
 from gateway.core.errors import Problem
 from gateway.core.redaction import Redaction
-from gateway.core.routing import Routes
+from gateway.core.routes import Routes
 from gateway.examples import add_evidence
 from gateway.plugins import Handlers
 

@@ -18,7 +18,8 @@ from gateway.core.computed import Compute
 from gateway.core.derived import OWN_SOURCE
 from gateway.core.extraction import WIDEST
 from gateway.core.model import BodyForm, Delivery, Event, Failure, Json, Routed
-from gateway.core.routing import Route, Routes, indexed, plan
+from gateway.core.routes import Route, Routes, indexed
+from gateway.core.routing import plan
 
 Kind: TypeAlias = Literal["added", "dropped", "changed", "moved"]
 KINDS: tuple[Kind, ...] = ("dropped", "added", "changed", "moved")

@@ -13,7 +13,7 @@ from typing import Any
 from gateway.config.verifiers import standard_webhooks
 from gateway.core.ed25519 import PrivateKey
 from gateway.core.model import SECOND, Micros
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.secret import Key
 from gateway.core.signing import SigningKey, sign
 from gateway.core.verifying import Inbound

@@ -34,7 +34,7 @@ from gateway.core.errors import ConfigError, DiskFull, Problem, StoreUnavailable
 from gateway.core.model import FOREVER, SECOND, DeliveryId, Json, Micros, parse_delivery_id
 from gateway.core.nodes import Node
 from gateway.core.redaction import Redaction
-from gateway.core.routing import Routes, Source
+from gateway.core.routes import Routes, Source
 from gateway.core.state import FINAL, State
 from gateway.flows.admit import Admit
 from gateway.flows.answers import Answers

@@ -31,7 +31,8 @@ from gateway.config.signatures import STANDARD, sign_presets
 from gateway.config.traps import trap_in
 from gateway.core.grammar import COMBINING, OPERATORS, compile_pattern
 from gateway.core.model import Event, EventId, Json
-from gateway.core.routing import Source, plan
+from gateway.core.routes import Source
+from gateway.core.routing import plan
 from gateway.core.verifying import Inbound
 from gateway.examples import Result, tried
 from gateway.flows.deliver import request_of

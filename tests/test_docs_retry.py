@@ -17,7 +17,7 @@ from gateway.core.model import (
     Unreachable,
 )
 from gateway.core.retry import NO_ANSWER, NOT_SUCCESSFUL, REASONS, Finish, Park, RetryAt, decide
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.success import FIELDS, judged
 from gateway.loading import check
 from tests.test_docs import reasons

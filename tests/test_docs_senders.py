@@ -15,7 +15,7 @@ from gateway.config.handshakes import handshake_presets
 from gateway.config.verifiers import presets
 from gateway.core.errors import CannotSign
 from gateway.core.model import Json
-from gateway.core.routing import Source
+from gateway.core.routes import Source
 from gateway.core.verifying import Sending
 from gateway.testing import Gateway
 from tests.test_docs import ROOT, anchors, rows

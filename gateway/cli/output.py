@@ -18,7 +18,7 @@ from gateway.core.words import counted
 from gateway.exact import dumps
 
 if TYPE_CHECKING:
-    from gateway.core.routing import Routes
+    from gateway.core.routes import Routes
 
 WIDTH_OF_A_PIPE = 200
 

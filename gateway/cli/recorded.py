@@ -19,7 +19,7 @@ from gateway.config.routes import Loaded
 from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import ConfigError, NotFound
 from gateway.core.model import Json, Micros, rfc3339
-from gateway.core.routing import Routes
+from gateway.core.routes import Routes
 from gateway.store.rows import EventRow, unpacked
 from gateway.store.sqlite.database import check_schema, log_path, remove_empty_log
 from gateway.store.sqlite.read import Reader

@@ -244,7 +244,7 @@ async def _ping(settings: Settings, endpoint: Any) -> tuple[Any, Any]:
     """One attempt with a test event; for a handler's endpoint a GET, which changes nothing."""
     from gateway.cli.own import own_addresses
     from gateway.core.model import Call, Delivery, event_id
-    from gateway.core.routing import Source
+    from gateway.core.routes import Source
     from gateway.core.success import judged
     from gateway.core.verifying import Inbound, NoVerifier
     from gateway.flows.deliver import request_of

@@ -30,7 +30,7 @@ from gateway.core.errors import ExpressionFailed
 from gateway.core.model import BodyForm, Json, Response, Tls, basic_authorization, kind_of
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.retry import RetryPolicy
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.secret import Secret
 from gateway.core.sendable import UNFIT_FOR_URLS, split, url_fault, value_fault
 from gateway.core.signing import HeaderForm, SigningKey

@@ -34,7 +34,7 @@ from gateway.core.errors import Problem
 from gateway.core.grammar import Place
 from gateway.core.model import Json
 from gateway.core.pattern import Condition, Pattern
-from gateway.core.routing import Route, Routes
+from gateway.core.routes import Route, Routes
 
 MOST_ALIKE = 50
 """So many warnings of one kind are told, and the number of the others."""

@@ -37,7 +37,7 @@ from gateway.core.grammar import (
 )
 from gateway.core.model import Json, Priority
 from gateway.core.pattern import Pattern
-from gateway.core.routing import Confirm, OnError, Route, Routes, Source, Target, indexed
+from gateway.core.routes import Confirm, OnError, Route, Routes, Source, Target, indexed
 
 REPORT_EVERY = 500
 

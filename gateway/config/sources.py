@@ -29,7 +29,7 @@ from gateway.core.computed import Compute
 from gateway.core.egress import Network
 from gateway.core.handshake import NoChallenge
 from gateway.core.model import SECOND
-from gateway.core.routing import EventCase, Source
+from gateway.core.routes import EventCase, Source
 from gateway.core.schemes.credentials import TokenVerifier
 from gateway.core.schemes.sns import subscribe_url
 from gateway.core.verifying import Verifier

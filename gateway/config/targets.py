@@ -20,7 +20,7 @@ from gateway.core.calls import PreparedCall, path_of
 from gateway.core.computed import Compute, Render
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import BodyForm, Json
-from gateway.core.routing import Target
+from gateway.core.routes import Target
 from gateway.core.sendable import name_fault
 
 OWN_HEADERS = frozenset(

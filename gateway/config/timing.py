@@ -7,7 +7,7 @@ from gateway.config.expressions import Expressions
 from gateway.config.nearest import nearest
 from gateway.config.part import Part
 from gateway.config.shapes import CoalesceShape, TargetShape
-from gateway.core.routing import AT_ONCE, Coalesce, Target, Timing
+from gateway.core.routes import AT_ONCE, Coalesce, Target, Timing
 
 SAYS_WHEN = frozenset({"key", "coalesce", "delay", "at", "expires_after", "after"})
 """The keys of a target that this file is about."""

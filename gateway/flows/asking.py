@@ -9,7 +9,7 @@ from gateway.core.errors import PollFailed
 from gateway.core.model import SECOND, Call, Json, Micros, Outcome, Refused, Response
 from gateway.core.polling import LONGEST_ANSWER, Poll, answer_of
 from gateway.core.rate import Pace
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.flows.tokens import Tokens
 from gateway.ports import Clock, Sender
 

@@ -19,7 +19,8 @@ from gateway.core.bulk import (
 )
 from gateway.core.errors import BodyCorrupt, Conflict, EventErased, NotFound
 from gateway.core.model import SECOND, After, Delivery, EventId, Json, Micros, Routed, Turn, rfc3339
-from gateway.core.routing import Routes, plan
+from gateway.core.routes import Routes
+from gateway.core.routing import plan
 from gateway.core.turns import due_of
 from gateway.flows.audit import Audit
 from gateway.flows.erase import pseudonym

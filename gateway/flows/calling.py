@@ -37,7 +37,7 @@ from gateway.core.model import (
     Unreachable,
 )
 from gateway.core.retry import never_sent
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.tracing import Context, departing
 from gateway.ports import LARGEST_FILE_BYTES, ActStore, Clock, Handler, Sender
 

@@ -39,7 +39,7 @@ from gateway.core.model import (
 )
 from gateway.core.redaction import Redaction
 from gateway.core.retry import Finish, Park, decide, retry_after
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.success import judged
 from gateway.core.tracing import PARENT, Context, attempted, departing
 from gateway.core.turns import due_of, in_time

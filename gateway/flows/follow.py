@@ -21,7 +21,7 @@ from gateway.core.model import (
     failure_id,
 )
 from gateway.core.plans import Plan, emitted, planner_of
-from gateway.core.routing import OnError, Routes
+from gateway.core.routes import OnError, Routes
 from gateway.core.success import seen
 
 

@@ -8,7 +8,7 @@ from gateway.core.computed import Scope
 from gateway.core.errors import HandshakeFailed, VerificationFailed
 from gateway.core.handshake import LONGEST_ANSWER, Answered, Handshake, answer
 from gateway.core.model import Json
-from gateway.core.routing import Source
+from gateway.core.routes import Source
 from gateway.core.schemes.encodings import form_fields
 from gateway.core.verifying import Inbound
 from gateway.telemetry import Telemetry

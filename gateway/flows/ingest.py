@@ -22,7 +22,7 @@ from gateway.core.model import (
     inbox_id,
 )
 from gateway.core.rate import TokenBucket
-from gateway.core.routing import Routes, Source
+from gateway.core.routes import Routes, Source
 from gateway.core.verifying import Inbound
 from gateway.flows.intake import Intake
 from gateway.flows.keep import Keep

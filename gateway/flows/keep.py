@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from gateway.core.derived import OWN_SOURCE
 from gateway.core.model import SECOND, Arrival, Delivery, Event, EventId, Micros, Receipt, event_id
 from gateway.core.register import NOTHING_KNOWN, Knowledge
-from gateway.core.routing import Routes, plan
+from gateway.core.routes import Routes
+from gateway.core.routing import plan
 from gateway.flows.deliver import Deliver
 from gateway.flows.know import Know
 from gateway.flows.lanes import Lanes

@@ -12,7 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from gateway.core.model import Event
 from gateway.core.register import Knowledge, Look
-from gateway.core.routing import Routes, looks_of
+from gateway.core.routes import Routes
+from gateway.core.routing import looks_of
 from gateway.ports import RegisterStore
 
 

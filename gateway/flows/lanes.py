@@ -15,7 +15,7 @@ from gateway.core.breaker import Breaker, BreakerState
 from gateway.core.model import SECOND, Delivery, LaneMark, Lease, Micros, Switch
 from gateway.core.rate import Pace
 from gateway.core.retry import HOUR
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.sharing import Queue
 
 LEASE_MARGIN = 10 * SECOND

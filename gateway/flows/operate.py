@@ -21,7 +21,8 @@ from gateway.core.model import (
 from gateway.core.plans import AWAITS
 from gateway.core.redaction import without_credentials
 from gateway.core.register import Learned
-from gateway.core.routing import EndpointConfig, Routes, plan
+from gateway.core.routes import EndpointConfig, Routes
+from gateway.core.routing import plan
 from gateway.core.state import FINAL, State, may_come_from
 from gateway.core.turns import due_of
 from gateway.flows.answers import Answers, Given

@@ -14,7 +14,7 @@ from gateway.core.errors import Conflict, NotFound, PollFailed, StoreUnavailable
 from gateway.core.model import SECOND, Json, Micros, rfc3339
 from gateway.core.polling import LONGEST_WAIT as LONGEST_BACK_OFF
 from gateway.core.polling import Poll, wait_after
-from gateway.core.routing import Routes, Source
+from gateway.core.routes import Routes, Source
 from gateway.flows.asking import Asking
 from gateway.flows.audit import Audit
 from gateway.flows.changes import Changes

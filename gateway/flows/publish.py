@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from gateway.core.ed25519 import PrivateKey, json_web_key
 from gateway.core.model import Micros
-from gateway.core.routing import Routes
+from gateway.core.routes import Routes
 from gateway.ports import Clock
 
 

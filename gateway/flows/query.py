@@ -24,7 +24,7 @@ from gateway.core.queries import Answer, Answers, BackOff, Query
 from gateway.core.rate import TokenBucket
 from gateway.core.redaction import bytes_without
 from gateway.core.retry import retry_after
-from gateway.core.routing import EndpointConfig, Routes
+from gateway.core.routes import EndpointConfig, Routes
 from gateway.core.success import judged
 from gateway.flows.tokens import Tokens
 from gateway.ports import Clock, Sender

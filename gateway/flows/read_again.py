@@ -15,7 +15,7 @@ from gateway.core.errors import (
     NotFound,
 )
 from gateway.core.model import InboxEntry, Receipt
-from gateway.core.routing import Routes
+from gateway.core.routes import Routes
 from gateway.core.verifying import Inbound
 from gateway.flows.audit import Audit
 from gateway.flows.keep import Keep

@@ -22,7 +22,7 @@ from gateway.core.computed import Compute, Scope, holds, list_of
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.keys import bounded
 from gateway.core.model import Event, EventId, Json, Micros, default_origin, kind_of, rfc3339
-from gateway.core.routing import MOST_EVENTS, EventCase, Source
+from gateway.core.routes import MOST_EVENTS, EventCase, Source
 from gateway.core.schemes.encodings import form_fields
 from gateway.core.tracing import HEADER, PARENT, arriving
 from gateway.core.verifying import Inbound

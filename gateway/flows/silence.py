@@ -10,7 +10,7 @@ from typing import Any
 from gateway.core.errors import StoreBehind
 from gateway.core.model import SECOND, Micros, rfc3339
 from gateway.core.news import News, silence
-from gateway.core.routing import Routes
+from gateway.core.routes import Routes
 from gateway.flows.loop import Loop
 from gateway.ports import Clock, LookUpStore, NoteStore
 from gateway.telemetry import Telemetry

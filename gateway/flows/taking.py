@@ -7,7 +7,7 @@ import orjson
 
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import Event, InboxEntry, Json, Response, inbox_id
-from gateway.core.routing import Source
+from gateway.core.routes import Source
 from gateway.core.verifying import Inbound
 from gateway.flows.keep import Keep
 from gateway.flows.reading import BATCHED, read

@@ -17,7 +17,7 @@ from dataclasses import replace
 from gateway.core.model import SECOND, Call, Micros, Outcome, Refused, Unreachable
 from gateway.core.oauth2 import ClientCredentials, NoToken, Token, token_of, token_request
 from gateway.core.retry import TOKEN_FAILED
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.ports import Clock, Sender
 
 BETWEEN_REFUSED_TOKENS = 60 * SECOND

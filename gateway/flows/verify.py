@@ -2,7 +2,7 @@
 
 from gateway.core.errors import ConfirmationFailed, VerificationFailed
 from gateway.core.model import SECOND, Accepted, Call, Micros, Unreachable
-from gateway.core.routing import Source
+from gateway.core.routes import Source
 from gateway.core.verifying import Inbound, Verdict
 from gateway.flows.certificates import Certificates
 from gateway.ports import Clock, Sender

@@ -22,7 +22,7 @@ from gateway.core.errors import (
     UnknownSource,
 )
 from gateway.core.handshake import Answered
-from gateway.core.routing import Source
+from gateway.core.routes import Source
 from gateway.core.tracing import STATE_HEADER, combined
 from gateway.core.verifying import Inbound
 from gateway.flows.admit import Admit

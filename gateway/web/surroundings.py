@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.core.access import Access
 from gateway.core.model import Json
-from gateway.core.routing import Routes
+from gateway.core.routes import Routes
 from gateway.flows.backlog import Backlog
 from gateway.flows.bulk import Bulk
 from gateway.flows.carry_on import CarryOn

@@ -6,7 +6,7 @@ from gateway.config.routes import load_routes
 from gateway.config.settings import Settings
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.model import SECOND, BodyForm
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.schemes.credentials import TokenVerifier
 from gateway.core.schemes.signed import SignatureVerifier
 from gateway.core.verifying import NoVerifier

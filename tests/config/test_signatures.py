@@ -15,7 +15,7 @@ from gateway.config.sources import build_source, presets
 from gateway.core.ed25519 import PrivateKey, format_private
 from gateway.core.egress import EgressPolicy
 from gateway.core.model import SECOND
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.verifying import Inbound
 from tests.config.conftest import KEY
 

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.core.computed import Scope
 from gateway.core.model import SECOND, Priority
-from gateway.core.routing import AT_ONCE, Coalesce, Confirm
+from gateway.core.routes import AT_ONCE, Coalesce, Confirm
 
 FILE = """\
 version: 1

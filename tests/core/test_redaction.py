@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.model import Attempt, Call, CallRecord, Hopeless, Raised, Unreachable
 from gateway.core.redaction import Redaction, without_credentials
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.secret import Key, Secret
 
 SECRET = 'p&ss "wörd"/1'

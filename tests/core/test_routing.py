@@ -2,7 +2,8 @@
 
 from gateway.core.errors import ExpressionFailed
 from gateway.core.model import BodyForm, Failure, Routed
-from gateway.core.routing import EndpointConfig, plan
+from gateway.core.routes import EndpointConfig
+from gateway.core.routing import plan
 from tests.kit.build import an_event, some_routes
 
 EXPIRING = {"type": "license.expiring"}

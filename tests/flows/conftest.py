@@ -15,7 +15,7 @@ from gateway.config.routes import load_routes
 from gateway.config.secrets import SecretBook
 from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.model import Accepted, Call, Outcome, Refused, Response
-from gateway.core.routing import Routes
+from gateway.core.routes import Routes
 from gateway.flows.answers import Answers
 from gateway.flows.claim import Claim
 from gateway.flows.confirm import Confirm

@@ -8,7 +8,7 @@ import pytest
 from gateway.core.bulk import Action
 from gateway.core.errors import Conflict
 from gateway.core.model import SECOND
-from gateway.core.routing import Routes, indexed
+from gateway.core.routes import Routes, indexed
 from gateway.flows.audit import Audit
 from gateway.flows.bulk import Bulk
 from gateway.flows.erase import Erase

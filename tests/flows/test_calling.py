@@ -9,7 +9,7 @@ from gateway.clock import SystemClock
 from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.errors import LeaseLost, StoreUnavailable
 from gateway.core.model import Accepted, Hopeless, Postponed, Refused, Response, Unreachable
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.flows.calling import BoundEndpoint, handle
 from gateway.sender.aiohttp import AiohttpSender
 from gateway.testing import ManualClock, ScriptedServer

@@ -16,7 +16,7 @@ from gateway.core.errors import (
 from gateway.core.model import SECOND, Accepted, BodyForm, Refused, Response, Unreachable
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.retry import EGRESS_DENIED, Failures, RetryPolicy
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.secret import Key, Secret
 from gateway.core.sendable import url_fault
 from gateway.flows.deliver import header_text

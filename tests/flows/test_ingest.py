@@ -16,7 +16,7 @@ from gateway.core.errors import (
     VerificationFailed,
 )
 from gateway.core.model import SECOND
-from gateway.core.routing import EventCase, Routes, Source
+from gateway.core.routes import EventCase, Routes, Source
 from gateway.core.schemes.credentials import TokenVerifier
 from gateway.core.secret import Key
 from gateway.core.verifying import Inbound, NoVerifier

@@ -1,7 +1,7 @@
 """Lanes: places, leases, and when to claim."""
 
 from gateway.core.model import SECOND
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.flows.lanes import FEWEST_PLACES, LEASE_MARGIN, Lanes
 from tests.kit.build import NOW, a_delivery
 

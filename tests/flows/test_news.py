@@ -8,7 +8,7 @@ from gateway.core.errors import StoreBehind, StoreUnavailable
 from gateway.core.model import SECOND
 from gateway.core.news import EVERY, GATHER
 from gateway.core.retry import RetryPolicy
-from gateway.core.routing import Confirm, EndpointConfig, Target
+from gateway.core.routes import Confirm, EndpointConfig, Target
 from gateway.flows.late import Late
 from tests.flows.test_turns import a_route, arrive, routes_of
 from tests.kit.build import an_event

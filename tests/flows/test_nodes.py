@@ -10,7 +10,7 @@ from gateway.core.errors import StoreUnavailable
 from gateway.core.model import SECOND, LaneMark, Refused, Response, received_at
 from gateway.core.nodes import Around, Held, Node, shares
 from gateway.core.retry import RetryAt, RetryPolicy
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.flows.lanes import CLOCK_OFF, OUT_OF_TOUCH
 from gateway.flows.nodes import Nodes
 from tests.flows.test_deliver import arrive

@@ -8,7 +8,7 @@ from gateway.core.access import Caller, Scope
 from gateway.core.errors import Changed, Conflict, NotFound
 from gateway.core.model import SECOND, Switch
 from gateway.core.retry import RetryPolicy
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.flows.lanes import Lanes
 from tests.flows.test_deliver import _turns, arrive, to_cms
 from tests.kit.build import NOW, an_event, some_routes

@@ -15,7 +15,7 @@ from gateway.core.errors import (
 from gateway.core.model import SECOND, Accepted, Refused, Response, Unreachable
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.queries import Query
-from gateway.core.routing import EndpointConfig, Routes, indexed
+from gateway.core.routes import EndpointConfig, Routes, indexed
 from gateway.flows.query import Queries
 from gateway.telemetry import Telemetry
 from tests.flows.conftest import ScriptedSender

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.config.expressions import Expressions
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
 from gateway.core.model import event_id
-from gateway.core.routing import MOST_EVENTS, EventCase, Source
+from gateway.core.routes import MOST_EVENTS, EventCase, Source
 from gateway.core.verifying import Inbound, NoVerifier
 from gateway.flows.reading import BATCHED, STRUCTURED, read
 from tests.kit.build import NOW

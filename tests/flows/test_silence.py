@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.core.model import SECOND
-from gateway.core.routing import Target
+from gateway.core.routes import Target
 from gateway.flows.silence import Silence
 from tests.flows.test_news import news_of
 from tests.flows.test_turns import a_route, arrive, routes_of

@@ -5,7 +5,7 @@ import pytest
 from gateway.core.breaker import BreakerPolicy
 from gateway.core.model import SECOND, Refused, Response, Unreachable
 from gateway.core.retry import RetryPolicy
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.flows.lanes import LEASE_MARGIN
 from tests.flows.test_deliver import _turns, arrive
 from tests.kit.build import a_lease, an_arrival, an_event, some_routes

@@ -21,7 +21,7 @@ from gateway.core.model import (
 )
 from gateway.core.oauth2 import ClientCredentials
 from gateway.core.retry import RetryPolicy
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.flows.tokens import Tokens
 from gateway.sender.aiohttp import AiohttpSender
 from tests.kit.build import a_delivery, an_arrival, some_routes

@@ -8,7 +8,7 @@ from gateway.core.errors import Conflict
 from gateway.core.grammar import compile_pattern
 from gateway.core.model import SECOND, Priority
 from gateway.core.retry import RetryPolicy
-from gateway.core.routing import (
+from gateway.core.routes import (
     Coalesce,
     Confirm,
     EndpointConfig,

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.errors import CertificateUnavailable, ConfirmationFailed, VerificationFailed
 from gateway.core.model import SECOND, Accepted, Refused, Response, Unreachable
-from gateway.core.routing import Source
+from gateway.core.routes import Source
 from gateway.core.schemes.sns import SnsVerifier, subscribe_url
 from gateway.flows.certificates import MOST_AT_ONCE, MOST_KEPT, Certificates
 from gateway.flows.verify import Verify

@@ -13,7 +13,7 @@ from aioresponses import aioresponses
 from gateway.clock import SystemClock
 from gateway.core.egress import EgressPolicy
 from gateway.core.model import Raised
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.secret import Secret
 from gateway.flows.calling import BoundEndpoint, handle
 from gateway.sender.aiohttp import AiohttpSender

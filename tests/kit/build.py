@@ -17,7 +17,7 @@ from gateway.core.model import (
     Routed,
     event_id,
 )
-from gateway.core.routing import EndpointConfig, Route, Routes, Source, Target, indexed
+from gateway.core.routes import EndpointConfig, Route, Routes, Source, Target, indexed
 from gateway.core.verifying import NoVerifier
 
 NOW = 1_795_000_000 * SECOND

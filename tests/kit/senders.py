@@ -11,7 +11,7 @@ from gateway.config.sources import build_source
 from gateway.core.egress import EgressPolicy
 from gateway.core.errors import Problem
 from gateway.core.model import SECOND
-from gateway.core.routing import Source
+from gateway.core.routes import Source
 from gateway.core.verifying import Inbound, Sending, Verifier
 
 NOW = 1_795_000_000

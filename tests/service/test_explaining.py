@@ -10,7 +10,7 @@ from gateway.config.settings import Settings
 from gateway.core.errors import NotFound
 from gateway.core.grammar import compile_pattern
 from gateway.core.model import Event, EventId
-from gateway.core.routing import EndpointConfig, Route, Source, Target, indexed
+from gateway.core.routes import EndpointConfig, Route, Source, Target, indexed
 from gateway.core.verifying import Inbound, NoVerifier, Sending
 from gateway.explaining import explained, explained_again, rebuilt
 from gateway.flows.reading import read

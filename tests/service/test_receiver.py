@@ -5,7 +5,7 @@ import pytest
 
 from gateway.core.ed25519 import PrivateKey
 from gateway.core.model import SECOND
-from gateway.core.routing import EndpointConfig
+from gateway.core.routes import EndpointConfig
 from gateway.core.schemes.signed import Signature
 from gateway.core.secret import Key
 from gateway.core.signing import HeaderForm, sign

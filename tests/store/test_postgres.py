@@ -25,7 +25,7 @@ from gateway.core.nodes import Node
 from gateway.core.postgres_url import PostgresUrl
 from gateway.core.retention import DAY, Retention, horizon
 from gateway.core.retry import Finish, GiveUp, RetryAt
-from gateway.core.routing import Coalesce, Target, Timing
+from gateway.core.routes import Coalesce, Target, Timing
 from gateway.flows.lanes import PAUSED
 from gateway.flows.nodes import Nodes
 from gateway.flows.prune import GENTLE, Prune
