@@ -22,13 +22,13 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
+from gateway.catalogue import sample
 from gateway.clock import SystemClock
 from gateway.config.settings import Settings
 from gateway.core.model import Attempt, Delivery, Json, rfc3339
 from gateway.core.retry import Decision, Finish, GiveUp, RetryAt
 from gateway.core.verifying import Sending
 from gateway.receiver import Arrived, Receiver, keys_of
-from gateway.samples import sample
 from gateway.service import Service
 from gateway.starter import starter_folder
 from gateway.web.server import listen

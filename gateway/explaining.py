@@ -84,7 +84,7 @@ def explained(
     try:
         events = read(source, request, None, lambda: event_id(now, next(serial))).events
     except (BodyMalformed, ExpressionFailed) as error:
-        outcome = "inbox" if source.verified else "refused"
+        outcome = "refused" if source.refuses(error) else "inbox"
         return _told(source.name, outcome, problem=error)
     except MediaTypeUnsupported as error:
         return _told(source.name, "refused", problem=error)

@@ -27,7 +27,7 @@ class Checked:
     made_secrets: list[str]
     """The names of the development secrets that it uses."""
     beside: frozenset[Path] = frozenset()
-    """The files that it refers to for secrets and certificates, whether they are there or not."""
+    """The files that it refers to for secrets, certificates and schemas, whether they are there or not."""
     examples: Examples = field(default_factory=Examples)
     """The tests beside the routes. What is wrong with them is no problem of the routes."""
 
@@ -88,6 +88,8 @@ def check(
     loaded.problems = loaded.files.in_order(told)
     # What is there and no file is read once: a pipe, say, by which a shell hands a secret over.
     beside = frozenset(
-        path.absolute() for path in secrets.files if path.is_file() or not path.exists()
+        path.absolute()
+        for path in (*secrets.files, *loaded.files.schemas)
+        if path.is_file() or not path.exists()
     )
     return Checked(loaded, handlers, sorted(secrets.made), beside, examples)

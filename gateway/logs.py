@@ -96,6 +96,9 @@ class LogListener:
             if fields["outcome"] == "caller-unknown":
                 text = "whoever asked a query had no token that it knows"
                 self._capped(f"callers of {fields['query']}", text, fields)
+        elif name == "event.misfit":
+            text = "an event was kept whose data do not fit its type: see `gateway types`"
+            self._capped(f"misfits of {fields['source']}", text, fields)
         elif name == "caller.unknown":
             text = (
                 "a call to the admin API had no token that is known: `gateway tokens new` makes one"

@@ -52,6 +52,7 @@ class Metrics(Collector):
         self._asked = asked
         self._corrupt: Counter[tuple[str]] = Counter()
         self._events: Counter[tuple[str, str]] = Counter()
+        self._misfits: Counter[tuple[str]] = Counter()
         self._routes: Counter[tuple[str, str]] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._ended: Counter[tuple[str, str]] = Counter()
@@ -85,14 +86,14 @@ class Metrics(Collector):
             self._polls[fields["source"], fields["outcome"]] += 1
         elif name == "event.refused":
             self._events[fields["source"], fields["code"]] += 1
-        elif name == "event.ignored":
-            self._events[fields["source"], "ignored"] += 1
+        elif name in ("event.ignored", "event.unreadable"):
+            self._events[fields["source"], name.removeprefix("event.")] += 1
         elif name == "retention.pruned":
             self._pruned.update(fields)
         elif name == "store.measured":
             self._room = fields
-        elif name == "event.unreadable":
-            self._events[fields["source"], "unreadable"] += 1
+        elif name == "event.misfit":
+            self._misfits[fields["source"],] += fields["count"]
         elif name.startswith("query."):
             self._query(name, fields)
         elif name == "delivery.corrupt":
@@ -149,6 +150,12 @@ class Metrics(Collector):
             "Requests by what became of them.",
             ("source", "outcome"),
             self._events,
+        )
+        yield _counter(
+            "gateway_events_misfit",
+            "Events that were kept although their data do not fit their type.",
+            ("source",),
+            self._misfits,
         )
         yield _counter(
             "gateway_route_events",

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
+from gateway.catalogue import described
 from gateway.cli import client, exits
 from gateway.config.faults import _CURES
 from gateway.config.settings import Settings
@@ -218,6 +219,12 @@ def test_the_codes_are_found_in_the_code():
     }  # fmt: skip
     assert expected - all_codes() == set()
     assert {"timeout", "handler-returned-no-response", "connection-refused"} <= reasons()
+
+
+def test_the_catalogue_is_what_the_schemas_say():
+    """`gateway types --markdown` prints what stands there below the words that people wrote."""
+    text = (ROOT / "docs/catalogue.md").read_text()
+    assert text[text.index(described.HEAD[:20]) :] == described.page()
 
 
 def test_every_code_is_documented_and_no_other():

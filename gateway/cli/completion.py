@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from gateway.catalogue import catalogue_types
 from gateway.cli.client import connect
 from gateway.core.errors import GatewayError
 
@@ -23,6 +24,11 @@ def endpoint_names(context: typer.Context, incomplete: str) -> list[str]:
     if not names and given.get("at") is None:
         names = _of_the_file(given)
     return sorted(name for name in names if name.startswith(incomplete))
+
+
+def type_names(incomplete: str) -> list[str]:
+    """The types of the catalogue that begin so."""
+    return [name for name in catalogue_types() if name.startswith(incomplete)]
 
 
 def _of_the_gateway(given: Mapping[str, Any]) -> Iterable[str]:

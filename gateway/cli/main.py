@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": ("serve",),
     "check": ("check",),
     "configure": ("init", "schema"),
+    "catalogue": ("types",),
     "keys": ("keys",),
     "explain": ("explain",),
     "plan": ("plan",),

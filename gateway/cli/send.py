@@ -12,8 +12,9 @@ import orjson
 import typer
 from rich.text import Text
 
+from gateway.catalogue import sample
 from gateway.cli.client import At, TokenFile, connect, post, running, segment
-from gateway.cli.completion import endpoint_names
+from gateway.cli.completion import endpoint_names, type_names
 from gateway.cli.exits import LATER, NO
 from gateway.cli.operate import print_event
 from gateway.cli.options import Database, Headers, Routes, content_of, parsed_headers
@@ -22,7 +23,6 @@ from gateway.clock import SystemClock
 from gateway.config.settings import Settings, read_settings
 from gateway.core.errors import ConfigError, NotFound
 from gateway.core.model import Json
-from gateway.samples import sample, samples
 
 WAIT_SECONDS = 10
 ALLOWED_BY = (
@@ -51,7 +51,10 @@ def send(
     sample_type: Annotated[
         str,
         typer.Option(
-            "--sample", metavar="TYPE", help=f"Without a file: one of {', '.join(samples())}."
+            "--sample",
+            metavar="TYPE",
+            autocompletion=type_names,
+            help="Without a file: the sample of this type. `gateway types` has them.",
         ),
     ] = "license.expiring",
     header: Headers = None,

@@ -10,7 +10,13 @@ from typing import Literal
 from gateway.config.routes import Loaded
 from gateway.core.model import Json
 
-SECTIONS = {"sources": "source", "endpoints": "endpoint", "lists": "list", "queries": "query"}
+SECTIONS = {
+    "types": "type",
+    "sources": "source",
+    "endpoints": "endpoint",
+    "lists": "list",
+    "queries": "query",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +24,7 @@ class Change:
     """One part of a file that is not what it was."""
 
     kind: str
-    """`source`, `endpoint`, `list`, `query` or `route`."""
+    """`type`, `source`, `endpoint`, `list`, `query` or `route`."""
     name: str
     change: Literal["added", "removed", "changed", "renamed"]
     keys: tuple[str, ...] = ()
@@ -28,7 +34,7 @@ class Change:
 
 
 def changes(old: Loaded, new: Loaded) -> list[Change]:
-    """What differs, in the order in which it stands there: sources, endpoints, lists, queries, routes."""
+    """What differs, in the order in which it stands there: types, sources, endpoints, lists, queries, routes."""
     found: list[Change] = []
     for section, kind in SECTIONS.items():
         before, after = _named(old, section), _named(new, section)

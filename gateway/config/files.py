@@ -18,6 +18,7 @@ TESTS = ".routes-test.yaml"
 """How the names of files of tests end: they include nothing, and no pattern includes them."""
 NAMED: Mapping[str, type] = {
     "lists": dict,
+    "types": dict,
     "sources": dict,
     "endpoints": dict,
     "schedules": dict,
@@ -48,6 +49,8 @@ class Files:
     complete: bool = True
     """Whether all of them could be read; else what others refer to may be in one that could not."""
     texts: list[bytes] = field(default_factory=list)
+    schemas: list[Path] = field(default_factory=list)
+    """The files that `types:` names."""
 
     @property
     def fingerprint(self) -> str:

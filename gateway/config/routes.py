@@ -11,6 +11,7 @@ from gateway.config.awaits import build_await
 from gateway.config.document import Place
 from gateway.config.endpoint_shapes import EndpointShape
 from gateway.config.endpoints import build_endpoint, event_expressions
+from gateway.config.event_types import Types, build_type
 from gateway.config.faults import shaped
 from gateway.config.files import Files, read_files
 from gateway.config.operator_words import meant
@@ -20,7 +21,7 @@ from gateway.config.query_shapes import QueryShape
 from gateway.config.register import build_interest
 from gateway.config.schedules import build_emits, build_schedule
 from gateway.config.shape import NAME, Shape
-from gateway.config.shapes import RouteShape, ScheduleShape, SourceShape, TargetShape
+from gateway.config.shapes import RouteShape, ScheduleShape, SourceShape, TargetShape, TypeShape
 from gateway.config.sources import build_source
 from gateway.config.targets import Places, build_targets, written
 from gateway.config.traps import flow
@@ -55,6 +56,8 @@ class Loaded:
     """What was read."""
     parts: list[Part] = field(default_factory=list)
     """Where each route stands, in their order."""
+    types: Types = field(default_factory=Types)
+    """What is known of types of events."""
 
     @property
     def errors(self) -> list[Problem]:
@@ -79,6 +82,7 @@ def load_routes(path: Path, around: Surroundings) -> Loaded:
 
 def load_files(files: Files, around: Surroundings) -> Loaded:
     """Check what was read of the files: see `load_routes`."""
+    types = types_in(files)
     sources = _named(files, "sources", SourceShape)
     endpoints = _named(files, "endpoints", EndpointShape)
     known = {
@@ -87,7 +91,7 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
     }
     places = Places(known)
     routes = _Routes(files, places, around)
-    built_sources = _built(sources, build_source)
+    built_sources = _built(sources, partial(build_source, types=types))
     schedules = _built(
         _named(files, "schedules", ScheduleShape), partial(build_schedule, pattern=routes.pattern)
     )
@@ -98,7 +102,7 @@ def load_files(files: Files, around: Surroundings) -> Loaded:
         lambda name, shape, part: build_endpoint(name, shape, part, only_called=name in called),
     )
     _check_compared(sources, built_sources, routes.built)
-    loaded = Loaded(None, files.in_order(_worth_telling(files)), files, routes.parts)
+    loaded = Loaded(None, files.in_order(_worth_telling(files)), files, routes.parts, types)
     if not loaded.errors:
         loaded.routes = indexed(
             sources=built_sources,
@@ -162,7 +166,7 @@ def _named(files: Files, section: str, shape: type[Shaped]) -> dict[str, _Named[
     found: dict[str, _Named[Shaped]] = {}
     places: dict[str, Part] = {}
     for name, value, part in _members(files, section):
-        if not re.fullmatch(NAME, name):
+        if section != "types" and not re.fullmatch(NAME, name):
             cure = "use a-z, 0-9, - and _, at most 63"
             part.fault("name", f'"{name}" is no name', cure, key=True)
         if section == "sources" and name == OWN_SOURCE:
@@ -211,6 +215,13 @@ def _built(
         elif (made := build(name, each.shape, each.part)) is not None:
             built[name] = made
     return built
+
+
+def types_in(files: Files) -> Types:
+    """The types that are known where those files are in force; what is wrong with theirs is noted."""
+    named = _named(files, "types", TypeShape)
+    files.schemas = [each.part.base / each.shape.schema_ for each in named.values()]
+    return Types(_built(named, build_type))
 
 
 def _asked(files: Files) -> set[str]:

@@ -158,6 +158,12 @@ class SourceShape(Shape):
     on_unreadable: Literal["inbox", "reject"] = "inbox"
     """What becomes of a verified request whose body cannot be read: it goes to the inbox, or it is
     refused with 400. What is not verified is always refused."""
+    validate_: Literal["reject", "inbox", "warn"] | None = Field(
+        None, alias="validate", examples=["inbox"]
+    )
+    """What becomes of an event whose data do not fit its type, where that is in the catalogue or under `types:`:
+    `reject` refuses the request with 422, `inbox` keeps it for a person, `warn` keeps the event and tells of it.
+    Default: nobody looks."""
     strict_json: bool | None = Field(None, examples=[True])
     """Refuse a body in which an object has a key twice. Default: only with `verify: none`."""
     content_types: list[str] = Field(default_factory=list, examples=[["text/plain"]])
@@ -176,7 +182,22 @@ class SourceShape(Shape):
                 "nobody posts to a source with `poll`, so {keys} does nothing",
                 {"keys": ", ".join(idle), "cure": "remove one or the other"},
             )
+        if value.get("validate") == "reject":
+            raise PydanticCustomError(
+                "poll-and-posts",
+                "nobody posts to a source with `poll`, so there is nobody to refuse",
+                {"cure": "write `validate: inbox`"},
+            )
         return {**value, "verify": "none"}
+
+
+class TypeShape(Shape):
+    """A type of event of one's own: what its data hold."""
+
+    schema_: str = Field(alias="schema", min_length=1, examples=["schemas/article.created.json"])
+    """The file with the JSON Schema (2020-12) of its data, relative to this file."""
+    replace: Literal[True] | None = Field(None, examples=[True])
+    """The catalogue has this type, and this schema counts instead."""
 
 
 # -- routes --------------------------------------------------------------------------------------------
@@ -678,6 +699,11 @@ class RoutesFile(Shape):
         default_factory=dict, examples=[{"EU": ["AT", "BE", "DE", "FR"]}]
     )
     """Lists of values that patterns refer to: `{in: EU}`."""
+    types: dict[str, TypeShape] = Field(
+        default_factory=dict,
+        examples=[{"article.created": {"schema": "schemas/article.created.json"}}],
+    )
+    """Types of events of one's own, beside those of the catalogue: what `validate` and `gateway check` go by."""
     sources: dict[Name, SourceShape] = Field(
         default_factory=dict,
         examples=[

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from gateway.config.conformance import conformance
+from gateway.config.event_types import Types
 from gateway.config.expressions import Expressions
 from gateway.config.handshakes import build_handshakes, described, is_oracle, secret_file
 from gateway.config.part import Part
@@ -26,6 +28,7 @@ from gateway.config.verify_shapes import (
     PresetVerify,
 )
 from gateway.core.computed import Compute
+from gateway.core.conformance import Conformance
 from gateway.core.egress import Network
 from gateway.core.handshake import NoChallenge
 from gateway.core.model import SECOND
@@ -51,10 +54,10 @@ def each_expressions() -> Expressions:
     return Expressions(["body", "headers", "item"])
 
 
-def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
+def build_source(name: str, shape: SourceShape, part: Part, types: Types) -> Source | None:
     """The source that *shape* describes; None where it cannot be built, which is noted."""
     if shape.poll is not None:
-        return _polled(name, shape, part)
+        return _polled(name, shape, part, types)
     shaken = described(shape, part.at("handshake"))
     file = secret_file(shape, [each for each, _ in shaken], part.base)
     verifier, allowed = _verifier(name, shape, part, awaited=file)
@@ -86,6 +89,7 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
         signed_content_key=key == SIGNED_CONTENT,
         ack=shape.ack,
         body_bytes=shape.max_body,
+        conformance=_conformance(shape, types),
         rate=shape.rate,
         silent_after=shape.silent_after,
         content_types=_content_types(shape, verifier),
@@ -95,7 +99,11 @@ def build_source(name: str, shape: SourceShape, part: Part) -> Source | None:
     )
 
 
-def _polled(name: str, shape: SourceShape, part: Part) -> Source | None:
+def _conformance(shape: SourceShape, types: Types) -> Conformance | None:
+    return None if shape.validate_ is None else conformance(shape.validate_, types.schema)
+
+
+def _polled(name: str, shape: SourceShape, part: Part, types: Types) -> Source | None:
     """A source that is asked."""
     assert shape.poll is not None  # noqa: S101  # the caller saw to it
     poll = build_poll(name, shape.poll, part.at("poll"), source_expressions())
@@ -124,6 +132,7 @@ def _polled(name: str, shape: SourceShape, part: Part) -> Source | None:
         dedupe_key=dedupe_key,
         dedupe_window=shape.dedupe.window if spelled_out else POLLED_WINDOW,
         signed_content_key=key == SIGNED_CONTENT,
+        conformance=_conformance(shape, types),
         silent_after=shape.silent_after,
         content_types=frozenset(each.strip().lower() for each in shape.content_types),
         strict_json=bool(shape.strict_json),

@@ -7,6 +7,7 @@ GatewayError
 │   ├── MethodNotAllowed     ├── VerificationFailed
 │   ├── BodyTooLarge         ├── BodyEmpty
 │   ├── BodyMalformed        ├── MediaTypeUnsupported
+│   │   └── DataInvalid      │
 │   ├── EncodingUnsupported  ├── RateLimited
 │   ├── AddressNotAllowed    ├── HandshakeFailed
 │   ├── RequestMalformed     ├── RequestTooSlow
@@ -191,6 +192,16 @@ class BodyMalformed(RequestRefused):
     def __init__(self, what: str, *, cure: str, code: str = "body-unreadable") -> None:
         super().__init__(what, cure=cure)
         self.code = code  # type: ignore[misc]  # one class, a few codes: readers treat them alike
+
+
+class DataInvalid(BodyMalformed):
+    """An event's data are not what its type says; `field` is where."""
+
+    code = "data-invalid"
+
+    def __init__(self, what: str, *, cure: str, field: str) -> None:
+        super().__init__(what, cure=cure, code=self.code)
+        self.field = field
 
 
 class MediaTypeUnsupported(RequestRefused):

@@ -16,8 +16,10 @@ from gateway.core.computed import (
     Compute,
     Render,
 )
+from gateway.core.conformance import Conformance, OnMisfit
 from gateway.core.derived import OWN_SOURCE
 from gateway.core.egress import Network
+from gateway.core.errors import DataInvalid, GatewayError
 from gateway.core.handshake import Handshake
 from gateway.core.index import Index, Progress
 from gateway.core.model import (
@@ -96,12 +98,20 @@ class Source:
     """A key that is there twice is refused."""
     reject_unreadable: bool = False
     """What is verified and cannot be read is refused, and not kept in the inbox."""
+    conformance: Conformance | None = None
+    """What it wants of its events' data; None: nobody looks at them."""
     rate: tuple[int, Micros] | None = None
     """At most so many requests in so long."""
     poll: Poll | None = None
     """How it is asked; None: it posts."""
     silent_after: Micros | None = None
     """Where nothing has come for so long, it is told; None: it never is."""
+
+    def refuses(self, unreadable: GatewayError) -> bool:
+        """Whether a verified request that cannot be read, for that reason, is refused; else the inbox keeps it."""
+        if isinstance(unreadable, DataInvalid) and self.conformance is not None:
+            return not self.verified or self.conformance.otherwise is OnMisfit.REJECT
+        return not self.verified or self.reject_unreadable
 
     @property
     def handshake_methods(self) -> tuple[str, ...]:

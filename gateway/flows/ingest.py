@@ -1,8 +1,10 @@
 """The way in: verify, read, route, keep; and only then is it acknowledged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.core.compression import inflate
+from gateway.core.conformance import Misfit
 from gateway.core.errors import (
     BodyEmpty,
     BodyMalformed,
@@ -40,6 +42,14 @@ class Received:
     receipts: list[Receipt]
     several: bool = False
     """Whether the request says that it holds several events."""
+
+
+def tell_misfits(telemetry: Telemetry, source: Source, misfits: Sequence[Misfit]) -> None:
+    """Tell that events of one request were kept whose data do not fit their types: how the first does not."""
+    first = misfits[0]
+    telemetry.emit(
+        "event.misfit", source=source.name, count=len(misfits), type=first.type, detail=str(first)
+    )
 
 
 @dataclass(slots=True)
@@ -107,13 +117,15 @@ class Ingest:
             if source.gzip and b"content-encoding" in request.headers:
                 # Only now: what is signed are the compressed bytes, and a stranger's are not unpacked.
                 request.body = inflate(request.body, source.body_bytes)
-            events, several = read(source, request, verdict.id, self._keep.new_id)
+            events, several, misfits = read(source, request, verdict.id, self._keep.new_id)
         except (BodyMalformed, ExpressionFailed) as error:
             return await self._unreadable(source, request, verdict.id, error)
         if not events:
             self._telemetry.emit("event.ignored", source=source.name)
             return Received([], several=several)
         receipts = await self._keep.keep(events, source.dedupe_window)
+        if misfits:
+            tell_misfits(self._telemetry, source, misfits)
         return Received(receipts, several=several)
 
     async def _unreadable(
@@ -127,7 +139,7 @@ class Ingest:
 
         So its source wants it: others refuse it all the same.
         """
-        if not source.verified or source.reject_unreadable:
+        if source.refuses(error):
             if isinstance(error, BodyMalformed):
                 raise error
             raise BodyMalformed(

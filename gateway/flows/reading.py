@@ -19,7 +19,13 @@ import msgspec
 import orjson
 
 from gateway.core.computed import Compute, Scope, holds, list_of
-from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
+from gateway.core.conformance import Conformance, Misfit, OnMisfit
+from gateway.core.errors import (
+    BodyMalformed,
+    DataInvalid,
+    ExpressionFailed,
+    MediaTypeUnsupported,
+)
 from gateway.core.keys import bounded
 from gateway.core.model import Event, EventId, Json, Micros, default_origin, kind_of, rfc3339
 from gateway.core.routes import MOST_EVENTS, EventCase, Source
@@ -59,6 +65,8 @@ class Reading(NamedTuple):
     events: list[Event]
     several: bool = False
     """Whether it says that it holds several events, however many it then has."""
+    misfits: tuple[Misfit, ...] = ()
+    """How some of their data do not fit their types, where that is only to be told."""
 
 
 def read(
@@ -67,8 +75,26 @@ def read(
     """The events in a request: none where its source ignores it.
 
     Raises BodyMalformed or ExpressionFailed where the body cannot be read, MediaTypeUnsupported
-    where it is not of a kind that a source reads.
+    where it is not of a kind that a source reads, DataInvalid where the source wants to know that an
+    event's data do not fit its type.
     """
+    reading = _read(source, request, verified_id, new_id)
+    return reading if source.conformance is None else _fitting(reading, source.conformance)
+
+
+def _fitting(reading: Reading, wanted: Conformance) -> Reading:
+    """What was read, with how it does not fit. Raises DataInvalid where it has to."""
+    found = (wanted.misfit(event.type, event.data) for event in reading.events)
+    misfits = tuple(misfit for misfit in found if misfit is not None)
+    if misfits and wanted.otherwise is not OnMisfit.WARN:
+        cure = f"send what `gateway types {misfits[0].type}` shows"
+        raise DataInvalid(str(misfits[0]), cure=cure, field=misfits[0].field)
+    return reading._replace(misfits=misfits)
+
+
+def _read(
+    source: Source, request: Inbound, verified_id: str | None, new_id: Callable[[], EventId]
+) -> Reading:
     content_type = request.headers.get(b"content-type", b"").decode("latin-1")
     media_type = _media_type(content_type)
     reader = _Reader(source, request, verified_id, new_id, content_type or "application/json")

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import orjson
 
 from gateway.core.errors import BodyMalformed, ExpressionFailed, MediaTypeUnsupported
-from gateway.core.model import Event, InboxEntry, Json, Response, inbox_id
+from gateway.core.model import InboxEntry, Json, Response, inbox_id
 from gateway.core.routes import Source
 from gateway.core.verifying import Inbound
+from gateway.flows.ingest import tell_misfits
 from gateway.flows.keep import Keep
 from gateway.flows.reading import BATCHED, read
 from gateway.ports import AppendStore, Clock
@@ -41,20 +42,30 @@ class Taking:
 
     async def keep(self, events: Sequence[dict[str, Json]]) -> int:
         """Keep CloudEvents, all in one commit; how many are new. Raises StoreUnavailable; then none was kept."""
-        return await self._kept(self._read(orjson.dumps(events), BATCHED)) if events else 0
+        return (await self._take(orjson.dumps(events), BATCHED)).new if events else 0
 
     async def take(self, answer: Response) -> Taken:
         """Keep what the source's `event:` makes of an answer, or the answer itself, unreadable."""
-        content_type = answer.headers.get("content-type", "")
-        try:
-            events = self._read(answer.body, content_type)
-        except (BodyMalformed, ExpressionFailed, MediaTypeUnsupported) as error:
-            await self.put_aside(answer, str(error), error.code)
-            return Taken(0, 1)
-        return Taken(len(events), await self._kept(events) if events else 0)
+        return await self._take(answer.body, answer.headers.get("content-type", ""))
 
     async def put_aside(self, answer: Response, what: str, code: str = "body-unreadable") -> None:
         """Keep an answer in the inbox."""
+        await self._put_aside(answer.body, answer.headers.get("content-type", ""), what, code)
+
+    async def _take(self, body: bytes, content_type: str) -> Taken:
+        headers = {b"content-type": content_type.encode("latin-1", "replace")}
+        request = Inbound("POST", headers, frozenset(), body, self._clock.now())
+        try:
+            events, _, misfits = read(self.source, request, None, self._keep.new_id)
+        except (BodyMalformed, ExpressionFailed, MediaTypeUnsupported) as error:
+            await self._put_aside(body, content_type, str(error), error.code)
+            return Taken(0, 1)
+        receipts = await self._keep.keep(events, self.source.dedupe_window) if events else []
+        if misfits:
+            tell_misfits(self._telemetry, self.source, misfits)
+        return Taken(len(events), sum(not each.duplicate for each in receipts))
+
+    async def _put_aside(self, body: bytes, content_type: str, what: str, code: str) -> None:
         name = inbox_id(self._keep.new_id())
         await self._store.keep(
             InboxEntry(
@@ -63,19 +74,10 @@ class Taking:
                 code=code,
                 detail=what,
                 received_at=self._clock.now(),
-                content_type=answer.headers.get("content-type", ""),
-                body=answer.body,
+                content_type=content_type,
+                body=body,
                 headers=(),
                 proven_id=None,
             )
         )
         self._telemetry.emit("event.unreadable", source=self.source.name, code=code, entry=name)
-
-    def _read(self, body: bytes, content_type: str) -> list[Event]:
-        headers = {b"content-type": content_type.encode("latin-1", "replace")}
-        request = Inbound("POST", headers, frozenset(), body, self._clock.now())
-        return read(self.source, request, None, self._keep.new_id).events
-
-    async def _kept(self, events: list[Event]) -> int:
-        receipts = await self._keep.keep(events, self.source.dedupe_window)
-        return sum(not each.duplicate for each in receipts)

@@ -23,6 +23,7 @@ from gateway.core.errors import (
     ConfirmationFailed,
     Conflict,
     CrossOrigin,
+    DataInvalid,
     DiskFull,
     Draining,
     EncodingUnsupported,
@@ -68,6 +69,7 @@ STATUS: tuple[tuple[type[GatewayError], int, str], ...] = (
     (Misdirected, 421, "Misdirected request"),
     (BodyTooLarge, 413, "Body too large"),
     (BodyEmpty, 400, "Empty body"),
+    (DataInvalid, 422, "Data invalid"),
     (BodyMalformed, 400, "Body unreadable"),
     (MediaTypeUnsupported, 415, "Media type not supported"),
     (EncodingUnsupported, 415, "Content encoding not supported"),
@@ -126,7 +128,7 @@ class Told(NamedTuple):
     detail: str
     instance: str
     headers: Headers
-    more: Mapping[str, int | None] = MappingProxyType({})
+    more: Mapping[str, int | str | None] = MappingProxyType({})
     """Members beside those that every problem has."""
 
 
@@ -146,8 +148,9 @@ def told_of(error: Exception) -> Told:
                 log.debug("a request was refused", extra=noted | {"status": status})
             # The store's own words name files and disks: they are for the log.
             detail = title if status >= 500 else str(error)
-            more = {"upstream_status": error.status} if isinstance(error, UpstreamFailed) else {}
-            return Told(status, error.code, title, detail, error.instance, _headers(error), more)
+            return Told(
+                status, error.code, title, detail, error.instance, _headers(error), _more(error)
+            )
     if isinstance(error, MemoryError):
         log.error("a request was refused: there is no memory left")
         return told_of(Overloaded("there is no memory left", cure="try again in a moment"))
@@ -161,6 +164,16 @@ def told_of(error: Exception) -> Told:
         instance=unexpected.instance,
         headers=[],
     )
+
+
+def _more(error: GatewayError) -> Mapping[str, int | str | None]:
+    match error:
+        case UpstreamFailed(status=status):
+            return {"upstream_status": status}
+        case DataInvalid(field=field):
+            return {"field": field}
+        case _:
+            return {}
 
 
 def _problem(told: Told) -> bytes:

@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from gateway.catalogue import sample
 from gateway.cli.explain import LONGEST_BODY, MOST_EVENTS, MOST_REQUESTS, Printing
 from gateway.cli.main import code_of
 from gateway.core.errors import BodyCorrupt, GatewayError
 from gateway.core.model import Event
 from gateway.explaining import explained
-from gateway.samples import sample
 from gateway.store.sqlite import SqliteStore
 from tests.kit.build import NOW, an_arrival, an_event, some_routes
 from tests.kit.cli import app

@@ -5,13 +5,13 @@ from pathlib import Path
 import orjson
 import pytest
 
+from gateway.catalogue import catalogue_types, sample
 from gateway.config.settings import Settings
 from gateway.core.model import event_id
 from gateway.core.verifying import Inbound, Sending
 from gateway.explaining import explained
 from gateway.flows.reading import read
 from gateway.loading import check
-from gateway.samples import sample, samples
 
 ROOT = Path(__file__).parents[2]
 NOW = 1_795_000_000_000_000
@@ -44,7 +44,7 @@ def targets(routes, event) -> dict[str, list[str]]:
     ],
 )
 def test_it_routes_all_three_families(routes, event_type, expected):
-    assert event_type in samples()
+    assert event_type in catalogue_types()
     assert targets(routes, sample(event_type, NOW)) == expected
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.config.document import Document
 from gateway.config.endpoint_shapes import SignShape
+from gateway.config.event_types import Types
 from gateway.config.part import Part, Surroundings
 from gateway.config.secrets import SecretBook
 from gateway.config.shapes import SourceShape
@@ -48,7 +49,7 @@ def endpoint_of(shape: dict, secret: str, tmp_path) -> EndpointConfig:
 def verifier_of(verify: dict, secret: str, tmp_path):
     part = nowhere(tmp_path, S=secret)
     shape = SourceShape.model_validate({"verify": {**verify, "secrets": [{"env": "S"}]}})
-    source = build_source("x", shape, part)
+    source = build_source("x", shape, part, Types())
     assert source is not None, part.problems
     return source.verifier
 

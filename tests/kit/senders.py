@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gateway.config.document import Document
+from gateway.config.event_types import Types
 from gateway.config.faults import shaped
 from gateway.config.part import Part, Surroundings
 from gateway.config.secrets import SecretBook
@@ -31,7 +32,7 @@ def built(source: dict, *secrets: str, public_url: str = "") -> tuple[Source | N
     shape, problems = shaped(SourceShape, {**source, "verify": verify}, part.document, ())
     if shape is None or problems:
         return None, problems
-    return build_source("test", shape, part), part.problems
+    return build_source("test", shape, part, Types()), part.problems
 
 
 def verifier(
