@@ -35,6 +35,14 @@ class Kind(StrEnum):
     OBJECT = "object"
 
 
+FITTING: Mapping[str, frozenset[Kind]] = {
+    "number": frozenset({Kind.NUMBER}),
+    "text": frozenset({Kind.TEXT}),
+    "constant": frozenset({Kind.TRUTH, Kind.NULL}),
+}
+"""What a test may want, by the name that `kind_wanted` gives it."""
+
+
 @dataclass(slots=True)
 class Evidence:
     """What has been seen."""
@@ -73,6 +81,10 @@ class Evidence:
         found = (self.types[each].get(path) for each in types)
         kinds = frozenset(kind for some in found if some for kind in some)
         return kinds | {Kind.LIST} if path in self.lists else kinds
+
+    def has(self, path: Path, types: Iterable[str]) -> bool:
+        """Whether events of one of these types have had the field."""
+        return any(path in self.types.get(each, ()) for each in types)
 
     def note_lists(self, expression: str) -> None:
         """Note the fields that an expression treats as lists."""

@@ -109,6 +109,7 @@ class Expressions:
 
     def __init__(self, variables: Sequence[str]) -> None:
         self.variables = tuple(variables)
+        self._latest: tuple[str, Any] | None = None
 
     @cached_property
     def _env(self) -> Any:
@@ -168,7 +169,7 @@ class Expressions:
             cure = f"write `{bare}`: ${{…}} is for values"
             raise ExpressionInvalid(f"`{source}` is wrapped in ${{…}}", cure)
         compute = self.expression(source)
-        kind = self._env.compile(source).return_type().name()
+        kind = self._compiled(source).return_type().name()
         if kind not in ("BOOL", "DYN"):
             what = f"`{_excerpt(source)}` is {kind.lower()}, neither true nor false"
             raise ExpressionInvalid(what, "compare it with something")
@@ -177,14 +178,25 @@ class Expressions:
     def expression(self, source: str) -> Compute:
         """What computes one expression. Raises ExpressionInvalid."""
         evaluated = self.evaluated(source)
-        steps = _plain_path(source, self.variables)
+        steps = plain_path(source, self.variables)
         return evaluated if steps is None else _getter(source, steps)
+
+    def _compiled(self, source: str) -> Any:
+        """What CEL makes of one expression; several that ask about the same one after the other share it."""
+        if self._latest is None or self._latest[0] != source:
+            self._latest = source, self._env.compile(source)
+        return self._latest[1]
+
+    def serialized(self, source: str) -> bytes:
+        """An expression that compiles, as `syntax.py` reads it."""
+        found: bytes = self._compiled(source).serialize()
+        return found
 
     def evaluated(self, source: str) -> Compute:
         """What computes one expression, in CEL whatever it is. Raises ExpressionInvalid."""
         env = self._env
         try:
-            program = env.compile(source)
+            program = self._compiled(source)
         except RuntimeError as error:
             raise _invalid(source, str(error), self.variables) from None
         if {"headers", "response"}.intersection(self.variables) and (fault := header_fault(source)):
@@ -355,7 +367,7 @@ def _end_of_expression(text: str, position: int) -> int:
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[\"([^\"\\]*)\"\]|\['([^'\\]*)'\]|\[(\d{1,9})\]")
 
 
-def _plain_path(source: str, variables: Sequence[str]) -> list[str | int] | None:
+def plain_path(source: str, variables: Sequence[str]) -> list[str | int] | None:
     """The steps of a plain path, its variable first; None when the expression is more than that."""
     root = re.match(r"[A-Za-z_][A-Za-z0-9_]*", source)
     if root is None or root.group() not in variables:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from gateway.config.document import ALLOWED, Path
 from gateway.config.evidence import Evidence
+from gateway.config.known_data import KnownData, Made, made_by_emits, made_by_source
 from gateway.config.lint_expressions import check_conditions, check_template
 from gateway.config.lint_match import (
     Nested,
@@ -23,6 +24,7 @@ from gateway.config.lint_match import (
     uses,
 )
 from gateway.config.lint_rules import RuleChecks
+from gateway.config.lint_types import TypeChecks
 from gateway.config.nearest import nearest
 from gateway.config.operator_words import check_nested
 from gateway.config.part import Part
@@ -47,7 +49,7 @@ CODES = frozenset(
      "operator-misspelt", "attribute-unknown", "literal-wildcard", "literal-expression",
      "allow-unknown", "anything-but-array", "number-as-text", "truth-as-text", "unverified", "egress",
      "include", "no-idempotency-key", "no-trusted-proxy", "secret-awaited",
-     "tls-unverified", "await-unanswered", "await-public-url"}
+     "tls-unverified", "await-unanswered", "await-public-url", "unknown-field", "value-impossible"}
 )  # fmt: skip
 """All warnings, those that are given elsewhere too: what a comment may silence."""
 MOST_PAIRS = 200_000
@@ -146,6 +148,7 @@ class _Linter:
         self._note_lists()
         known = [*self._routes.sources, OWN_SOURCE] if self._routes.sources else []
         rules = RuleChecks(known, self._evidence, self.warning)
+        types = self._type_checks()
         for number, (route, part, written) in enumerate(
             zip(self._routes.routes, self._loaded.parts, self._written, strict=True)
         ):
@@ -153,6 +156,9 @@ class _Linter:
             self._check_computed(written, part)
             if not rules.check(route.pattern, written["match"], part.at("match")):
                 self._unreachable.add(number)
+            types.check_pattern(route.pattern, written["match"], part.at("match"))
+            types.check_route(written, route.pattern, part)
+        self._check_schedules(types)
         for section, keys in (("endpoints", ("body",)), ("sources", ("event", "dedupe"))):
             for _, part in self._sections(section):
                 for key in keys:
@@ -165,6 +171,34 @@ class _Linter:
             self._check_endpoints()
             self._check_sources()
         return list(self._warnings.problems())
+
+    def _type_checks(self) -> TypeChecks:
+        made = [*self._made()]
+        known = KnownData(self._loaded.types, made, list(self._routes.sources))
+        return TypeChecks(known, self._evidence, self.warning)
+
+    def _made(self) -> Iterator[Made]:
+        """The types of events that the files make themselves."""
+        for name, part in self._sections("sources"):
+            yield from made_by_source(name, _at(part))
+        for _, part in self._sections("schedules"):
+            yield from made_by_emits(_at(part))
+        for written in self._written:
+            yield from made_by_emits(written)
+            for target in written.get("to", ()):
+                if isinstance(target, dict):
+                    yield from made_by_emits(target)
+
+    def _check_schedules(self, types: TypeChecks) -> None:
+        written = dict(self._sections("schedules"))
+        for schedule in self._routes.schedules.all:
+            part = written[schedule.name]
+            patterns = {"match": schedule.pattern, "cancel": schedule.cancel}
+            for key, pattern in patterns.items():
+                if pattern is not None:
+                    types.check_pattern(pattern, _at(part)[key], part.at(key))
+            known = [pattern for pattern in patterns.values() if pattern is not None]
+            types.check_schedule(_at(part), known, part)
 
     def _note_lists(self) -> None:
         for written in self._written:

@@ -1,14 +1,14 @@
 """Warnings about what is computed, as it is written: attributes that no event has, text that is none."""
 
 import re
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Mapping
 
 from gateway.config.endpoints import event_expressions
 from gateway.config.evidence import ATTRIBUTES, Evidence
 from gateway.config.lint_match import Warn, attribute_cure
 from gateway.config.misreadings import without_strings
 from gateway.config.part import Part
+from gateway.config.templates import texts_of
 from gateway.core.model import Json
 
 _ATTRIBUTE = re.compile(r"(?<![\w.])event\s*\.\??([A-Za-z_]\w*)(?!\w*\s*\()")
@@ -36,7 +36,7 @@ def check_conditions(
 
 def check_template(template: Json, part: Part, evidence: Evidence, warning: Warn) -> None:
     """Warn of attributes that no event has, and of what looks like an expression and is text."""
-    for below, text in _texts(template, part):
+    for below, text in texts_of(template, part):
         if "${" in text:
             _check_attributes(event_expressions().sources(text), below, evidence, warning)
         for literal in event_expressions().literals(text):
@@ -44,17 +44,6 @@ def check_template(template: Json, part: Part, evidence: Evidence, warning: Warn
                 inner = next(each for each in found.groups() if each).strip()
                 cure = f"write `${{{inner}}}`"
                 warning("literal-expression", f"`{found[0]}` stands for itself", cure, below)
-
-
-def _texts(template: Json, part: Part) -> Iterator[tuple[Part, str]]:
-    """Every text of a template, with its place."""
-    match template:
-        case str():
-            yield part, template
-        case list():
-            yield from chain.from_iterable(_texts(t, part.at(i)) for i, t in enumerate(template))
-        case dict():
-            yield from chain.from_iterable(_texts(t, part.at(k)) for k, t in template.items())
 
 
 def _check_attributes(sources: list[str], part: Part, evidence: Evidence, warning: Warn) -> None:

@@ -7,7 +7,7 @@ are made, so what is found out of a part is found out once.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.config.evidence import ATTRIBUTES, Evidence, Kind
+from gateway.config.evidence import ATTRIBUTES, FITTING, Evidence, Kind
 from gateway.config.lint_match import Use, Warn, uses
 from gateway.config.nearest import nearest
 from gateway.config.part import Part
@@ -95,7 +95,7 @@ class RuleChecks:
         return True
 
     def _tell_dead(self, why: Dead, match: Mapping[str, Json], part: Part, *, whole: bool) -> None:
-        place = part.at(*_place_of(match, why))
+        place = part.at(*place_of_test(match, why.path, why.test))
         if whole:
             self.warning("route-unreachable", why.what, why.cure, place)
         elif why.redundant:
@@ -137,7 +137,7 @@ class RuleChecks:
                 what = 'events have no attribute "event": patterns are about its fields'
             meant = ".".join(path[1:]) if name == "event" else f"data.{'.'.join(path[1:])}"
             return Dead(path, what, f'did you mean "{meant}"?'), []
-        alternatives = list(_alternatives(condition.tests))
+        alternatives = list(alternatives_of(condition.tests))
         dead = [
             Dead(path, what, cure, test)
             for test in alternatives
@@ -191,7 +191,7 @@ class RuleChecks:
             seen = self._seen[key]
             if seen:
                 self._check_arrays(condition, seen, match, part)
-                _check_values(condition, seen, match, part, self.warning)
+                check_values(condition, seen, match, part, self.warning)
 
     def _types_of(self, rule: Rule) -> Types:
         """The types of the events seen that a rule may match."""
@@ -221,7 +221,7 @@ class RuleChecks:
                 self.warning("anything-but-array", what, cure, part.at(*use.place))
 
 
-def _alternatives(tests: Sequence[Test]) -> Iterator[Test]:
+def alternatives_of(tests: Sequence[Test]) -> Iterator[Test]:
     """Each alternative by itself."""
     for test in tests:
         if isinstance(test, OneOf) and test.name is None:
@@ -232,7 +232,7 @@ def _alternatives(tests: Sequence[Test]) -> Iterator[Test]:
 
 def _redundant(path: Path, condition: Condition) -> Iterator[Dead]:
     """Alternatives that others include."""
-    tests = list(_alternatives(condition.tests))
+    tests = list(alternatives_of(condition.tests))
     if len(tests) > MOST_COMPARED or len(tests) == 1:
         return
     for i, test in enumerate(tests):
@@ -276,39 +276,35 @@ def _anything_but(test: Test) -> bool:
 
 # -- kinds of values -----------------------------------------------------------------------------------------
 
-FITTING: Mapping[str, frozenset[Kind]] = {
-    "number": frozenset({Kind.NUMBER}),
-    "text": frozenset({Kind.TEXT}),
-    "constant": frozenset({Kind.TRUTH, Kind.NULL}),
-}
 LEAVES = frozenset({Kind.TEXT, Kind.DECIMAL, Kind.NUMBER, Kind.TRUTH})
 
 
-def _check_values(
+def check_values(
     condition: Condition,
     seen: frozenset[Kind],
     match: Mapping[str, Json],
     part: Part,
     warning: Warn,
+    told: str = "in the events seen",
 ) -> None:
-    """Warn where none of the alternatives fits what has been seen."""
+    """Warn where none of the alternatives fits what is there: what has been seen, or what *told* says."""
     if not seen & LEAVES or condition.there or not condition.tests:
         return
-    tests = list(_alternatives(condition.tests))
+    tests = list(alternatives_of(condition.tests))
     kinds = [kind_wanted(test) for test in tests]
     if any(kind is None or FITTING[kind] & seen for kind in kinds):
         return
     field = ".".join(condition.path)
     for test in tests:
-        place = part.at(*_place_of(match, Dead(condition.path, "", "", test)))
+        place = part.at(*place_of_test(match, condition.path, test))
         if kind_wanted(test) == "number" and Kind.TEXT in seen:
-            what = f"{field} is text in the events seen, and {test} is about numbers"
+            what = f"{field} is text {told}, and {test} is about numbers"
             warning("number-as-text", what, _text_instead(test, seen), place)
         elif kind_wanted(test) == "text" and Kind.NUMBER in seen:
-            what = f"{field} is a number in the events seen, and {test} is about text"
+            what = f"{field} is a number {told}, and {test} is about text"
             warning("number-as-text", what, _number_instead(test), place)
         elif isinstance(test, Literal) and test.value in ("true", "false") and Kind.TRUTH in seen:
-            what = f"{field} is true or false in the events seen, and {test} is text"
+            what = f"{field} is true or false {told}, and {test} is text"
             warning("truth-as-text", what, f"write `{test.value}` without quotes", place)
 
 
@@ -346,18 +342,20 @@ def _uses_of(match: Mapping[str, Json], path: Path) -> list[Use]:
     return [use for use in uses(match) if isinstance(use, Use) and use.path == path]
 
 
-def _place_of(match: Mapping[str, Json], why: Dead) -> tuple[str | int, ...]:
-    """Where that stands, as nearly as is known."""
-    found = _uses_of(match, why.path)
+def place_of_test(
+    match: Mapping[str, Json], path: Path, test: Test | None
+) -> tuple[str | int, ...]:
+    """Where a test of a field stands, or its condition, as nearly as is known."""
+    found = _uses_of(match, path)
     if not found:
         return ("$not",) if "$not" in match else ()
-    if isinstance(why.test, (Literal, Constant)):
-        places = [place for use in found for place in _places_of(why.test.value, use)]
+    if isinstance(test, (Literal, Constant)):
+        places = [place for use in found for place in _places_of(test.value, use)]
         if places:
             return places[-1]
-    if why.test is not None:
+    if test is not None:
         for use in found:
-            if use.operator and use.operator in str(why.test):
+            if use.operator and use.operator in str(test):
                 return use.place
     return found[0].place
 

@@ -1,0 +1,150 @@
+"""What the data of events may be: by the schema of their type, and by what a routes file itself makes of it.
+
+A type that a file makes out of data of any form (a source's `event:` without `data`, an `emit` that passes
+its event's data on) may have any fields, unless the source has its events validated.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gateway.config.event_types import Types
+from gateway.config.fields import Value, of_event, schema_of_template, united, value_of
+from gateway.core.derived import OWN_SOURCE
+from gateway.core.model import Json
+from gateway.core.operators import Literal, OneOf
+from gateway.core.pattern import Condition, Part, Pattern, Rule
+
+Identity: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A type of event that a file makes."""
+
+    source: str
+    type: str
+    """As written: it may have `${…}` in it."""
+    data: Value
+
+    def makes(self, event_type: str) -> bool:
+        """Whether it may be of that type."""
+        start, expression, _ = self.type.partition("${")
+        return event_type.startswith(start) if expression else event_type == start
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Known:
+    """What is known of the events that a rule is about."""
+
+    types: tuple[str, ...]
+    event: Value
+
+
+class KnownData:
+    """Knows it for one file."""
+
+    def __init__(self, types: Types, made: Sequence[Made], sources: Sequence[str]) -> None:
+        self._types = types
+        self._made = made
+        self._sources = (*sources, OWN_SOURCE)
+        self._values: dict[str, Value] = {}
+        self._known: dict[Identity, Known | None] = {}
+        self._united: dict[tuple[Known, ...], Known] = {}
+
+    def of_rule(self, rule: Rule) -> Known | None:
+        """What is known of the events that a rule may match; None: not of all of them."""
+        wanted = [
+            p for p in rule if isinstance(p, Condition) and p.path in (("type",), ("source",))
+        ]
+        identity = tuple(map(id, wanted))
+        if identity not in self._known:
+            self._known[identity] = self._find(wanted)
+        return self._known[identity]
+
+    def of_patterns(self, patterns: Sequence[Pattern]) -> Known | None:
+        """What is known of the events that one of some patterns may match; None: not of all of them."""
+        known = [self.of_rule(rule) for pattern in patterns for rule in pattern.rules]
+        found = tuple(dict.fromkeys(each for each in known if each is not None))
+        if not found or len(found) < len(set(known)):
+            return None
+        if len(found) == 1:
+            return found[0]
+        if found not in self._united:
+            types = dict.fromkeys(name for each in found for name in each.types)
+            self._united[found] = Known(tuple(types), united([each.event for each in found]))
+        return self._united[found]
+
+    def _find(self, wanted: Sequence[Condition]) -> Known | None:
+        named = [_texts(each) for each in wanted if each.path == ("type",)]
+        types = next((each for each in named if each is not None), None)
+        if types is None or not all(each in self._types for each in types):
+            return None
+        of_source = [each for each in wanted if each.path == ("source",)]
+        sources = [s for s in self._sources if all(each.accepts([s]) for each in of_source)]
+        data = [self._value(each) for each in types]
+        data += [
+            made.data
+            for made in self._made
+            if made.source in sources and any(made.makes(each) for each in types)
+        ]
+        return Known(tuple(types), of_event(united(data)))
+
+    def _value(self, event_type: str) -> Value:
+        if event_type not in self._values:
+            self._values[event_type] = value_of(self._types.schema(event_type))
+        return self._values[event_type]
+
+
+def _texts(condition: Condition) -> list[str] | None:
+    """The values that a condition wants; None where it wants others, too."""
+    if not condition.positive or condition.there or not condition.tests:
+        return None
+    found: list[str] = []
+    for test in condition.tests:
+        values = test.values if isinstance(test, OneOf) else [test]
+        for value in values:
+            if not isinstance(value, Literal) or not isinstance(value.value, str):
+                return None
+            found.append(value.value)
+    return found
+
+
+# -- what a file makes -------------------------------------------------------------------------------------
+
+
+def made_by_source(name: str, source: Mapping[str, Json]) -> Iterator[Made]:
+    """The types of events that a source's `event:` makes."""
+    events = source.get("event") or []
+    for case in events if isinstance(events, list) else [events]:
+        if "type" in case:
+            schema = _schema(case.get("data"))
+            if schema or source.get("validate") is None:
+                yield Made(name, case["type"], value_of(schema))
+
+
+def made_by_emits(rule: Mapping[str, Json]) -> Iterator[Made]:
+    """The types of events that a rule, or a target, has the gateway make."""
+    emits = rule.get("emit") or []
+    for emit in emits if isinstance(emits, list) else [emits]:
+        yield Made(OWN_SOURCE, emit["type"], value_of(_schema(emit.get("data"))))
+    if rule.get("confirm"):
+        yield Made(OWN_SOURCE, rule["confirm"]["else"], value_of({}))
+
+
+def _schema(data: Json) -> Json:
+    return {} if data is None else schema_of_template(data)
+
+
+def parts_of(rule: Rule) -> Iterator[Condition]:
+    """The conditions of a rule, those that it negates included."""
+    for part in rule:
+        yield from _conditions(part)
+
+
+def _conditions(part: Part) -> Iterator[Condition]:
+    if isinstance(part, Condition):
+        yield part
+    else:
+        for rule in part.rules:
+            yield from parts_of(rule)
