@@ -78,6 +78,8 @@ Node: TypeAlias = Constant | Name | Select | Call | Items | Loop
 _everything = Expressions(["event", "item", "known", "plan", "response", "sent"])
 
 
+LONG = ('"""', "'''")
+"""Around texts of several lines."""
 _LITERAL = re.compile(STRING.pattern + r"|(?<![\w.])\d+(?:\.\d+)?(?![\w.])", re.ASCII)
 
 
@@ -87,7 +89,7 @@ def literals_aside(source: str) -> str:
     They are such as nobody means. What differs in nothing else then is the same; and where nothing is
     wrong with that, nothing is with what it was made of.
     """
-    return _LITERAL.sub(_aside, source) if '"""' not in source else source
+    return source if any(each in source for each in LONG) else _LITERAL.sub(_aside, source)
 
 
 def _aside(literal: re.Match[str]) -> str:
@@ -100,8 +102,12 @@ def _aside(literal: re.Match[str]) -> str:
 
 @lru_cache(MOST_KEPT)
 def parsed(source: str) -> Node:
-    """An expression that compiles, over an event and what is known beside it."""
-    checked = dict(_fields(_everything.serialized(source)))[2]
+    """An expression over an event and what is known beside it; of one that does not compile, nothing."""
+    try:
+        message = _everything.serialized(source)
+    except RuntimeError:
+        return Constant(None)
+    checked = dict(_fields(message))[2]
     return _node(dict(_fields(checked))[4])
 
 

@@ -61,7 +61,12 @@ def test_a_macro_is_a_loop():
     assert any(Select(Name("x"), "y") in getattr(n, "arguments", ()) for n in found.nodes)
 
 
-@given(st.lists(st.sampled_from([".data", ".a_1", ".b"]) | st.integers(0, 99).map("[{}]".format)))
+@given(
+    st.lists(
+        st.sampled_from([".data", ".a_1", ".b"]) | st.integers(0, 99).map("[{}]".format),
+        max_size=20,
+    )
+)
 def test_a_plain_path_is_what_would_be_parsed(steps):
     source = f"event{''.join(steps)}"
     assert path_of(plain_path(source, ["event"])) == parsed(source)
@@ -74,7 +79,12 @@ def test_a_plain_path_is_what_would_be_parsed(steps):
         ("event['a1'].?b[0] == 2.5", "event['a1'].?b[987654321] == 987654321.5"),
         ("event[?'a1'] == 'web' && 3u == 1e5", "event[?'a1'] == 'web' && 3u == 1e5"),
         ('event.x == """a1"""', 'event.x == """a1"""'),
+        ("event.x == '''a1'''", "event.x == '''a1'''"),
     ],
 )
 def test_literals_are_put_aside_but_for_names(source, aside):
     assert literals_aside(source) == aside
+
+
+def test_what_does_not_compile_says_nothing():
+    assert parsed("event.") == Constant(None)
