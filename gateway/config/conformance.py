@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.core.conformance import Conformance, Misfit, OnMisfit
 from gateway.core.model import Json, kind_of
+from gateway.core.operators import shown
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -92,6 +93,6 @@ _WORDS = {
 
 
 def _choices(options: list[Json]) -> str:
-    shown = [str(each) if isinstance(each, str) else str(each).lower() for each in options]
-    more = ["…"] if len(shown) > MOST_CHOICES else []
-    return ", ".join([*shown[:MOST_CHOICES], *more])
+    words = [each if isinstance(each, str) else shown(each) for each in options]
+    more = ["…"] if len(words) > MOST_CHOICES else []
+    return ", ".join([*words[:MOST_CHOICES], *more])

@@ -2,6 +2,9 @@
 
 import pytest
 
+from gateway.config.settings import Settings
+from gateway.loading import check
+
 HEAD = """\
 version: 1
 sources: {dam: {verify: none, validate: inbox}}
@@ -58,6 +61,13 @@ def test_a_schema_counts_from_then_on_and_one_of_the_catalogue_only_where_it_is_
     assert misfit("license.expiring", {"license": 5}) is None
     assert misfit("license.expired", {}).what == "is missing"
     assert loaded.files.schemas == [tmp_path / "good.json"] * 2
+
+
+def test_a_schema_that_changes_is_noticed(tmp_path):
+    (tmp_path / "good.json").write_text(SCHEMA)
+    (tmp_path / "routes.yaml").write_text(f"{HEAD}  article.created: {{schema: good.json}}\n")
+    settings = Settings(routes=tmp_path / "routes.yaml", database=tmp_path / "gateway.db")
+    assert tmp_path / "good.json" in check(settings, {}, keep=False).beside
 
 
 def test_names_are_unique_over_all_files(load, tmp_path):

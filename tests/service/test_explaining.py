@@ -24,6 +24,8 @@ lists: {EU: [AT, DE]}
 sources:
   getty: {verify: {preset: standard-webhooks, secrets: [{env: GETTY_SECRET}]}}
   open: {verify: none}
+  strict: {verify: {preset: standard-webhooks, secrets: [{env: GETTY_SECRET}]}, on_unreadable: reject, validate: inbox}
+  held: {verify: {preset: standard-webhooks, secrets: [{env: GETTY_SECRET}]}, validate: reject}
   dam:
     verify: {preset: standard-webhooks, secrets: [{env: DAM_SECRET}]}
     event:
@@ -332,6 +334,10 @@ def test_events_without_an_id_have_ids_of_their_own(load):
         ("dam", b'{"kind": "x"}', {}, "inbox", "event-unmapped", "add a case for it"),
         ("dam", b'{"assets": [{}]}', {}, "inbox", "expression-failed", "mend this source's"),
         ("open", b'{"n": 1}', {}, "refused", "event-unmapped", "give the source an `event:`"),
+        ("strict", b'{"n": 1}', {}, "refused", "event-unmapped", "give the source an `event:`"),
+        ("strict", b'{"type": "license.revoked", "data": {}}', {}, "inbox", "data-invalid", "send what"),
+        ("held", b'{"type": "license.revoked", "data": {}}', {}, "refused", "data-invalid", "send what"),
+        ("held", b'{"n": 1}', {}, "inbox", "event-unmapped", "give the source an `event:`"),
         ("getty", b"", {}, "refused", "empty-body", "send the event"),
         ("getty", b"x", {"content-type": "text/plain"}, "refused", "media-type-unsupported", "send"),
     ],
@@ -358,7 +364,7 @@ async def test_what_makes_no_event_ends_where_production_puts_it(
 
 
 def test_an_unknown_source_names_the_known(load):
-    with pytest.raises(NotFound, match="known: getty, open, dam"):
+    with pytest.raises(NotFound, match="known: getty, open, strict, held, dam"):
         explained(load(), "nope", b"{}", {}, NOW)
 
 

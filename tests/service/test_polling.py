@@ -311,3 +311,23 @@ def test_many_failures_are_told_in_words():
     poll = {"outcome": "throttled", "failures": 7, "came": 0}
     assert words.polled(poll) == "is throttled, 7 times in a row"
     assert words.polled({"outcome": "events", "failures": 0, "came": 2}) == "2 new events"
+
+
+async def test_what_does_not_fit_its_type_goes_to_the_inbox_and_is_acknowledged(getty, serve):
+    getty.change("1", asset_type="Painting")
+    service = await serve(ROUTES.replace("poll:", "validate: inbox\n    poll:"))
+    await polled(service, "empty")
+    (entry,) = await service._store.inbox({"limit": 10})
+    assert (entry["source"], entry["code"]) == ("getty", "data-invalid")
+    assert "data.asset.asset_type is none of image, film, null" in entry["detail"]
+    assert await events_of(service) == []
+    assert len(getty.acknowledged) == 1
+
+
+async def test_what_does_not_fit_its_type_is_told_where_that_is_all(getty, serve):
+    getty.change("1", asset_type="Painting")
+    service = await serve(ROUTES.replace("poll:", "validate: warn\n    poll:"))
+    await polled(service, "empty")
+    assert [event["subject"] for event in await events_of(service)] == ["asset/1"]
+    (told,) = [fields for name, fields in service.reports if name == "event.misfit"]
+    assert (told["source"], told["count"], told["type"]) == ("getty", 1, "asset.updated")
