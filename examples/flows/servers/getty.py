@@ -43,6 +43,11 @@ class Getty:
         """Wait until something holds of what it was asked."""
         self._run(self.fake.until(condition))
 
+    def answer_downloads(self, *, in_time: bool) -> None:
+        """Have downloads answered; or license, and answer nobody."""
+        may = self.fake.may_answer_downloads
+        self._loop.call_soon_threadsafe(may.set if in_time else may.clear)
+
     def _run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
