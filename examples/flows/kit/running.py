@@ -121,7 +121,7 @@ class Gateway:
         with self._more:
             self._more.wait_for(lambda: len(found()) >= count, LONGEST_WAIT_SECONDS)
         assert len(found()) >= count, f"{wanted}: not seen, but\n" + "\n".join(
-            map(str, self._happened)
+            map(str, self._happened[-40:])
         )
         return found()
 

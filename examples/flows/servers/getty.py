@@ -8,7 +8,7 @@ from typing import Any
 from examples.flows.kit.http import ask
 from tests.kit.getty import KEY, SECRET, FakeGetty, a_product, too_many
 
-__all__ = ["KEY", "SECRET", "Getty", "an_image", "too_many"]
+__all__ = ["KEY", "SECRET", "Getty", "a_product", "an_image", "too_many"]
 
 
 class Getty:
