@@ -129,6 +129,10 @@ class Gateway:
         """Wait until so many deliveries to *endpoint* have ended well."""
         return self.seen(count, what="attempt", endpoint=endpoint, then="delivered", **wanted)
 
+    def data_of(self, item: Item) -> Any:
+        """The data of an event that was seen."""
+        return self.admin(f"/api/v1/events/{item['id']}")["data"]
+
     def happened(self, **wanted: Any) -> list[Item]:
         """What has happened so far that has these values."""
         with self._more:
