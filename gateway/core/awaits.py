@@ -23,6 +23,8 @@ from gateway.core.plans import AWAITS, Emit, Plan, Planned
 
 OURSELVES: Json = {"id": "gateway"}
 """Who decided where nobody did in time."""
+UNNAMED: Json = {"id": "unnamed"}
+"""Who has a link, and says no name."""
 TIMEOUT = "timeout"
 
 
@@ -101,7 +103,7 @@ class Await:
             key=bounded(computed("key", lambda: key_of(hears.key(scope)))),
             answer=str(answer),
             at=event.received_at,
-            by={"id": by} if isinstance(by, str) else by,
+            by={"id": by} if isinstance(by, str) else by or {"id": event.source},
             reason=reason,
         )
 
@@ -117,7 +119,7 @@ class Reply(NamedTuple):
     key: str
     answer: str
     at: Micros
-    by: Json = None
+    by: Json = UNNAMED
     """Who gave it, as far as that is known."""
     reason: Json = None
     event_id: EventId | None = None
@@ -131,8 +133,8 @@ class Reply(NamedTuple):
     @property
     def told(self) -> dict[str, Json]:
         """What the event that comes of it says beside what was planned."""
-        told = {"decided_by": self.by, "decided_at": rfc3339(self.at), "reason": self.reason}
-        return {name: value for name, value in told.items() if value is not None}
+        told = {"decided_by": self.by, "decided_at": rfc3339(self.at)}
+        return told if self.reason is None else {**told, "reason": self.reason}
 
 
 class Verdict(NamedTuple):

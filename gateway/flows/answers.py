@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from gateway.core.access import AuditEntry
-from gateway.core.awaits import Asked, Reply, Verdict
+from gateway.core.awaits import UNNAMED, Asked, Reply, Verdict
 from gateway.core.callbacks import Callbacks, Place
 from gateway.core.errors import ParameterInvalid, PathUnknown, QuestionAnswered, QuestionOver
 from gateway.core.model import SECOND, EventId, rfc3339
@@ -63,7 +63,7 @@ class Answers:
             cure = f"choose one of {', '.join(asked.answers)}"
             raise ParameterInvalid(f"the answer cannot be {given.answer or 'empty'}", cure=cure)
         now = self._clock.now()
-        by = None if given.by is None else {"id": given.by}
+        by = UNNAMED if given.by is None else {"id": given.by}
         answer = Reply(planner, key, given.answer, now, by, given.reason, event_id)
         verdict = await self._store.decide(answer, now, entry)
         if verdict.decided:

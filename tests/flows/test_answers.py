@@ -141,6 +141,19 @@ async def test_the_tracker_decides_by_its_own_event(flows_of):
     assert await flows.store.inbox({}) == []
 
 
+async def test_who_decided_is_always_said(flows_of):
+    flows = flows_of(ROUTES.replace("        by: ${event.data.who}\n", ""))
+    await ask(flows)
+    await arrive(flows, closed("approve"))
+    (made,) = await outcomes(flows, 1)
+    assert made["data"]["decided_by"] == {"id": "getty"}
+    await ask(flows, received_at=NOW + SECOND)
+    await flows.answers.by_link(links(flows)["approve"], Given(""))
+    *_, made = await outcomes(flows, 2)
+    assert made["data"]["decided_by"] == {"id": "unnamed"}
+    assert "reason" not in made["data"]
+
+
 async def test_an_answer_that_there_is_not_is_told_in_the_inbox(flows_of):
     flows = flows_of(ROUTES)
     await ask(flows)
