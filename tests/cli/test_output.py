@@ -243,7 +243,7 @@ def test_status_fits_a_screen_however_many_endpoints_there_are(terminal):
     ]  # fmt: skip
     dead = {f"endpoint-{i}-of-the-newsroom": {"count": i} for i in range(10, 25)}
     state = {
-        "version": "1", "ready": True, "store": {"state": "ok", "reason": ""}, "held_by": [], "nodes": [],
+        "version": "1", "ready": True, "store": {"state": "ok", "reason": ""}, "held_by": [], "nodes": [], "polls": [],
         "endpoints": endpoints, "late": {}, "failing": [],
         "routes": {"file": "routes.yaml", "fingerprint": "abc", "rejected": [], "unverified": []},
         "stats": {"dead": dead, "scheduled": {}, "unmatched": 0, "inbox": 0, "refused": 0},

@@ -4,7 +4,7 @@ import asyncio
 
 from gateway.core.model import SECOND, rfc3339
 from gateway.core.register import Entry, Look
-from tests.flows.test_plans import arrive, flows_of, sent  # noqa: F401  # a fixture
+from tests.flows.test_plans import arrive, sent
 from tests.kit.build import NOW, an_event
 
 WATCH = """
@@ -34,7 +34,7 @@ def changes(flows) -> list[tuple[str, str]]:
     return [(e["data"]["before"], e["data"]["after"]) for e in sent(flows, "cms")]
 
 
-async def test_a_change_is_noticed_with_what_was_before_and_what_is_after(flows_of):  # noqa: F811
+async def test_a_change_is_noticed_with_what_was_before_and_what_is_after(flows_of):
     flows = flows_of(WATCH)
     await arrive(flows, an_asset("free"))
     await arrive(flows, an_asset("free"))
@@ -44,7 +44,7 @@ async def test_a_change_is_noticed_with_what_was_before_and_what_is_after(flows_
     assert await known(flows, "a1") == Entry({"id": "a1", "terms": "editorial"}, NOW)
 
 
-async def test_an_older_event_that_comes_late_changes_nothing(flows_of):  # noqa: F811
+async def test_an_older_event_that_comes_late_changes_nothing(flows_of):
     flows = flows_of(WATCH)
     await arrive(flows, an_asset("editorial"))
     await arrive(flows, an_asset("free", at=NOW - SECOND))
@@ -53,14 +53,14 @@ async def test_an_older_event_that_comes_late_changes_nothing(flows_of):  # noqa
     assert len(await flows.store.events({})) == 2
 
 
-async def test_of_several_in_one_request_each_is_compared_with_the_one_before(flows_of):  # noqa: F811
+async def test_of_several_in_one_request_each_is_compared_with_the_one_before(flows_of):
     flows = flows_of(WATCH)
     await arrive(flows, *(an_asset(terms) for terms in "abc"))
     await flows.seen("attempt.recorded", 2)
     assert sorted(changes(flows)) == [("a", "b"), ("b", "c")]
 
 
-async def test_of_many_that_come_at_once_each_is_compared_with_the_one_before(flows_of):  # noqa: F811
+async def test_of_many_that_come_at_once_each_is_compared_with_the_one_before(flows_of):
     flows = flows_of(WATCH)
     await arrive(flows, an_asset("0"))
     await asyncio.gather(*(arrive(flows, an_asset(str(n))) for n in range(1, 21)))
@@ -71,7 +71,7 @@ async def test_of_many_that_come_at_once_each_is_compared_with_the_one_before(fl
     assert len(befores) == 20
 
 
-async def test_entries_are_looked_up_by_key_and_by_field(flows_of):  # noqa: F811
+async def test_entries_are_looked_up_by_key_and_by_field(flows_of):
     flows = flows_of("""
 routes:
   - name: placements
@@ -106,7 +106,7 @@ routes:
     assert await flows.store.inbox({}) == []
 
 
-async def test_what_a_withdrawal_forgets_is_known_no_longer(flows_of):  # noqa: F811
+async def test_what_a_withdrawal_forgets_is_known_no_longer(flows_of):
     flows = flows_of("""
 routes:
   - {name: keep, match: {type: asset.updated}, remember: {collection: asset, key: "${event.data.id}"}}
@@ -125,7 +125,7 @@ routes:
     assert len(flows.sender.calls) == 1
 
 
-async def test_a_key_that_cannot_be_computed_is_in_the_inbox_and_other_routes_go_on(flows_of):  # noqa: F811
+async def test_a_key_that_cannot_be_computed_is_in_the_inbox_and_other_routes_go_on(flows_of):
     flows = flows_of(WATCH + "  - {name: all, match: {type: asset.updated}, to: [cms]}\n")
     await arrive(flows, an_event(event_type="asset.updated", data={}))
     await flows.seen("attempt.recorded", 1)
@@ -136,7 +136,7 @@ async def test_a_key_that_cannot_be_computed_is_in_the_inbox_and_other_routes_go
     )
 
 
-async def test_a_replay_tells_a_register_that_came_later_and_asks_it(flows_of):  # noqa: F811
+async def test_a_replay_tells_a_register_that_came_later_and_asks_it(flows_of):
     flows = flows_of("routes: [{name: all, match: {type: asset.updated}, to: [cms]}]")
     event = an_asset("free")
     await arrive(flows, event)
