@@ -4,12 +4,12 @@ The fields that were asked for are always there, also where Getty leaves them ou
 has changed, and what was never asked for has not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from gateway.core.errors import PollFailed
 from gateway.core.model import Json
-from gateway.core.spelling import identity, spelled, texts
+from gateway.core.spelling import folded, identity, spelled, texts
 
 Asset: TypeAlias = dict[str, Json]
 
@@ -29,6 +29,8 @@ _FIRST = ("allowed_use", "license_model", "product_types", "call_for_image", "co
 """The register finds entries by a hundred fields of each: let the terms be among them."""
 _LISTS = frozenset({"product_types", "editorial_segments", "event_ids", "keywords", "people"})
 _ELSEWHERE = frozenset({"id", "display_sizes", "referral_destinations"})
+_NAMES = {folded(each): each for each in (*FIELDS, "display_sizes")}
+"""What fields are called here, however an answer spells them."""
 
 
 def images_of(asked: Sequence[str], answer: Json, fields: Sequence[str]) -> dict[str, Asset | None]:
@@ -79,39 +81,34 @@ def asset_of(name: str, image: Mapping[str, Json], fields: Sequence[str]) -> Ass
     """The asset that an image is."""
     asset: Asset = {"id": name, "provider": "gettyimages", "asset_type": "image"}
     wanted = [each for each in fields if not each.endswith("_set")]  # those stand for several
-    given = [each for each in image if each not in wanted]
-    for field in (*(each for each in _FIRST if each in (*wanted, *given)), *wanted, *given):
+    given = {_NAMES.get(folded(each), each): value for each, value in image.items()}
+    names = dict.fromkeys([*wanted, *given])
+    for field in (*(each for each in _FIRST if each in names), *names):
         if field not in _ELSEWHERE:
-            asset[field] = _value(field, image.get(field))
-    asset["preview_uri"] = _preview(image)
-    asset["detail_uri"] = next(
-        _uris(image, "referral_destinations", "site_name", "gettyimages"), None
-    )
+            asset[field] = _value(field, given.get(field))
+    asset["preview_uri"] = _preview(given.get("display_sizes"))
+    asset["detail_uri"] = _uri(given.get("referral_destinations"), "site_name", "gettyimages")
     return asset
 
 
 def _value(field: str, value: Json) -> Json:
     if field == "allowed_use" and isinstance(value, dict):
         return {
-            "how_can_i_use_it": value.get("how_can_i_use_it"),
-            "release_info": value.get("release_info"),
-            "usage_restrictions": texts(value.get("usage_restrictions")),
+            "how_can_i_use_it": spelled(value, "how_can_i_use_it"),
+            "release_info": spelled(value, "release_info"),
+            "usage_restrictions": texts(spelled(value, "usage_restrictions")),
         }
     return [] if value is None and field in _LISTS else value
 
 
-def _preview(image: Mapping[str, Json]) -> Json:
-    sizes = (
-        next(_uris(image, "display_sizes", "name", size), None)
-        for size in ("preview", "comp", "thumb")
-    )
-    return next((each for each in sizes if each), None)
+def _preview(sizes: Json) -> Json:
+    found = (_uri(sizes, "name", size) for size in ("preview", "comp", "thumb"))
+    return next((each for each in found if each), None)
 
 
-def _uris(image: Mapping[str, Json], field: str, by: str, name: str) -> Iterator[Json]:
-    for each in _list(image.get(field)):
-        if spelled(each, by) == name:
-            yield spelled(each, "uri")
+def _uri(listed: Json, by: str, name: str) -> Json:
+    """That of the one with this name."""
+    return next((spelled(each, "uri") for each in _list(listed) if spelled(each, by) == name), None)
 
 
 def _list(value: Json) -> list[Json]:

@@ -4,6 +4,8 @@
 """
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeGuard
 
 from gateway.core.model import Json, rfc3339_moment
@@ -15,8 +17,13 @@ def spelled(value: Json, *names: str) -> Json:
     """The first of these fields that is there, whatever way it is spelled."""
     if not isinstance(value, dict):
         return None
-    folded = {_folded(name): field for name, field in value.items()}
-    return next((folded[n] for n in map(_folded, names) if folded.get(n) is not None), None)
+    found = by_folded(value)
+    return next((found[n] for n in map(folded, names) if found.get(n) is not None), None)
+
+
+def by_folded(value: Mapping[str, Json]) -> dict[str, Json]:
+    """The fields of an object by their names as `folded` gives them."""
+    return {folded(name): field for name, field in value.items()}
 
 
 def identity(value: Json) -> str | None:
@@ -46,5 +53,7 @@ def texts(value: Json) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _folded(name: str) -> str:
+@lru_cache(maxsize=1024)
+def folded(name: str) -> str:
+    """A name of a field in the one form that all spellings of it have."""
     return name.replace("_", "").lower()

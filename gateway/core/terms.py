@@ -135,8 +135,8 @@ def _severity(change: Change) -> Severity:
 
 
 def _added(change: Change) -> list[Json]:
-    old = change.old if isinstance(change.old, list) else []
-    return [each for each in change.new or () if each not in old]
+    old, new = (each if isinstance(each, list) else [] for each in (change.old, change.new))
+    return [each for each in new if each not in old]
 
 
 def _at(asset: Mapping[str, Json], field: str) -> tuple[bool, Json]:

@@ -64,6 +64,28 @@ def test_what_getty_leaves_out_is_there_as_nothing():
     assert asset_of("1", {"artist": "x"}, ("summary_set",))["artist"] == "x"
 
 
+def test_fields_may_be_spelled_as_in_any_version():
+    image = {
+        "allowedUse": {"howCanIUseIt": "x", "usageRestrictions": ["NO TV"]}, "LicenseModel": "royaltyfree",
+        "displaySizes": [{"Name": "comp", "Uri": "https://media.example.com/c"}],
+    }  # fmt: skip
+    found = asset_of("1", image, ("allowed_use", "license_model", "detail_set"))
+    assert found["allowed_use"]["usage_restrictions"] == ["NO TV"]
+    assert (found["allowed_use"]["how_can_i_use_it"], found["license_model"]) == (
+        "x",
+        "royaltyfree",
+    )
+    assert found["preview_uri"] == "https://media.example.com/c"
+    assert set(found) == {
+        "id", "provider", "asset_type", "allowed_use", "license_model", "preview_uri", "detail_uri",
+    }  # fmt: skip
+
+
+def test_a_field_that_is_no_list_any_more_is_no_fault():
+    found = changes(asset(), asset(product_types="all"), TERMS)
+    assert severity(found) == "tightened"
+
+
 def test_terms_come_first_so_that_they_are_found():
     assert list(asset())[3:8] == list(FIELDS)
 
