@@ -4,10 +4,12 @@ A change set that is not acknowledged comes again. Its events have ids that foll
 what was kept before is a duplicate then.
 """
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from gateway.core.getty import ChangeSet, change_set_of, channels_of
-from gateway.core.model import Refused, Response
+from gateway.core.getty_images import MOST_IDS
+from gateway.core.model import Json, Refused, Response
 from gateway.core.polling import answer_of
 from gateway.flows.asking import Asking, decoded
 from gateway.flows.enriching import Enriching
@@ -27,8 +29,8 @@ class Changes:
         self._taking = taking
         self._batch = batch
         self._enriching = enriching
-        self._kept: dict[str, ChangeSet] = {}
-        """By channel, what was kept and could not be acknowledged."""
+        self._kept: dict[str, tuple[ChangeSet, int]] = {}
+        """By channel, what could not be acknowledged, and how many of its changes are kept."""
         self._channels: list[str] | None = None
 
     async def __call__(self) -> tuple[int, bool]:
@@ -49,22 +51,33 @@ class Changes:
         changes = change_set_of(channel, decoded(answer))
         if changes is None:
             return None
-        came = 0
-        if changes != self._kept.get(channel):
-            came = await self._keep(answer, changes)
-            self._kept[channel] = changes
+        came = await self._keep(channel, answer, changes)
         done = await self._asking.outcome("DELETE", f"{CHANGE_SETS}/{quote(changes.id, safe='')}")
         if not (isinstance(done, Refused) and done.response.status == 404):  # it is acknowledged
             answer_of(done)
         del self._kept[channel]
         return came
 
-    async def _keep(self, answer: Response, changes: ChangeSet) -> int:
-        """How many new events it made."""
-        events = changes.events
-        if self._enriching is not None:
-            events = await self._enriching(events)
-        if changes.unreadable:
-            what = f"{changes.unreadable} changes of the set {changes.id} are of no known form"
-            await self._taking.put_aside(answer, what)
-        return await self._taking.keep(events)
+    async def _keep(self, channel: str, answer: Response, changes: ChangeSet) -> int:
+        """Keep what of it is not kept yet; how many new events that made.
+
+        With all that is asked about images, as many go into a commit as are asked about at once: a whole set of
+        them would stop all else for seconds. What follows from one change is in one commit all the same.
+        """
+        known, done = self._kept.get(channel, (None, 0))
+        if changes != known:
+            done = 0
+            if changes.unreadable:
+                what = f"{changes.unreadable} changes of the set {changes.id} are of no known form"
+                await self._taking.put_aside(answer, what)
+        events, came = changes.events, 0
+        size = len(events) if self._enriching is None else MOST_IDS
+        self._kept[channel] = (changes, done)
+        while done < len(events):
+            some: Sequence[dict[str, Json]] = events[done : done + size]
+            if self._enriching is not None:
+                some = await self._enriching(some)
+            came += await self._taking.keep(some)
+            done = min(done + size, len(events))
+            self._kept[channel] = (changes, done)
+        return came

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from gateway.core.errors import PollFailed
 from gateway.core.getty_images import (
     LONGEST_ANSWER,
-    MOST_IDS,
     Asset,
     asked_about,
     detailed,
@@ -40,7 +39,7 @@ class Enriching:
         self._telemetry = telemetry
 
     async def __call__(self, events: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
-        """The events with what is said of their assets, and with what has changed.
+        """The events, MOST_IDS at most, with what is said of their assets, and with what has changed.
 
         Raises PollFailed where nothing is said and the events have to wait, StoreUnavailable where the register
         cannot be asked.
@@ -64,10 +63,9 @@ class Enriching:
             return {}
 
     async def _asked(self, names: Sequence[str]) -> dict[str, Asset | None]:
-        found: dict[str, Asset | None] = {}
+        if not names:
+            return {}
         fields = self._enrich.fields
-        for some in (names[i : i + MOST_IDS] for i in range(0, len(names), MOST_IDS)):
-            query = {"ids": ",".join(some), "fields": ",".join(fields)}
-            answer = await self._asking.ask("GET", IMAGES, query, most_bytes=LONGEST_ANSWER)
-            found |= images_of(some, decoded(answer), fields)
-        return found
+        query = {"ids": ",".join(names), "fields": ",".join(fields)}
+        answer = await self._asking.ask("GET", IMAGES, query, most_bytes=LONGEST_ANSWER)
+        return images_of(names, decoded(answer), fields)

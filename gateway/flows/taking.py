@@ -11,7 +11,7 @@ from gateway.core.routes import Source
 from gateway.core.verifying import Inbound
 from gateway.flows.ingest import tell_misfits
 from gateway.flows.keep import Keep
-from gateway.flows.reading import BATCHED, read
+from gateway.flows.reading import STRUCTURED, Reading, read
 from gateway.ports import AppendStore, Clock
 from gateway.telemetry import Telemetry
 
@@ -41,25 +41,36 @@ class Taking:
         """Raises StoreUnavailable or StoreBehind where nothing could be kept now."""
 
     async def keep(self, events: Sequence[dict[str, Json]]) -> int:
-        """Keep CloudEvents, all in one commit; how many are new. Raises StoreUnavailable; then none was kept."""
-        return (await self._take(orjson.dumps(events), BATCHED)).new if events else 0
+        """Keep CloudEvents, all in one commit; how many are new. Raises StoreUnavailable; then none was kept.
+
+        Each is read by itself: how much a body may hold is meant for one event. One that cannot be read goes into
+        the inbox.
+        """
+        found = [await self._read(orjson.dumps(event), STRUCTURED) for event in events]
+        return (await self._kept([each for each in found if each is not None])).new
 
     async def take(self, answer: Response) -> Taken:
         """Keep what the source's `event:` makes of an answer, or the answer itself, unreadable."""
-        return await self._take(answer.body, answer.headers.get("content-type", ""))
+        found = await self._read(answer.body, answer.headers.get("content-type", ""))
+        return Taken(0, 1) if found is None else await self._kept([found])
 
     async def put_aside(self, answer: Response, what: str, code: str = "body-unreadable") -> None:
         """Keep an answer in the inbox."""
         await self._put_aside(answer.body, answer.headers.get("content-type", ""), what, code)
 
-    async def _take(self, body: bytes, content_type: str) -> Taken:
+    async def _read(self, body: bytes, content_type: str) -> Reading | None:
+        """None: it cannot be read, and is in the inbox."""
         headers = {b"content-type": content_type.encode("latin-1", "replace")}
         request = Inbound("POST", headers, frozenset(), body, self._clock.now())
         try:
-            events, _, misfits = read(self.source, request, None, self._keep.new_id)
+            return read(self.source, request, None, self._keep.new_id)
         except (BodyMalformed, ExpressionFailed, MediaTypeUnsupported) as error:
             await self._put_aside(body, content_type, str(error), error.code)
-            return Taken(0, 1)
+            return None
+
+    async def _kept(self, readings: Sequence[Reading]) -> Taken:
+        events = [event for reading in readings for event in reading.events]
+        misfits = [misfit for reading in readings for misfit in reading.misfits]
         receipts = await self._keep.keep(events, self.source.dedupe_window) if events else []
         if misfits:
             tell_misfits(self._telemetry, self.source, misfits)

@@ -69,6 +69,39 @@ async def test_images_are_asked_about_a_hundred_at_a_time(getty, serve):
     assert getty.asked["GET /v3/images"] == 3
 
 
+async def test_images_may_have_more_keywords_together_than_a_body_may_hold(getty, serve):
+    keyword = {
+        "text": "Dog",
+        "type": "Animals",
+        "relevance": 100,
+        "entity_uris": [],
+        "entity_types": [],
+    }
+    keywords = [{"keyword_id": str(number), **keyword} for number in range(60)]
+    for number in range(500):
+        getty.images[str(number)] = an_image(keywords=keywords)
+        getty.change(str(number))
+    service = await serve(REQUIRED)
+    assert (await polled(service, "events"))["came"] == 500
+    assert len(getty.acknowledged) == 1
+
+
+async def test_what_was_kept_of_a_set_is_not_asked_about_again(getty, serve):
+    for number in range(150):
+        getty.images[str(number)] = an_image()
+        getty.change(str(number))
+    getty.unanswered = {"120"}
+    service = await serve(REQUIRED)
+    await polled(service, "failed")
+    assert len(await events_of(service)) == 100
+    assert getty.acknowledged == []
+    getty.unanswered = set()
+    service.clock.advance(2)
+    assert (await polled(service, "events"))["came"] == 50
+    assert [each["ids"].partition(",")[0] for each in getty.queries] == ["0", "100", "100"]
+    assert len(getty.acknowledged) == 1
+
+
 async def test_an_image_that_is_not_there_any_more_is_withdrawn(getty, serve):
     getty.change("1")
     getty.change("2", "Delete")
