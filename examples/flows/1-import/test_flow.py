@@ -55,7 +55,7 @@ def test_an_import_whose_file_is_gone_is_told_of(flow, plone, getty, alertmanage
     getty.fake.gone.add("1167612765")
     flow.post("licensing", event)
     (dead,) = flow.seen(what="attempt", endpoint="pictures", outcome="hopeless")
-    assert "download it anew" in dead["then"]
+    assert "is gone (403)" in dead["then"]
     flow.delivered("alerting")
     (alert,) = alertmanager.alerts("endpoint/pictures")
     assert alert["annotations"]["type"] == "gateway.delivery.dead"
