@@ -343,7 +343,9 @@ class Service:
         )
         self._publish = Publish(self.routes, clock)
         self._queries = Queries(self.routes, self._senders.call, clock, telemetry)
-        self._answers = Answers(store, self._callbacks, clock, telemetry)
+        self._answers = Answers(
+            store, self._callbacks, Audit(store, clock, telemetry), clock, telemetry
+        )
         self._operate = Operate(
             know=know,
             answers=self._answers,

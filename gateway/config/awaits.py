@@ -1,10 +1,12 @@
 """`await:` of a route: what it waits for, core/awaits.py."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.config.endpoints import event_expressions
 from gateway.config.expressions import Expressions
+from gateway.config.nearest import nearest
 from gateway.config.part import Part
 from gateway.config.schedules import build_emit
 from gateway.config.shapes import AwaitShape, DecideShape, EmitShape, RouteShape, TargetShape
@@ -12,6 +14,7 @@ from gateway.core.awaits import Await, Hears
 from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit
 
+LINK = re.compile(r"(?<![\w.])callback\.(\w+)")
 Patterns = Callable[[Mapping[str, Any], Part], Pattern | None]
 
 
@@ -74,6 +77,10 @@ def _check_answerable(to: Sequence[str | TargetShape], shape: AwaitShape, part: 
     if not linked and shape.decide is None:
         cure = 'send a link, `call: {json: {approve: "${callback.approve}"}}` say, or add `decide:`'
         part.warning("await-unanswered", "nobody learns how to answer", cure)
+    for name in dict.fromkeys(LINK.findall(str(to))):
+        if name not in (*shape.answers, "url"):
+            what = f'there is no answer "{name}", and so no link `callback.{name}`'
+            part.fault("unknown-answer", what, nearest(name, list(shape.answers)))
     if linked and not part.around.public_url:
         what = "its links lead to where the gateway listens, which others may not reach"
         part.warning("await-public-url", what, "set --public-url")

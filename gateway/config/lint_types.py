@@ -157,6 +157,9 @@ class TypeChecks:
             return
         event: Variables = {"event": Typed(known.event, ("event",))}
         self._check_all(route, ("when", "once", "known", "remember", "emit"), event, known, part)
+        if isinstance(awaited := route.get("await"), dict):
+            asked = ("key", "answers", "else", "escalate")
+            self._check_all(awaited, asked, event, known, part.at("await"))
         for i, target in enumerate(route.get("to", ())):
             if isinstance(target, dict) and len(target) > 1:
                 self._check_target(target, event, known, part.at("to", i))

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+MOST = 12
+"""Names that are told."""
+
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """The known name that *word* was probably meant to be, as the start of a cure; or the choice."""
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f'did you mean "{close[0]}"?'
-    shown = ", ".join(sorted(known)[:12]) or "(none)"
-    return f"known: {shown}"
+    more = ", …" if len(known) > MOST else ""
+    shown = ", ".join(sorted(known)[:MOST]) or "(none)"
+    return f"known: {shown}{more}"

@@ -89,7 +89,7 @@ class AuditEntry:
     address: str
     """Where the request came from; empty: it was a signal, or a file that changed."""
     action: str
-    """`pause`, `resume`, `redeliver`, `act_again`, `cancel`, `replay`, `prune`, `erase`, `reload`, or `tokens`."""
+    """`pause`, `resume`, `redeliver`, `act_again`, `cancel`, `answer`, `replay`, `prune`, `erase`, `reload`, or `tokens`."""
     object: str
     """The name of what was to be changed; of an operation also its filter, or its counts; of a subject that is
     erased, a digest."""

@@ -2,14 +2,19 @@
 
 from typing import NamedTuple
 
-from gateway.core.access import AuditEntry
+from gateway.core.access import AuditEntry, Caller
 from gateway.core.awaits import UNNAMED, Asked, Reply, Verdict
 from gateway.core.callbacks import Callbacks, Place
 from gateway.core.errors import ParameterInvalid, PathUnknown, QuestionAnswered, QuestionOver
 from gateway.core.model import SECOND, EventId, rfc3339
 from gateway.core.plans import AWAITS
+from gateway.flows.audit import Audit
 from gateway.ports import Clock, PlanStore
 from gateway.telemetry import Telemetry
+
+LINK = Caller("link", frozenset())
+"""Whoever has a link: nobody knows who that is."""
+AGAIN = "look for a newer question about it, or have it asked again"
 
 
 class Given(NamedTuple):
@@ -24,9 +29,15 @@ class Answers:
     """Takes answers, and says what is asked."""
 
     def __init__(
-        self, store: PlanStore, callbacks: Callbacks, clock: Clock, telemetry: Telemetry
+        self,
+        store: PlanStore,
+        callbacks: Callbacks,
+        audit: Audit,
+        clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._store = store
+        self._audit = audit
         self._callbacks = callbacks
         self._clock = clock
         self._telemetry = telemetry
@@ -40,19 +51,26 @@ class Answers:
         if asked.answered is None and (
             asked.until is None or place.until <= self._clock.now() // SECOND
         ):
-            raise QuestionOver("nobody is waited for any more", cure="have it asked again")
+            raise QuestionOver("nobody is waited for any more", cure=AGAIN)
         return place, asked
 
-    async def by_link(self, token: str, given: Given) -> Verdict:
+    async def by_link(self, token: str, given: Given, address: str = "") -> Verdict:
         """Take the answer that a link gives, or that is chosen where it leaves a choice; the verdict on it.
 
         The same answer again is no fault. Raises as `question`, and QuestionAnswered and ParameterInvalid.
         """
         place, _ = await self.question(token)
+        if place.answer and given.answer not in ("", place.answer):
+            what = f"this link says {place.answer}, and what is posted says {given.answer}"
+            raise ParameterInvalid(what, cure="follow the link of the answer that is meant")
         if place.answer:
             given = given._replace(answer=place.answer)
         planner = f"{AWAITS}{place.route}"
-        return await self.give(planner, place.key, place.event_id, given, None)
+        verdict = await self.give(planner, place.key, place.event_id, given, None)
+        if verdict.decided:
+            what = f"{place.route}/{place.key} {verdict.answered}"
+            await self._audit.note(LINK.at(address), "answer", what)
+        return verdict
 
     async def give(
         self, planner: str, key: str, event_id: EventId, given: Given, entry: AuditEntry | None
@@ -71,7 +89,7 @@ class Answers:
                 "question.answered", route=answer.route, key=key, answer=given.answer, by=given.by
             )
         elif verdict.answered is None:
-            raise QuestionOver("nobody is waited for any more", cure="have it asked again")
+            raise QuestionOver("nobody is waited for any more", cure=AGAIN)
         elif verdict.answered != given.answer:
             at = "" if verdict.answered_at is None else f" at {rfc3339(verdict.answered_at)}"
             raise QuestionAnswered(

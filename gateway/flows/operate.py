@@ -112,7 +112,7 @@ class Operate:
 
     async def answer_plan(self, name: str, given: Given, by: Caller = LOCAL) -> None:
         """Answer what a route has asked; *name* is that of what comes where nobody does in time."""
-        async with self._audit.of(by, "answer_plan", name) as entry:
+        async with self._audit.of(by, "answer", f"{name} {given.answer}") as entry:
             for found in (await self._look_up.plans({"id": name})).items:
                 planner, key, event_id = found["planner"], found["key"], found["event_id"]
                 if not planner.startswith(AWAITS):

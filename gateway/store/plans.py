@@ -80,15 +80,21 @@ def end_plans(names: Sequence[str]) -> Steps[None]:
 def drop_plan(name: str) -> Steps[bool]:
     """One is not to be made; whether it still was to be."""
     found = yield Do("drop_plan", (name,))
-    yield from _end_answers(found)
+    for planner, key, due_at in found:
+        if planner.startswith(AWAITS):
+            left = yield Do("read_awaited", (planner, key))
+            if not any(answer is None and due > due_at for _, _, due, _, _, _, answer in left):
+                yield Do("drop_plans", (planner, key))  # without its end, there is no question
     return bool(found)
 
 
 def _end_answers(gone: Sequence[Row]) -> Steps[None]:
     """Nobody can answer any more where what ends the waiting has come, or is not to come."""
-    for planner, key in dict.fromkeys((planner, key) for planner, key in gone):
-        if planner.startswith(AWAITS):
-            yield Do("end_answers", (planner, key))
+    for place in dict.fromkeys((planner, key) for planner, key in gone):
+        if place[0].startswith(AWAITS):
+            left = yield Do("read_awaited", place)
+            if all(answer is not None for *_, answer in left):
+                yield Do("end_answers", place)
 
 
 def decide(given: Reply, now: Micros, vault: Vault) -> Steps[Verdict]:

@@ -92,14 +92,15 @@ class CallbackDoor:
         self, token: str, scope: Scope, body: bytes, form: Form
     ) -> tuple[int, Headers, bytes]:
         client = scope["client"][0] if scope["client"] else ""
-        self._admit.count(self._admit.address(client, scope["headers"])[0])
+        address, _ = self._admit.address(client, scope["headers"])
+        self._admit.count(address)
         match scope["method"]:
             case "GET" | "HEAD":
                 place, asked = await self._answers.question(token)
                 return self._question(place, asked, form)
             case "POST":
                 given = _given(scope, body)
-                verdict = await self._answers.by_link(token, given)
+                verdict = await self._answers.by_link(token, given, address)
                 return self._decided(verdict, form)
             case _:
                 raise MethodNotAllowed("links are followed, and answers posted", allow=ALLOWED)

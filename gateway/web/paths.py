@@ -231,7 +231,7 @@ PATHS: tuple[Path, ...] = (
         _done("Moved"), NotFound,
     ),
     _post(
-        "/api/v1/plans/{id}/answer", "answer_plan", "Answer what a route has asked.", changes.answer_plan,
+        "/api/v1/plans/{id}/answer", "answer", "Answer what a route has asked.", changes.answer_plan,
         {200: Answer("what counts", shape(id=TEXT, answer=TEXT))}, NotFound, ParameterInvalid, QuestionOver,
         QuestionAnswered, body=asked.AnswerPlan,
     ),

@@ -144,7 +144,7 @@ def test_what_was_asked_can_be_answered_once(running, tmp_path):
     assert told.stdout == f"{waits['id']} is answered: approve\n"
     again = ask(running, "answer", waits["id"], "reject")
     assert (again.returncode, "gateway planned" in again.stderr) == (1, True)
-    assert [each["action"] for each in api(running, "audit")["items"]][:1] == ["answer_plan"]
+    assert [each["action"] for each in api(running, "audit")["items"]][:1] == ["answer"]
 
 
 def test_an_explanation_knows_what_the_register_does_or_is_supposed_to(running, tmp_path):

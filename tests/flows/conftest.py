@@ -17,6 +17,7 @@ from gateway.core.egress import LOOPBACK, EgressPolicy
 from gateway.core.model import Accepted, Call, Outcome, Refused, Response
 from gateway.core.routes import Routes
 from gateway.flows.answers import Answers
+from gateway.flows.audit import Audit
 from gateway.flows.claim import Claim
 from gateway.flows.confirm import Confirm
 from gateway.flows.deliver import Deliver
@@ -154,7 +155,7 @@ class Flows:
         self.silence = Silence(
             routes=lambda: self.routes, tell=self.tell.tell, look_up=self.store, store=self.store, **common
         )  # fmt: skip
-        self.answers = Answers(self.store, self.callbacks, **common)
+        self.answers = Answers(self.store, self.callbacks, Audit(self.store, **common), **common)
         self.operate = Operate(
             know=know, answers=self.answers,
             store=self.store, look_up=self.store, lanes=self.lanes, deliver=self.deliver,

@@ -85,6 +85,12 @@ async def test_a_link_decides_and_the_event_says_who_did_and_why(flows_of):
     assert set(links(flows)) == {"url", "approve", "reject"}
     verdict = await flows.answers.by_link(links(flows)["approve"], Given("", "Ann", "we need it"))
     assert (verdict.decided, verdict.answered) == (True, "approve")
+    (noted,) = await flows.store.audit({})
+    assert (noted["who"], noted["action"], noted["object"]) == (
+        "link",
+        "answer",
+        "review/req_1 approve",
+    )
     (made,) = await outcomes(flows, 1)
     assert (made["type"], made["source"], made["causationid"]) == (
         "license.approved",
@@ -104,8 +110,12 @@ async def test_answered_twice_the_first_counts(flows_of):
     flows = flows_of(ROUTES)
     await ask(flows)
     tokens = links(flows)
-    assert (await flows.answers.by_link(tokens["reject"], Given("approve"))).decided
+    with pytest.raises(ParameterInvalid, match="this link says reject"):
+        await flows.answers.by_link(tokens["reject"], Given("approve"))
+    assert (await flows.answers.by_link(tokens["reject"], Given("reject"))).decided
     assert not (await flows.answers.by_link(tokens["reject"], Given(""))).decided
+    with pytest.raises(ParameterInvalid, match="this link says approve"):
+        await flows.answers.by_link(tokens["approve"], Given("reject"))
     assert not (await flows.answers.by_link(tokens["url"], Given("reject"))).decided
     with pytest.raises(QuestionAnswered, match="it was answered reject at"):
         await flows.answers.by_link(tokens["approve"], Given(""))
@@ -180,6 +190,32 @@ async def test_nobody_answers_in_time(flows_of, clock):
     assert made["data"]["reason"] == "timeout"
     with pytest.raises(QuestionOver):
         await flows.answers.by_link(links(flows)["approve"], Given(""))
+
+
+async def test_it_can_still_be_answered_once_it_has_escalated(flows_of, clock):
+    flows = flows_of(ROUTES)
+    await ask(flows)
+    clock.advance(86_400 + 1)
+    await outcomes(flows, 1)
+    while len(await planned(flows)) > 1:
+        pass
+    assert (await flows.answers.by_link(links(flows)["approve"], Given(""))).decided
+    _, made = await outcomes(flows, 2)
+    assert made["type"] == "license.approved"
+
+
+async def test_a_question_that_is_withdrawn_neither_escalates_nor_can_be_answered(flows_of, clock):
+    flows = flows_of(ROUTES)
+    await ask(flows)
+    _, rejected = await planned(flows)
+    await flows.operate.cancel_plan(rejected["id"])
+    assert await planned(flows) == []
+    with pytest.raises(QuestionOver):
+        await flows.answers.by_link(links(flows)["approve"], Given(""))
+    await ask(flows, received_at=NOW + SECOND)
+    await flows.operate.cancel_plan((await planned(flows))[0]["id"])
+    assert [each["type"] for each in await planned(flows)] == ["license.rejected"]
+    assert (await flows.answers.by_link(links(flows)["approve"], Given(""))).decided
 
 
 async def test_what_was_answered_neither_escalates_nor_times_out(flows_of, clock):

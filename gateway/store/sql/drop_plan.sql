@@ -1,1 +1,1 @@
-DELETE FROM plans WHERE id = ? RETURNING planner, key
+DELETE FROM plans WHERE id = ? RETURNING planner, key, due_at
