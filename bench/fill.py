@@ -55,7 +55,7 @@ def _read(body: bytes, received_at: Micros) -> Event:
     source = Source(name="bench", verifier=NoVerifier())
     headers = {b"content-type": CONTENT_TYPE.encode()}
     request = Inbound("POST", headers, frozenset(), body, received_at)
-    (kept,), _ = read(source, request, None, lambda: event_id(received_at, 0))
+    (kept,) = read(source, request, None, lambda: event_id(received_at, 0)).events
     return kept
 
 

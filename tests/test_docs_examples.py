@@ -50,6 +50,8 @@ PAGES = (
     "docs/handlers.md",
     "docs/queries.md",
     "docs/getty.md",
+    "docs/derived.md",
+    "docs/register.md",
     "README.md",
 )
 EXAMPLES = sorted((ROOT / "docs/examples").rglob("*.yaml"))

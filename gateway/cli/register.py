@@ -136,7 +136,7 @@ def import_(
     form = form or ("csv" if file.suffix.lower() == ".csv" else "jsonl")
     client = connect(at, token_file, database)
     told = kept = 0
-    with file.open(encoding="utf-8", newline="") as lines:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
         for items in _batches(_read(lines, form)):
             answer = client.post(_path(collection), {"items": items})
             told, kept = told + len(items), kept + answer["kept"]

@@ -54,6 +54,9 @@ def build_await(route: RouteShape, part: Part, pattern: Patterns) -> Await | Non
 
 def _event(shape: str | EmitShape, expressions: Expressions, part: Part) -> Emit | None:
     if isinstance(shape, EmitShape):
+        if shape.when is not None:
+            cure = "remove it: what is answered comes; a route that hears it may have a `when`"
+            part.at("when").fault("await-when", "nothing of a question comes on a condition", cure)
         return build_emit(shape, expressions, part)
     kind = part.compute(shape, expressions)
     return None if kind is None else Emit(type=kind)
@@ -77,7 +80,7 @@ def _check_answerable(to: Sequence[str | TargetShape], shape: AwaitShape, part: 
     if not linked and shape.decide is None:
         cure = 'send a link, `call: {json: {approve: "${callback.approve}"}}` say, or add `decide:`'
         part.warning("await-unanswered", "nobody learns how to answer", cure)
-    for name in dict.fromkeys(LINK.findall(str(to))):
+    for name in dict.fromkeys(LINK.findall(f"{to} {shape.escalate}")):
         if name not in (*shape.answers, "url"):
             what = f'there is no answer "{name}", and so no link `callback.{name}`'
             part.fault("unknown-answer", what, nearest(name, list(shape.answers)))

@@ -9,7 +9,7 @@ are compared with it.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -302,7 +302,7 @@ class _Linter:
                 self.warning("endpoint-unused", what, cure, part, key=True)
 
     def _check_sources(self) -> None:
-        wanted = _wanted_of_sources(self._routes.routes)
+        wanted = _wanted_of_sources(_patterns_of(self._routes))
         sources = [(name, part, _types_of(_at(part))) for name, part in self._sections("sources")]
         if len(wanted) * len(sources) > MOST_PAIRS:
             return
@@ -453,11 +453,23 @@ class _Wanted:
     type: tuple[Condition, ...]
 
 
-def _wanted_of_sources(routes: Sequence[Route]) -> list[_Wanted]:
+def _patterns_of(routes: Routes) -> Iterator[Pattern]:
+    """Whatever wants an event: routes, the answers that they wait for, schedules."""
+    for route in routes.routes:
+        yield route.pattern
+        if route.awaits is not None and route.awaits.hears is not None:
+            yield route.awaits.hears.pattern
+    for schedule in routes.schedules.all:
+        yield schedule.pattern
+        if schedule.cancel is not None:
+            yield schedule.cancel
+
+
+def _wanted_of_sources(patterns: Iterable[Pattern]) -> list[_Wanted]:
     """All that rules want of the two, each once."""
     found: dict[tuple[int, ...], _Wanted] = {}
-    for route in routes:
-        for rule in route.pattern.rules:
+    for pattern in patterns:
+        for rule in pattern.rules:
             source = tuple(p for p in rule if isinstance(p, Condition) and p.path == ("source",))
             event_type = tuple(p for p in rule if isinstance(p, Condition) and p.path == ("type",))
             key = (*map(id, source), 0, *map(id, event_type))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.core.computed import Compute, Scope, computed, key_of
+from gateway.core.computed import Compute, Scope, computed, name_of
 from gateway.core.errors import ExpressionFailed
 from gateway.core.index import Index
 from gateway.core.keys import bounded
@@ -35,7 +35,7 @@ class Hears:
     pattern: Pattern
     key: Compute
     answer: Compute
-    """Its name; null: none is told."""
+    """Its name; empty or null: none is told."""
     by: Compute | None = None
     reason: Compute | None = None
 
@@ -62,7 +62,7 @@ class Await:
 
     def key_for(self, scope: Scope) -> str:
         """What an event has people decide. Raises ExpressionFailed."""
-        return bounded(computed("key", lambda: key_of(self.key(scope))))
+        return bounded(computed("key", lambda: name_of(self.key(scope))))
 
     def plan(self, event: Event, scope: Scope, key: str, came_at: Micros) -> Plan:
         """All that may come of asking. Raises ExpressionFailed."""
@@ -91,7 +91,7 @@ class Await:
         assert self.hears is not None  # noqa: S101  # it is found by what it hears
         hears, scope = self.hears, Scope(event=event.fields)
         answer = computed("answer", lambda: hears.answer(scope))
-        if answer is None:
+        if answer in (None, ""):
             return None
         if answer not in self.answers:
             told = repr(answer)[:80] if isinstance(answer, str) else kind_of(answer)
@@ -100,7 +100,7 @@ class Await:
         reason = _maybe("reason", hears.reason, scope)
         return Reply(
             planner=self.planner,
-            key=bounded(computed("key", lambda: key_of(hears.key(scope)))),
+            key=bounded(computed("key", lambda: name_of(hears.key(scope)))),
             answer=str(answer),
             at=event.received_at,
             by={"id": by} if isinstance(by, str) else by or {"id": event.source},

@@ -79,6 +79,14 @@ def key_of(value: Json) -> str:
     return key
 
 
+def name_of(value: Json) -> str:
+    """The value of a `key` that names a thing. Raises ExpressionFailed as `key_of`, and where it is empty."""
+    key = key_of(value)
+    if not key:
+        raise ExpressionFailed("it is empty: all things without one would be the same")
+    return key
+
+
 def computed(what: str, compute: Callable[[], Computed]) -> Computed:
     """A value, or an ExpressionFailed that says of what."""
     try:

@@ -42,7 +42,7 @@ DeliveryId = NewType("DeliveryId", str)
 def rfc3339(moment: Micros) -> str:
     """A moment as RFC 3339 writes it, in UTC, to the millisecond."""
     seconds, micros = divmod(moment, SECOND)
-    text = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    text = datetime.fromtimestamp(seconds, tz=UTC).replace(tzinfo=None).isoformat()
     return f"{text}.{micros // 1000:03d}Z"
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from gateway.core.computed import Compute, computed, key_of, text_of
+from gateway.core.computed import Compute, computed, name_of, text_of
 from gateway.core.errors import ExpressionFailed
 from gateway.core.keys import bounded
 from gateway.core.model import Event, Json, Micros, happened_at, rfc3339_moment
@@ -219,7 +219,7 @@ def _check_size(value: Json) -> None:
 
 
 def _key(compute: Compute, scope: Mapping[str, Json]) -> str:
-    return bounded(computed("key", lambda: key_of(compute(scope))))
+    return bounded(computed("key", lambda: name_of(compute(scope))))
 
 
 def _look(ask: Ask, scope: Mapping[str, Json]) -> Look:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from gateway.core.computed import Compute, Scope, computed, key_of, moment_of
+from gateway.core.computed import Compute, Scope, computed, moment_of, name_of
+from gateway.core.errors import ExpressionFailed
 from gateway.core.index import Index
 from gateway.core.keys import bounded
 from gateway.core.model import SECOND, Event, Json, Micros, happened_at, rfc3339
@@ -62,7 +63,7 @@ class Schedule:
     def plan(self, event: Event, now: Micros, *, cancels: bool) -> Plan:
         """What becomes of the plan of the event's key. Raises ExpressionFailed."""
         scope = Scope(event=event.fields)
-        key = bounded(computed("key", lambda: key_of(self.key(scope))))
+        key = bounded(computed("key", lambda: name_of(self.key(scope))))
         return Plan(
             planner=self.planner,
             key=key,
@@ -76,12 +77,15 @@ class Schedule:
         if value is None:
             return ()
         at = computed("at", lambda: moment_of(value))
-        dues = ((self._due(at, before), before) for before in self.before)
-        return tuple(
-            Planned(due_at, self._made(event, at, before, due_at))
-            for due_at, before in dues
-            if due_at > now
-        )
+        try:
+            dues = [(self._due(at, before), before) for before in self.before]
+            return tuple(
+                Planned(due_at, self._made(event, at, before, due_at))
+                for due_at, before in dues
+                if due_at > now
+            )
+        except (OverflowError, ValueError):  # the first or the last day that there is, somewhere
+            raise ExpressionFailed(f"at: {value!r} is at the edge of the calendar") from None
 
     def _due(self, at: Micros, before: Micros) -> Micros:
         return at - before if self.local is None else self.local.on_day(at, before // DAY)

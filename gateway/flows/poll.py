@@ -5,6 +5,7 @@ is seldom, and harmless, that two ask at once: what comes twice has the same ids
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeAlias, assert_never
@@ -200,12 +201,21 @@ class Poller:
         try:
             came, more = await self._come()
         except PollFailed as error:
-            self._failures += 1
-            self._tell(asked_at, error.outcome, 0, str(error))
-            return self._clock.now() + wait_after(self._failures, self._clock.chance())
+            return self._failed(asked_at, error.outcome, str(error))
+        except StoreUnavailable:  # no fault of what is asked
+            raise
+        except Exception as error:
+            logging.getLogger(__name__).exception("the poll of %s failed", self.source.name)
+            return self._failed(asked_at, "failed", f"a fault of the gateway: {error!r}")
         self._failures = 0
         self._tell(asked_at, "events" if came else "empty", came, None)
         return self._clock.now() if more else asked_at + self._poll.every
+
+    def _failed(self, asked_at: Micros, outcome: str, reason: str) -> Micros:
+        """Count a poll that failed; when to ask again."""
+        self._failures += 1
+        self._tell(asked_at, outcome, 0, reason)
+        return self._clock.now() + wait_after(self._failures, self._clock.chance())
 
     def _tell(self, asked_at: Micros, outcome: str, came: int, reason: str | None) -> None:
         self._last = {

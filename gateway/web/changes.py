@@ -56,7 +56,9 @@ async def teach(call: Call) -> Response:
     items = call.given(Teach).items
     try:
         learned = [
-            told_by_hand(call.part, each.key, each.value, now if each.as_of is None else each.as_of)
+            told_by_hand(
+                call.part, each.key, each.value, now if each.as_of is None else min(each.as_of, now)
+            )
             for each in items
         ]
     except ExpressionFailed as error:

@@ -105,6 +105,17 @@ def test_a_sheet_has_the_fields_in_its_columns(running, tmp_path):
     assert [e["value"]["asset_id"] for e in api(running, "register/sheet")["items"]] == ["a1", "a2"]
 
 
+def test_a_sheet_of_a_spreadsheet_is_read_and_what_is_not_yet_so_is_so_from_now_on(
+    running, tmp_path
+):
+    sheet = tmp_path / "excel.csv"
+    sheet.write_text("key,asset_id,as_of\nl1,a1,2099-01-01T00:00:00Z\n", encoding="utf-8-sig")
+    assert "1 of 1" in ask(running, "register", "import", "excel", str(sheet)).stdout
+    (entry,) = api(running, "register/excel")["items"]
+    assert entry["value"]["asset_id"] == "a1"
+    assert entry["as_of"] < "2099"
+
+
 @pytest.mark.parametrize("line", ["{", '{"value": 1}', '{"key": 1, "value": 1}', "[]"])
 def test_a_line_that_is_no_entry_is_named(running, tmp_path, line):
     file = tmp_path / "bad.jsonl"

@@ -34,6 +34,8 @@ def awaits(*rest: str, ask: str = ASK) -> str:
         (awaits(REST, YES, HEARS.replace("b}", "{startswith: x}}")), "pattern-operator"),
         (awaits(REST, YES, HEARS.replace("event.id", "response.id")), "expression"),
         (awaits(REST, YES, ask="emit: {type: b}"), "await-nobody"),
+        (awaits(REST, YES, ask=ASK.replace("callback.yes", "callback.yess")), "unknown-answer"),
+        (awaits(REST, "answers: {yes: {type: b, when: 'true'}}, else: a.no"), "await-when"),
         (FILE.format(ASK), "expression"),
     ],
 )

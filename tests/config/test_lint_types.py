@@ -336,3 +336,19 @@ routes:
     to: [cms]
 """
     assert warned(text) == []
+
+
+def test_what_people_are_asked_is_looked_at_too(warned):
+    found = warned("""\
+routes:
+  - name: ask
+    match: {type: license.requested}
+    to: [{endpoint: cms, call: {json: "${callback.yes}"}}]
+    await:
+      key: ${event.data.request_idd}
+      answers: {yes: {type: license.approved, data: {id: "${event.data.assett_id}"}}}
+      within: 1d
+      else: license.rejected
+      escalate: [{after: 1h, emit: {type: late, data: "${event.data.zop}"}}]
+""")
+    assert [line.split(":")[0] for line in found] == ["11", "12", "15"]

@@ -1,5 +1,6 @@
 """When what a schedule plans is due."""
 
+import contextlib
 from datetime import time
 from zoneinfo import ZoneInfo
 
@@ -99,6 +100,19 @@ def test_what_cancels_plans_nothing():
 def test_what_is_no_moment_fails(at):
     with pytest.raises(ExpressionFailed, match="at: it is"):
         a_schedule().plan(a_licence(at), NOW, cancels=False)
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", "0001-01-01"])
+def test_the_edge_of_the_calendar_fails_and_breaks_nothing(at):
+    with contextlib.suppress(ExpressionFailed):
+        dues(a_schedule(before=(DAY,)), a_licence(at))
+    with pytest.raises(ExpressionFailed):
+        dues(a_schedule(local=NINE, before=(0, DAY)), a_licence(at))
+
+
+def test_a_thing_without_a_name_is_none():
+    with pytest.raises(ExpressionFailed, match="key: it is empty"):
+        dues(a_schedule(key=lambda _: ""), a_licence("2027-03-31T12:00:00Z"))
 
 
 def test_an_event_that_others_led_to_too_often_plans_no_more():

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.core import words
 from gateway.core.errors import Conflict, StoreUnavailable
+from gateway.flows.feed import Feed
 from gateway.flows.poll import Pollers
 from tests.kit.getty import KEY, getty_error, too_many
 from tests.kit.polled import events_of, polled
@@ -166,6 +167,17 @@ async def test_of_several_nodes_one_asks_until_it_ends(getty, serve):
         for pollers in (one, other):
             await pollers.loop.stop()
             await pollers.close()
+
+
+async def test_a_fault_of_the_gateway_itself_is_a_failed_poll(getty, serve, monkeypatch):
+    async def broken(*_):
+        raise OverflowError("a fault")
+
+    monkeypatch.setattr(Feed, "__call__", broken)
+    service = await serve(FEED)
+    poll = await polled(service, "failed")
+    assert "a fault of the gateway: OverflowError" in poll["reason"]
+    assert poll["failures"] == 1
 
 
 async def test_a_reload_does_not_ask_again(getty, serve):

@@ -40,7 +40,7 @@ def test_an_expiring_licence_is_told_of_and_its_page_comes_back_when_it_is_renew
     flow.post("contracts", acquired(asset, ends))
 
     flow.seen(what="event", type="license.expiring", subject=about)
-    for endpoint in ("alerting", "tracker", "site-offline"):
+    for endpoint in ("alerting", "tracker", "site"):
         flow.delivered(endpoint)
     (alert,) = alertmanager.alerts(about)
     assert alert["labels"]["severity"] == "critical"
@@ -55,8 +55,8 @@ def test_an_expiring_licence_is_told_of_and_its_page_comes_back_when_it_is_renew
     assert flow.known("alert", about)["status"] == "firing"
 
     flow.post("contracts", renewed(asset, moment(days=400), before=ends))
-    for endpoint in ("alerting-resolved", "tracker-resolved", "site-online"):
-        flow.delivered(endpoint)
+    for endpoint in ("alerting", "tracker", "site"):
+        flow.delivered(endpoint, 2)
     assert alertmanager.alerts(about) == []
     (issue,) = roundup.issues(about)
     assert issue["status"]["name"] == "resolved"
@@ -78,6 +78,18 @@ def test_a_tracker_that_is_down_gets_its_issue_once_it_is_back(flow, roundup, al
     flow.delivered("tracker")
     (issue,) = roundup.issues(about)
     assert issue["status"]["name"] == "unread"
+
+
+def test_what_was_renewed_while_the_tracker_was_down_is_resolved_when_it_is_back(flow, roundup):
+    about, ends = "license/lic_3", moment(**SOON)
+    roundup.stop()
+    flow.post("contracts", acquired("3", ends))
+    flow.seen(what="attempt", endpoint="tracker", outcome="unreachable")
+    flow.post("contracts", renewed("3", moment(days=400), before=ends))
+    roundup.start()
+    flow.delivered("tracker", 2)
+    (issue,) = roundup.issues(about)
+    assert issue["status"]["name"] == "resolved"
 
 
 def test_of_a_licence_that_was_renewed_no_reminder_comes(flow, roundup, alertmanager):
