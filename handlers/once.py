@@ -41,7 +41,8 @@ async def once(
 
 def _unclear(endpoint: Endpoint, unclear: str, since: timedelta) -> Exception:
     told = (
-        f"{unclear}: begun {round(since.total_seconds())} s ago; if nothing came of it,"
+        f"{unclear}: begun {round(since.total_seconds())} s ago, by this delivery or another; look there, and only if"
+        " nothing came of it,"
         f" `gateway redeliver --act-again {endpoint.idempotency_key}` does it again"
     )
     return Undeliverable(told) if since >= LAGS else RetryLater(told, after=LOOK_AGAIN_SECONDS)

@@ -34,6 +34,7 @@ def test_the_next_one():
 """
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(60)  # each is a whole run of pytest
 @pytest.mark.parametrize(
     ("leaks", "workers"),

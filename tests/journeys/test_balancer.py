@@ -52,6 +52,7 @@ def balancer(gateways, tmp_path):
     child.wait(10)
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(90)
 async def test_no_sender_hears_of_a_gateway_that_is_replaced(gateways, balancer, sender, sinks):
     url = f"{balancer}/in/getty"

@@ -5,6 +5,7 @@ import json
 from itertools import count
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
 from tests.kit.getty import KEY, SECRET, FakeGetty, a_product
@@ -100,6 +101,7 @@ async def test_a_download_that_is_answered_after_the_timeout_is_not_made_again(
     assert len(getty.downloads) == 1
 
 
+@pytest.mark.faults
 async def test_nor_is_one_after_a_kill_nor_one_of_a_replay_nor_of_a_second_approval(
     licensing, getty, sinks
 ):
@@ -118,6 +120,7 @@ async def test_nor_is_one_after_a_kill_nor_one_of_a_replay_nor_of_a_second_appro
     assert len(getty.downloads) == 1
 
 
+@pytest.mark.faults
 async def test_where_nobody_knows_what_came_of_it_a_person_decides(licensing, getty, sinks):
     getty.history_lags = True
     getty.may_answer_downloads.clear()

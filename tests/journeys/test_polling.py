@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 import pytest_asyncio
 
 from tests.kit.getty import KEY, SECRET, FakeGetty, an_image, restricted, too_many
@@ -33,6 +34,7 @@ async def getty():
     await fake.stop()
 
 
+@pytest.mark.faults
 async def test_a_kill_before_the_acknowledgement(tmp_path, sinks, getty):
     routes = ROUTES.format(url=getty.url, cms=sinks.url)
     (tmp_path / "routes.yaml").write_text(routes)
@@ -60,6 +62,7 @@ async def test_a_kill_before_the_acknowledgement(tmp_path, sinks, getty):
         await asyncio.to_thread(process.stop)
 
 
+@pytest.mark.faults
 async def test_a_kill_while_terms_change(tmp_path, sinks, getty):
     """Once before what was asked is kept, and once between that and the acknowledgement."""
     (tmp_path / "routes.yaml").write_text(ENRICHED.format(url=getty.url, cms=sinks.url))

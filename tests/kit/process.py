@@ -81,7 +81,11 @@ class GatewayProcess:
         self._reader = threading.Thread(target=self._read, args=(self.child,), daemon=True)
         self._reader.start()
         # The last of its first lines.
-        self.said("gateway send" if "--sample-receiver" in self.flags else "  calls", before)
+        try:
+            self.said("gateway send" if "--sample-receiver" in self.flags else "  calls", before)
+        except BaseException:
+            self.child.kill()
+            raise
         return self
 
     def said(self, words: str, start: int = 0) -> None:
@@ -91,7 +95,7 @@ class GatewayProcess:
             return any(words in line for line in self.lines[start:])
 
         with self._more:
-            self._more.wait_for(lambda: so() or self._ended, 20)
+            self._more.wait_for(lambda: so() or self._ended, 60)
         assert so(), "\n".join(self.lines[-20:])
 
     def _read(self, child: "subprocess.Popen[str]") -> None:
