@@ -37,6 +37,8 @@ class Taking:
         self._store = store
         self._clock = clock
         self._telemetry = telemetry
+        self._unreadable = b""
+        """What was put aside last."""
         self.check_room = check_room
         """Raises StoreUnavailable or StoreBehind where nothing could be kept now."""
 
@@ -51,8 +53,11 @@ class Taking:
 
     async def take(self, answer: Response) -> Taken:
         """Keep what the source's `event:` makes of an answer, or the answer itself, unreadable."""
+        before = self._unreadable
         found = await self._read(answer.body, answer.headers.get("content-type", ""))
-        return Taken(0, 1) if found is None else await self._kept([found])
+        if found is None:
+            return Taken(0, int(self._unreadable != before))
+        return await self._kept([found])
 
     async def put_aside(self, answer: Response, what: str, code: str = "body-unreadable") -> None:
         """Keep an answer in the inbox."""
@@ -65,7 +70,9 @@ class Taking:
         try:
             return read(self.source, request, None, self._keep.new_id)
         except (BodyMalformed, ExpressionFailed, MediaTypeUnsupported) as error:
-            await self._put_aside(body, content_type, str(error), error.code)
+            if body != self._unreadable:  # it may be asked for again and again
+                await self._put_aside(body, content_type, str(error), error.code)
+                self._unreadable = body
             return None
 
     async def _kept(self, readings: Sequence[Reading]) -> Taken:

@@ -134,6 +134,9 @@ async def test_what_cannot_be_read_is_put_into_the_inbox(getty, serve):
     await polled(service, "events")
     (entry,) = await service._store.inbox({"limit": 10})
     assert (entry["source"], entry["code"]) == ("feed", "expression-failed")
+    service.clock.advance(900)
+    await polled(service, "empty")
+    assert len(await service._store.inbox({"limit": 10})) == 1
 
 
 async def test_of_several_nodes_one_asks_until_it_ends(getty, serve):
