@@ -88,7 +88,7 @@ async def all_told(run: Run) -> None:
 
 @pytest.fixture
 def impatient(run: Run) -> Run:
-    run.schedule, run.timeout = (0.1, 0.2), "500ms"
+    run.schedule, run.timeout = (0.1, 0.2), "1s"
     return run
 
 
