@@ -8,8 +8,9 @@ from gateway.config.endpoints import event_expressions
 from gateway.config.expressions import Expressions
 from gateway.config.nearest import nearest
 from gateway.config.part import Part
+from gateway.config.plan_shapes import AwaitShape, DecideShape, EmitShape
 from gateway.config.schedules import build_emit
-from gateway.config.shapes import AwaitShape, DecideShape, EmitShape, RouteShape, TargetShape
+from gateway.config.shapes import RouteShape, TargetShape
 from gateway.core.awaits import Await, Hears
 from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit
@@ -76,11 +77,11 @@ def _hears(shape: DecideShape, part: Part, pattern: Patterns) -> Hears | None:
 
 def _check_answerable(to: Sequence[str | TargetShape], shape: AwaitShape, part: Part) -> None:
     """Somebody has to be sent a link, or an event has to tell the answer."""
-    linked = any("callback." in str(each) for each in to)
+    linked = LINK.findall(str(to))
     if not linked and shape.decide is None:
         cure = 'send a link, `call: {json: {approve: "${callback.approve}"}}` say, or add `decide:`'
         part.warning("await-unanswered", "nobody learns how to answer", cure)
-    for name in dict.fromkeys(LINK.findall(f"{to} {shape.escalate}")):
+    for name in dict.fromkeys([*linked, *LINK.findall(str(shape.escalate))]):
         if name not in (*shape.answers, "url"):
             what = f'there is no answer "{name}", and so no link `callback.{name}`'
             part.fault("unknown-answer", what, nearest(name, list(shape.answers)))

@@ -16,12 +16,13 @@ from gateway.config.faults import shaped
 from gateway.config.files import Files, read_files
 from gateway.config.operator_words import meant
 from gateway.config.part import Part, Surroundings
+from gateway.config.plan_shapes import ScheduleShape
 from gateway.config.queries import build_query
 from gateway.config.query_shapes import QueryShape
 from gateway.config.register import build_interest
 from gateway.config.schedules import build_emits, build_schedule
 from gateway.config.shape import NAME, Shape
-from gateway.config.shapes import RouteShape, ScheduleShape, SourceShape, TargetShape, TypeShape
+from gateway.config.shapes import RouteShape, SourceShape, TargetShape, TypeShape
 from gateway.config.sources import build_source
 from gateway.config.targets import Places, build_targets, written
 from gateway.config.traps import flow

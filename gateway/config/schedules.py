@@ -9,7 +9,7 @@ from gateway.config.endpoints import event_expressions
 from gateway.config.expressions import Expressions
 from gateway.config.nearest import nearest
 from gateway.config.part import Part
-from gateway.config.shapes import EmitShape, LocalShape, ScheduleShape
+from gateway.config.plan_shapes import EmitShape, LocalShape, ScheduleShape
 from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit
 from gateway.core.schedules import DAY, Local, Schedule
