@@ -41,8 +41,7 @@ async def once(
 
 def _unclear(endpoint: Endpoint, unclear: str, since: timedelta) -> Exception:
     told = (
-        f"{unclear}: begun {round(since.total_seconds())} s ago, by this delivery or another; look there, and only if"
-        " nothing came of it,"
-        f" `gateway redeliver --act-again {endpoint.idempotency_key}` does it again"
+        f"{unclear}: begun {round(since.total_seconds())} s ago, by this delivery or another;"
+        f" look there, and only if nothing came of it, `gateway redeliver --act-again {endpoint.idempotency_key}` does it again"
     )
     return Undeliverable(told) if since >= LAGS else RetryLater(told, after=LOOK_AGAIN_SECONDS)

@@ -59,14 +59,14 @@ class Answers:
 
         The same answer again is no fault. Raises as `question`, and QuestionAnswered and ParameterInvalid.
         """
-        place, _ = await self.question(token)
+        place, asked = await self.question(token)
         if place.answer and given.answer not in ("", place.answer):
             what = f"this link says {place.answer}, and what is posted says {given.answer}"
             raise ParameterInvalid(what, cure="follow the link of the answer that is meant")
         if place.answer:
             given = given._replace(answer=place.answer)
         planner = f"{AWAITS}{place.route}"
-        verdict = await self.give(planner, place.key, place.event_id, given, None)
+        verdict = await self._give(asked, planner, place.key, place.event_id, given, None)
         if verdict.decided:
             what = f"{place.route}/{place.key} {verdict.answered}"
             await self._audit.note(LINK.at(address), "answer", what)
@@ -77,6 +77,17 @@ class Answers:
     ) -> Verdict:
         """Take an answer; as `by_link`."""
         asked = await self._store.asked(planner, key, event_id)
+        return await self._give(asked, planner, key, event_id, given, entry)
+
+    async def _give(
+        self,
+        asked: Asked,
+        planner: str,
+        key: str,
+        event_id: EventId,
+        given: Given,
+        entry: AuditEntry | None,
+    ) -> Verdict:
         if asked.answers and given.answer not in asked.answers:
             cure = f"choose one of {', '.join(asked.answers)}"
             raise ParameterInvalid(f"the answer cannot be {given.answer or 'empty'}", cure=cure)
