@@ -3,15 +3,34 @@
 Those that wait for an answer (core/awaits.py) are due when that is given, if nobody gave one before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.core.awaits import Reply, Verdict, with_more
+from gateway.core.awaits import Asked, Reply, Verdict, with_more
+from gateway.core.listing import Listed
 from gateway.core.model import EventId, Micros
 from gateway.core.plans import AWAITS, DuePlan, Plan, Planned, plan_id
+from gateway.store.questions import Questions, limit_of, with_times
 from gateway.store.steps import Do, Insert, Row, Steps
 from gateway.store.vault import Vault
+
+PLAN_COLUMNS = ("id", "planner", "key", "due_at", "type", "subject", "event_id")
+PLANS = f"SELECT {', '.join(PLAN_COLUMNS)} FROM plans"  # noqa: S608
+
+
+class _Awaited(NamedTuple):
+    """A plan of a question: an answer that may come, or what comes while there is none. As read_awaited.sql has it."""
+
+    id: str
+    event_id: EventId
+    due_at: Micros
+    subject: str | None
+    says: bytes
+    data_key: int | None
+    answer: str | None
+    """None: it comes when it is due."""
 
 
 def note_plans(cause: EventId, plans: Sequence[Plan], vault: Vault, place: str = "") -> Steps[None]:
@@ -82,8 +101,8 @@ def drop_plan(name: str) -> Steps[bool]:
     found = yield Do("drop_plan", (name,))
     for planner, key, due_at in found:
         if planner.startswith(AWAITS):
-            left = yield Do("read_awaited", (planner, key))
-            if not any(answer is None and due > due_at for _, _, due, _, _, _, answer in left):
+            left = yield from _awaited(planner, key)
+            if not any(each.answer is None and each.due_at > due_at for each in left):
                 yield Do("drop_plans", (planner, key))  # without its end, there is no question
     return bool(found)
 
@@ -92,8 +111,8 @@ def _end_answers(gone: Sequence[Row]) -> Steps[None]:
     """Nobody can answer any more where what ends the waiting has come, or is not to come."""
     for place in dict.fromkeys((planner, key) for planner, key in gone):
         if place[0].startswith(AWAITS):
-            left = yield Do("read_awaited", place)
-            if all(answer is not None for *_, answer in left):
+            left = yield from _awaited(*place)
+            if all(each.answer is not None for each in left):
                 yield Do("end_answers", place)
 
 
@@ -101,20 +120,25 @@ def decide(given: Reply, now: Micros, vault: Vault) -> Steps[Verdict]:
     """Have the event come that an answer leads to, if nobody has answered before, and time is not up."""
     place = given.planner, given.key
     chosen = None
-    for name, cause, _, _, says, data_key, answer in (yield Do("read_awaited", place)):
-        if answer == given.answer and given.event_id in (None, cause):
-            chosen = name, bytes(says), data_key
+    for each in (yield from _awaited(*place)):
+        if each.answer == given.answer and given.event_id in (None, each.event_id):
+            chosen = each
     if chosen is None or not (yield Do("end_waiting", (*place, now))):
         return (yield from _before(given))
-    name, says, data_key = chosen
+    says, data_key = bytes(chosen.says), chosen.data_key
     yield from _unlock(vault, [data_key])
-    made = vault.open(data_key, _place_of(name), says)
+    made = vault.open(data_key, _place_of(chosen.id), says)
     if made is not None:  # else the inbox is told when it is to be made
-        says, data_key = _sealed(name, with_more(made, given.told), vault), vault.current
-    yield Do("give_answer", (now, says, data_key, name))
+        says, data_key = _sealed(chosen.id, with_more(made, given.told), vault), vault.current
+    yield Do("give_answer", (now, says, data_key, chosen.id))
     yield Do("end_answers", place)
     yield Do("note_answered", (given.answer, given.at, *place))
     return Verdict(decided=True, answered=given.answer, answered_at=given.at)
+
+
+def _awaited(planner: str, key: str) -> Steps[list[_Awaited]]:
+    """The plans of a question."""
+    return [_Awaited._make(row) for row in (yield Do("read_awaited", (planner, key)))]
 
 
 def _before(given: Reply) -> Steps[Verdict]:
@@ -147,3 +171,46 @@ def _sealed(name: str, made: bytes, vault: Vault) -> bytes:
 def _place_of(name: str) -> str:
     """To what the sealed bytes of one are bound."""
     return f"plans.says:{name}"
+
+
+class PlanQuestions(Questions):
+    """What is asked of planned events."""
+
+    async def plans(self, query: Mapping[str, Any]) -> Listed:
+        """A page of planned events, the next first."""
+        conditions, given = ["for_answer IS NULL"], []
+        for column in ("planner", "key", "event_id", "type", "id"):
+            if (value := query.get(column)) is not None:
+                conditions.append(f"{column} = ?")
+                given.append(value)
+        if (until := query.get("until")) is not None:
+            conditions.append("due_at < ?")
+            given.append(until)
+        if (cursor := query.get("cursor")) is not None:
+            due_at, _, name = cursor.partition("/")
+            conditions.append("(due_at, id) > (?, ?)")
+            given += [int(due_at), name]
+        where = f" WHERE {' AND '.join(conditions)}"
+        limit = limit_of(query)
+        rows = await self.rows(f"{PLANS}{where} ORDER BY due_at, id LIMIT {limit}", given)
+        items = [dict(zip(PLAN_COLUMNS, row, strict=True)) for row in rows]
+        following = f"{items[-1]['due_at']}/{items[-1]['id']}" if len(items) == limit else None
+        return Listed([with_times(item) for item in items], following)
+
+    async def asked(self, planner: str, key: str, event_id: EventId) -> Asked:
+        """What may be answered to an event, or was."""
+        found = map(_Awaited._make, await self.run("read_awaited", (planner, key)))
+        plans = [each for each in found if each.event_id == event_id]
+        answers = [each.answer for each in plans if each.answer is not None]
+        waiting = [each for each in plans if each.answer is None]
+        if answers and waiting:
+            return Asked(waiting[-1].subject, waiting[-1].due_at, answers)
+        for cause, answered, answered_at in await self.run("read_planned_for", (planner, key)):
+            if cause == event_id:
+                return Asked(None, None, (), answered, answered_at)
+        return Asked(None, None)
+
+    async def next_plan(self) -> Micros | None:
+        """When the next planned event is due."""
+        ((due_at,),) = await self.run("next_plan")
+        return None if due_at is None else int(due_at)

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from gateway.core.awaits import Asked
 from gateway.core.errors import BodyCorrupt
 from gateway.core.listing import DEFAULT_LIMIT, LARGEST_LIMIT, Listed, Listing
 from gateway.core.model import (
@@ -22,12 +21,13 @@ from gateway.core.model import (
     received_at,
     rfc3339,
 )
-from gateway.core.register import MOST_FOUND, Answer, Entry, Field, Look
 from gateway.core.retention import Examined, Horizon
 from gateway.store.keeping import PROVEN_ID
 from gateway.store.listing import Dialect, Walk, walk
+from gateway.store.plans import PlanQuestions
+from gateway.store.questions import limit_of, with_times
 from gateway.store.recording import attempt_place
-from gateway.store.register import find, place_of
+from gateway.store.register import RegisterQuestions
 from gateway.store.rows import EventRow, open_envelope
 from gateway.store.steps import Row
 from gateway.store.vault import Vault
@@ -49,8 +49,6 @@ INBOX = (
     " peer, method, headers, body_bytes, sha256, data_key FROM inbox"
 )
 AUDIT = "SELECT id, at, who, address, action, object, outcome FROM audit"
-PLAN_COLUMNS = ("id", "planner", "key", "due_at", "type", "subject", "event_id")
-PLANS = f"SELECT {', '.join(PLAN_COLUMNS)} FROM plans"  # noqa: S608
 SELECT: Mapping[Listing, tuple[str, str]] = {
     Listing.EVENTS: (EVENTS, "id DESC"),
     Listing.DELIVERIES: (DELIVERIES, "event_id DESC, n DESC"),
@@ -59,41 +57,11 @@ SELECT: Mapping[Listing, tuple[str, str]] = {
 }
 """What is listed, and in which order: the newest first."""
 
-TIMES = frozenset(
-    {
-        "received_at",
-        "due_at",
-        "created_at",
-        "finished_at",
-        "started_at",
-        "changed_at",
-        "at",
-        "expires_at",
-        "late_at",
-        "erased_at",
-    }
-)
 
-
-class LookUp:
-    """The questions. An engine says how statements are run, and which tables they are put to."""
+class LookUp(RegisterQuestions, PlanQuestions):
+    """All questions. An engine says how statements are run, and which tables they are put to."""
 
     dialect: Dialect
-
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
-
-    async def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows of a statement that reads. Raises StoreUnavailable."""
-        raise NotImplementedError
-
-    def text(self, name: str) -> str:
-        """The statement of that name, for one that is completed first."""
-        raise NotImplementedError
-
-    async def run(self, name: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows of the statement of that name. A list among the parameters is one parameter."""
-        raise NotImplementedError
 
     async def page(self, listing: Listing, query: Mapping[str, Any]) -> Listed:
         """See `LookUpStore.page`."""
@@ -101,7 +69,7 @@ class LookUp:
         found, end = await self._leaf(listing, query, select, order)
         names = [name.strip() for name in select[7:].partition(" FROM ")[0].split(",")]
         items = [await self._shown(listing, dict(zip(names, row, strict=True))) for row in found]
-        if len(items) == _limit(query):
+        if len(items) == limit_of(query):
             return Listed(items, items[-1]["id"])
         return Listed(items, None if end is None else _cursor(listing, end))
 
@@ -109,7 +77,7 @@ class LookUp:
         """See `LookUpStore.entries`."""
         found, end = await self._leaf(Listing.INBOX, query, "SELECT id FROM inbox", "id DESC")
         names = [str(name) for (name,) in found]
-        if len(names) == _limit(query):
+        if len(names) == limit_of(query):
             return names, names[-1]
         return names, None if end is None else _cursor(Listing.INBOX, end)
 
@@ -122,7 +90,7 @@ class LookUp:
         if walked.has_an_end:
             for end in await self.rows(*walked.end()):
                 walked.down_to(end)
-        sql, parameters = walked.rows(select.format(walked.table), order, _limit(query))
+        sql, parameters = walked.rows(select.format(walked.table), order, limit_of(query))
         return await self.rows(sql, parameters), end
 
     async def _walk(self, listing: Listing, query: Mapping[str, Any]) -> Walk:
@@ -131,7 +99,7 @@ class LookUp:
 
     async def _shown(self, listing: Listing, row: dict[str, Json]) -> dict[str, Json]:
         """A row as it is listed."""
-        row = _shown(row)
+        row = with_times(row)
         match listing:
             case Listing.DELIVERIES:
                 row["after"] = _shown_after(row["after"])
@@ -208,18 +176,6 @@ class LookUp:
         await self._learn(data_key)
         return self._vault.open_event(EventRow(*row), data_key)
 
-    async def opened(self, data_key: int | None, place: str, stored: bytes) -> bytes | None:
-        """What was stored at *place*, as it was before it was sealed."""
-        await self._learn(data_key)
-        return self._vault.open(data_key, place, stored)
-
-    async def _learn(self, data_key: int | None) -> None:
-        """Have the vault know a data key: a reader learns those that it meets."""
-        if data_key is not None and data_key not in self._vault:
-            self._vault.unlock(
-                [(number, text) for number, text in await self.run("read_data_keys")]
-            )
-
     async def recorded(self, query: Mapping[str, Any]) -> list[EventRow]:
         """Whole events, oldest first: see `LookUpStore.recorded`."""
         after = first_id("evt", query.get("since", 0))
@@ -239,7 +195,7 @@ class LookUp:
         )  # fmt: skip
         found: dict[int, list[dict[str, Json]]] = {}
         for n, *row in await self.run("attempts_of", (event_id, first, last)):
-            shown = _shown(dict(zip(names, row, strict=True)))
+            shown = with_times(dict(zip(names, row, strict=True)))
             shown["duration_ms"] = shown.pop("duration") / 1000
             await self._open_excerpt(event_id, n, shown)
             shown["calls"] = orjson.loads(shown["calls"] or "[]")
@@ -262,7 +218,7 @@ class LookUp:
         """What routes that matched an event did not send, and why."""
         names = ("route", "reason", "detail", "at")
         rows = await self.run("withheld_of", (event_id,))
-        return [_shown(dict(zip(names, row, strict=True))) for row in rows]
+        return [with_times(dict(zip(names, row, strict=True))) for row in rows]
 
     async def shown_erased(self, event_id: EventId) -> dict[str, Json]:
         """What is left of an event, as the API shows one."""
@@ -336,102 +292,6 @@ class LookUp:
         ((due_at,),) = await self.run("next_confirmation")
         return None if due_at is None else int(due_at)
 
-    async def look(self, looks: Sequence[Look]) -> dict[Look, Answer]:
-        """See `RegisterStore.look`."""
-        return {each: await self._look(each) for each in looks}
-
-    async def _look(self, look: Look) -> Answer:
-        if look.key is None:
-            where = [(name, "=", Field(name, text, None)) for name, text in look.where]
-            query = {"collection": look.collection, "where": where, "newest": True}
-            return [e["value"] for e in (await self._entries(query, MOST_FOUND + 1))]
-        for value, as_of, data_key in await self.run("read_entry", (look.collection, look.key)):
-            return Entry(await self._value(look.collection, look.key, value, data_key), as_of)
-        return None
-
-    async def register_entries(self, query: Mapping[str, Any]) -> Listed:
-        """See `RegisterStore.register_entries`."""
-        limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
-        items = await self._entries(query, limit)
-        return Listed(items, items[-1]["key"] if len(items) == limit else None)
-
-    async def _entries(self, query: Mapping[str, Any], limit: int) -> list[dict[str, Json]]:
-        collection = query["collection"]
-        return [
-            {
-                "collection": collection,
-                "key": key,
-                "value": await self._value(collection, key, value, data_key),
-                "as_of": rfc3339(as_of),
-                "event_id": event_id,
-                "changed_at": rfc3339(changed_at),
-            }
-            for key, value, as_of, event_id, changed_at, data_key in await self.rows(
-                *find(query, limit)
-            )
-        ]
-
-    async def collections(self) -> list[dict[str, Json]]:
-        """See `RegisterStore.collections`."""
-        rows = await self.rows(
-            "SELECT collection, count(*) FROM register WHERE content IS NOT NULL"
-            " GROUP BY collection ORDER BY collection"
-        )
-        return [{"collection": name, "entries": count} for name, count in rows]
-
-    async def _value(
-        self, collection: str, key: str, stored: bytes | None, data_key: int | None
-    ) -> Json:
-        """The value of an entry. Raises BodyCorrupt."""
-        if stored is None:
-            return None
-        await self._learn(data_key)
-        opened = self._vault.open(data_key, place_of(collection, key), bytes(stored))
-        if opened is None:
-            raise BodyCorrupt(
-                f"what is stored of {collection} {key} is not what was written",
-                cure="restore the database from a backup, and check the disk",
-            )
-        return json.loads(opened)
-
-    async def plans(self, query: Mapping[str, Any]) -> Listed:
-        """A page of planned events, the next first."""
-        conditions, given = ["for_answer IS NULL"], []
-        for column in ("planner", "key", "event_id", "type", "id"):
-            if (value := query.get(column)) is not None:
-                conditions.append(f"{column} = ?")
-                given.append(value)
-        if (until := query.get("until")) is not None:
-            conditions.append("due_at < ?")
-            given.append(until)
-        if (cursor := query.get("cursor")) is not None:
-            due_at, _, name = cursor.partition("/")
-            conditions.append("(due_at, id) > (?, ?)")
-            given += [int(due_at), name]
-        where = f" WHERE {' AND '.join(conditions)}"
-        limit = min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
-        rows = await self.rows(f"{PLANS}{where} ORDER BY due_at, id LIMIT {limit}", given)
-        items = [dict(zip(PLAN_COLUMNS, row, strict=True)) for row in rows]
-        following = f"{items[-1]['due_at']}/{items[-1]['id']}" if len(items) == limit else None
-        return Listed([_shown(item) for item in items], following)
-
-    async def asked(self, planner: str, key: str, event_id: EventId) -> Asked:
-        """What may be answered to an event, or was."""
-        rows = [row for row in await self.run("read_awaited", (planner, key)) if row[1] == event_id]
-        answers = [row[6] for row in rows if row[6] is not None]
-        waiting = [row for row in rows if row[6] is None]
-        if answers and waiting:
-            return Asked(waiting[-1][3], waiting[-1][2], answers)
-        for cause, answered, answered_at in await self.run("read_planned_for", (planner, key)):
-            if cause == event_id:
-                return Asked(None, None, (), answered, answered_at)
-        return Asked(None, None)
-
-    async def next_plan(self) -> Micros | None:
-        """When the next planned event is due."""
-        ((due_at,),) = await self.run("next_plan")
-        return None if due_at is None else int(due_at)
-
     async def endpoint_states(self) -> dict[str, dict[str, Json]]:
         """The state, reason and moment of change of each endpoint that is not open."""
         return {
@@ -473,10 +333,6 @@ class LookUp:
         for endpoint, behind in stats["behind"].items():
             _add(stats["scheduled"], endpoint, behind)
         return stats
-
-
-def _limit(query: Mapping[str, Any]) -> int:
-    return min(int(query.get("limit", DEFAULT_LIMIT)), LARGEST_LIMIT)
 
 
 def _cursor(listing: Listing, end: Row) -> str:
@@ -556,10 +412,3 @@ def _shown_after(stored: str | None) -> Json:
         return None
     awaited = orjson.loads(stored)
     return {name: "delivered" if delivered else "ended" for _, _, name, delivered in awaited}
-
-
-def _shown(row: dict[str, Json]) -> dict[str, Json]:
-    for name in TIMES & row.keys():
-        if row[name] is not None:
-            row[name] = rfc3339(row[name])
-    return row
