@@ -805,8 +805,8 @@ class Service:
 
     @property
     def at_rest(self) -> bool:
-        """Whether no attempt is under way or about to be."""
-        return not any(lane.held for lane in self._lanes)
+        """Whether no attempt is under way or about to be, and the outcomes of all are written down."""
+        return not any(lane.held for lane in self._lanes) and not self._recorder.tokens()
 
     @property
     def due_at(self) -> Micros | None:

@@ -257,11 +257,11 @@ async def test_a_node_that_leaves_gives_up_what_it_holds(join, others):
 
 async def test_a_node_comes_for_what_another_has_put_on_schedule_once_it_is_due(join, clock):
     flows, nodes = join()
-    await nodes.beat()
     await flows.store.append([an_arrival()])
     (delivery,) = await flows.store.claim("cms", [a_lease()], NOW)
     later = NOW + 5 * SECOND
     await flows.store.record(delivery, an_attempt(), RetryAt(later, "http-500"))
+    await nodes.beat()
     await flows.claim.refresh()
     assert flows.lanes["cms"].due_at is None
     clock.advance(6)

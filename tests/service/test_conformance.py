@@ -1,5 +1,6 @@
 """`validate` of a source: what becomes of events whose data do not fit their type."""
 
+import asyncio
 import json
 
 import pytest
@@ -73,9 +74,11 @@ async def test_inbox_keeps_it_for_a_person_whatever_becomes_of_what_is_unreadabl
     assert await kept(gateway) == []
 
 
-async def test_what_is_not_proven_is_refused_where_the_inbox_would_have_it(gateway):
+async def test_what_is_not_proven_is_refused_where_the_inbox_would_have_it(gateway, seen):
+    kept_to_be_looked_at = asyncio.ensure_future(seen(gateway, "refusals.kept"))
     assert (await gateway.send("open", BAD))["code"] == "data-invalid"
-    assert await inbox(gateway) == []
+    await kept_to_be_looked_at
+    assert [entry["refused"] for entry in await inbox(gateway)] == [True]
 
 
 async def test_warn_keeps_it_and_tells(gateway, logged):

@@ -1,8 +1,10 @@
 """`gateway.testing` comes to rest also where deliveries end without an attempt."""
 
+import asyncio
+
 import pytest
 
-from gateway.testing import Gateway
+from gateway.testing import LOOK_AGAIN_SECONDS, Gateway
 
 ROUTES = """\
 version: 1
@@ -11,6 +13,24 @@ endpoints: {{cms: {{url: "http://127.0.0.1/cms", sign: none}}}}
 routes:
   - {{name: updates, match: {{}}, to: [{{endpoint: cms, {}}}]}}
 """
+
+
+async def test_where_the_disk_is_slow_an_outcome_is_waited_for_and_no_day_goes_by(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "routes.yaml"
+    path.write_text(ROUTES.format("expires_after: 10s"))
+    async with Gateway(path) as gateway:
+        begun, record = gateway.clock.now(), gateway.service._store.record
+
+        async def late(*outcome):
+            await asyncio.sleep(3 * LOOK_AGAIN_SECONDS)
+            await record(*outcome)
+
+        monkeypatch.setattr(gateway.service._store, "record", late)
+        await gateway.send("dam", {"type": "asset.updated", "data": {}})
+        await gateway.settled()
+        assert gateway.clock.now() == begun
 
 
 @pytest.mark.parametrize(
