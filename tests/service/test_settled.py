@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway.testing import LOOK_AGAIN_SECONDS, Gateway
+from gateway.service import Service
+from gateway.testing import Gateway
 
 ROUTES = """\
 version: 1
@@ -21,12 +22,15 @@ async def test_where_the_disk_is_slow_an_outcome_is_waited_for_and_no_day_goes_b
     path = tmp_path / "routes.yaml"
     path.write_text(ROUTES.format("expires_after: 10s"))
     async with Gateway(path) as gateway:
-        begun, record = gateway.clock.now(), gateway.service._store.record
+        begun, record, looked = gateway.clock.now(), gateway.service._store.record, asyncio.Event()
+        at_rest = Service.at_rest.fget
 
         async def late(*outcome):
-            await asyncio.sleep(3 * LOOK_AGAIN_SECONDS)
+            looked.clear()
+            await looked.wait()
             await record(*outcome)
 
+        monkeypatch.setattr(Service, "at_rest", property(lambda s: (looked.set(), at_rest(s))[1]))
         monkeypatch.setattr(gateway.service._store, "record", late)
         await gateway.send("dam", {"type": "asset.updated", "data": {}})
         await gateway.settled()
