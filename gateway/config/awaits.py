@@ -15,6 +15,7 @@ from gateway.core.awaits import Await, Hears
 from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit
 
+SENT = re.compile(r"\$\{[^}]*(?<![\w.])callback\b")
 LINK = re.compile(r"(?<![\w.])callback\.(\w+)")
 Patterns = Callable[[Mapping[str, Any], Part], Pattern | None]
 
@@ -77,11 +78,11 @@ def _hears(shape: DecideShape, part: Part, pattern: Patterns) -> Hears | None:
 
 def _check_answerable(to: Sequence[str | TargetShape], shape: AwaitShape, part: Part) -> None:
     """Somebody has to be sent a link, or an event has to tell the answer."""
-    linked = LINK.findall(str(to))
+    linked = SENT.search(str(to)) is not None
     if not linked and shape.decide is None:
         cure = 'send a link, `call: {json: {approve: "${callback.approve}"}}` say, or add `decide:`'
         part.warning("await-unanswered", "nobody learns how to answer", cure)
-    for name in dict.fromkeys([*linked, *LINK.findall(str(shape.escalate))]):
+    for name in dict.fromkeys(LINK.findall(f"{to} {shape.escalate}")):
         if name not in (*shape.answers, "url"):
             what = f'there is no answer "{name}", and so no link `callback.{name}`'
             part.fault("unknown-answer", what, nearest(name, list(shape.answers)))

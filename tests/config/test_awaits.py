@@ -51,6 +51,17 @@ def test_that_nobody_can_answer_is_doubtful(problems):
     assert problems(awaits(REST, YES, HEARS, ask="to: [cms]")) == []
 
 
+@pytest.mark.parametrize("sent", ["callback", 'callback["yes"]', "string(callback.yes)"])
+def test_links_may_be_sent_in_any_form(problems, sent):
+    (found,) = problems(awaits(REST, YES, ask=ASK.replace("callback.yes", sent)))
+    assert found.endswith("await-public-url")
+
+
+def test_an_address_with_that_word_in_it_is_no_link(problems):
+    ask = "to: [{endpoint: cms, call: {path: /callback, json: '${event.data}'}}]"
+    assert problems(awaits(REST, YES, ask=ask)) == ["5:111 await-unanswered"]
+
+
 def test_that_links_lead_to_where_others_may_not_reach_is_doubtful(problems):
     (found,) = problems(awaits(REST, YES))
     assert found.endswith("await-public-url")
