@@ -32,6 +32,10 @@ class Made:
         start, expression, _ = self.type.partition("${")
         return event_type.startswith(start) if expression else event_type == start
 
+    def names(self, event_type: str) -> bool:
+        """Whether it says so itself, at least with how the type begins."""
+        return self.makes(event_type) and not self.type.startswith("${")
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Known:
@@ -51,6 +55,15 @@ class KnownData:
         self._values: dict[str, Value] = {}
         self._known: dict[Identity, Known | None] = {}
         self._united: dict[tuple[Known, ...], Known] = {}
+        named = [*types, *(each.type for each in made if "${" not in each.type)]
+        self._nearby = {form: name for name in named for form in _one_letter_less(name)}
+
+    def meant(self, event_type: str) -> str | None:
+        """The known type that one of which nothing is known is a single letter away from."""
+        if event_type in self._types or any(each.names(event_type) for each in self._made):
+            return None
+        forms = _one_letter_less(event_type)
+        return next((self._nearby[form] for form in forms if form in self._nearby), None)
 
     def of_rule(self, rule: Rule) -> Known | None:
         """What is known of the events that a rule may match; None: not of all of them."""
@@ -76,7 +89,7 @@ class KnownData:
         return self._united[found]
 
     def _find(self, wanted: Sequence[Condition]) -> Known | None:
-        named = [_texts(each) for each in wanted if each.path == ("type",)]
+        named = [texts_wanted(each) for each in wanted if each.path == ("type",)]
         types = next((each for each in named if each is not None), None)
         if types is None or not all(each in self._types for each in types):
             return None
@@ -96,7 +109,12 @@ class KnownData:
         return self._values[event_type]
 
 
-def _texts(condition: Condition) -> list[str] | None:
+def _one_letter_less(word: str) -> list[str]:
+    """A word, and what is left of it without one of its letters: near words have one in common."""
+    return [word, *(word[:i] + word[i + 1 :] for i in range(len(word)))]
+
+
+def texts_wanted(condition: Condition) -> list[str] | None:
     """The values that a condition wants; None where it wants others, too."""
     if not condition.positive or condition.there or not condition.tests:
         return None
@@ -126,10 +144,27 @@ def made_by_source(name: str, source: Mapping[str, Json]) -> Iterator[Made]:
 def made_by_emits(rule: Mapping[str, Json]) -> Iterator[Made]:
     """The types of events that a rule, or a target, has the gateway make."""
     emits = rule.get("emit") or []
-    for emit in emits if isinstance(emits, list) else [emits]:
-        yield Made(OWN_SOURCE, emit["type"], value_of(_schema(emit.get("data"))))
+    yield from map(_made, emits if isinstance(emits, list) else [emits])
     if rule.get("confirm"):
-        yield Made(OWN_SOURCE, rule["confirm"]["else"], value_of({}))
+        yield _made(rule["confirm"]["else"])
+    if awaited := rule.get("await"):
+        escalations = [each["emit"] for each in awaited.get("escalate", ())]
+        answers = map(_with_decision, awaited["answers"].values())
+        yield from map(_made, [*answers, awaited["else"], *escalations])
+
+
+def _made(emit: Mapping[str, Json] | str) -> Made:
+    if isinstance(emit, str):
+        return Made(OWN_SOURCE, emit, value_of({}))
+    return Made(OWN_SOURCE, emit["type"], value_of(_schema(emit.get("data"))))
+
+
+def _with_decision(emit: Mapping[str, Json] | str) -> Mapping[str, Json] | str:
+    """With what `Reply.told` adds to the data of an answer."""
+    if isinstance(emit, str) or not isinstance(emit.get("data"), dict):
+        return emit
+    added = dict.fromkeys(("decided_by", "decided_at", "reason"), "${answer}")
+    return {**emit, "data": {**emit["data"], **added}}
 
 
 def _schema(data: Json) -> Json:

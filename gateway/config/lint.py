@@ -49,7 +49,8 @@ CODES = frozenset(
      "operator-misspelt", "attribute-unknown", "literal-wildcard", "literal-expression",
      "allow-unknown", "anything-but-array", "number-as-text", "truth-as-text", "unverified", "egress",
      "include", "no-idempotency-key", "no-trusted-proxy", "secret-awaited",
-     "tls-unverified", "await-unanswered", "await-public-url", "unknown-field", "value-impossible"}
+     "tls-unverified", "await-unanswered", "await-public-url", "unknown-field", "value-impossible",
+     "unknown-type", "each-no-list"}
 )  # fmt: skip
 """All warnings, those that are given elsewhere too: what a comment may silence."""
 MOST_PAIRS = 200_000
@@ -158,6 +159,9 @@ class _Linter:
                 self._unreachable.add(number)
             types.check_pattern(route.pattern, written["match"], part.at("match"))
             types.check_route(written, route.pattern, part)
+            if route.awaits is not None and route.awaits.hears is not None:
+                place = part.at("await", "decide")
+                types.check_decide(_at(place), route.awaits.hears.pattern, place)
         self._check_schedules(types)
         for section, keys in (("endpoints", ("body",)), ("sources", ("event", "dedupe"))):
             for _, part in self._sections(section):

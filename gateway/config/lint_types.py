@@ -18,7 +18,7 @@ from gateway.config.inference import (
     element,
     leaf_kinds,
 )
-from gateway.config.known_data import Known, KnownData, parts_of
+from gateway.config.known_data import Known, KnownData, parts_of, texts_wanted
 from gateway.config.lint_match import Nested, Use, Warn, uses
 from gateway.config.lint_rules import alternatives_of, check_values, place_of_test
 from gateway.config.nearest import nearest
@@ -28,8 +28,8 @@ from gateway.config.templates import texts_of
 from gateway.core.covering import kind_wanted
 from gateway.core.grammar import Place
 from gateway.core.model import Json
-from gateway.core.operators import DECIMAL, Anything, AnythingBut, Both, Test, shown
-from gateway.core.pattern import Condition, Path, Pattern
+from gateway.core.operators import DECIMAL, Anything, AnythingBut, Both, Literal, Test, shown
+from gateway.core.pattern import Condition, Path, Pattern, Rule
 
 MOST_NAMED = 3
 """Types that are named in a warning."""
@@ -91,11 +91,23 @@ class TypeChecks:
         for rule in pattern.rules:
             known = self._data.of_rule(rule)
             if known is None:
+                self._check_names(rule, match, part)
                 continue
             for condition in parts_of(rule):
                 if condition.path[0] == "data" and any(map(_asks_for_more, condition.tests)):
                     for finding in self._of_condition(condition, known):
                         self._tell(finding, known, match, part)
+
+    def _check_names(self, rule: Rule, match: Mapping[str, Json], part: Part) -> None:
+        """Warn of types of which nothing is known, and that are probably misspelt."""
+        for condition in parts_of(rule):
+            names = texts_wanted(condition) if condition.path == ("type",) else None
+            for name in names or ():
+                meant = self._data.meant(name)
+                if meant is not None and name not in self._evidence.types:
+                    place = part.at(*place_of_test(match, condition.path, Literal(name)))
+                    what = f'there is no type "{name}", as far as is known'
+                    self._warning("unknown-type", what, f'did you mean "{meant}"?', place)
 
     def _of_condition(self, condition: Condition, known: Known) -> Findings:
         key = id(condition), id(known)
@@ -164,6 +176,14 @@ class TypeChecks:
             if isinstance(target, dict) and len(target) > 1:
                 self._check_target(target, event, known, part.at("to", i))
 
+    def check_decide(self, decide: Mapping[str, Json], pattern: Pattern, part: Part) -> None:
+        """Warn of what tells the answer to what a route asks, as a tracker's event does."""
+        self.check_pattern(pattern, decide["match"], part.at("match"))
+        known = self._data.of_patterns([pattern])
+        if known is not None:
+            event: Variables = {"event": Typed(known.event, ("event",))}
+            self._check_all(decide, ("key", "answer", "by", "reason"), event, known, part)
+
     def check_schedule(
         self, schedule: Mapping[str, Json], patterns: Sequence[Pattern], part: Part
     ) -> None:
@@ -182,17 +202,27 @@ class TypeChecks:
     ) -> None:
         self._check_all(target, ("each", "emit"), event, known, part)
         each = target.get("each")
-        item = self._item(each, event, known) if isinstance(each, str) else Typed()
-        within = {**event, "item": item}
+        items = self._items_of(each, event, known) if isinstance(each, str) else Typed()
+        if isinstance(each, str) and self._is_no_list(items, known):
+            what = f"{_shown(items.path)} is no list in {_named(known)}"
+            cure = "remove `each`; or name a list, such as `${event.data.placements}`"
+            self._warning("each-no-list", what, cure, part.at("each"))
+        within = {**event, "item": element(items)}
         self._check_all(target, ("when", "key", "at", "call", "with"), within, known, part)
 
-    def _item(self, each: str, event: Variables, known: Known) -> Typed:
-        """An item of an `each`."""
+    def _items_of(self, each: str, event: Variables, known: Known) -> Typed:
+        """What an `each` goes through."""
         if (each, known) not in self._items:
             sources = event_expressions().sources(each)
             whole = Inference().infer(_node(sources[0]), event) if len(sources) == 1 else Typed()
-            self._items[each, known] = element(whole)
+            self._items[each, known] = whole
         return self._items[each, known]
+
+    def _is_no_list(self, items: Typed, known: Known) -> bool:
+        kinds = items.value.kinds
+        if not items.path or not kinds or kinds <= {Kind.NULL} or Kind.LIST in kinds:
+            return False
+        return not self._evidence.has(_as_pattern(items.path), known.types)
 
     def _check_all(
         self,

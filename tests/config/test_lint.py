@@ -362,7 +362,7 @@ def test_a_source_that_no_route_matches_is_told(warnings):
 
 def test_a_fixed_type_that_no_route_matches_is_told(warnings):
     text = HEAD.replace("dam: {verify: none}", "dam: {verify: none, event: {type: asset.updated}}")
-    (problem,) = warnings(text + "  - {name: a, match: {type: asset.update}, to: [cms, pager]}\n")
+    (problem,) = warnings(text + "  - {name: a, match: {type: asset.change}, to: [cms, pager]}\n")
     assert (problem.code, problem.line) == ("source-unmatched", 4)
     assert 'of "dam" of type "asset.updated"' in problem.what
     assert (
@@ -370,7 +370,7 @@ def test_a_fixed_type_that_no_route_matches_is_told(warnings):
     )
     dynamic = text.replace("type: asset.updated", "type: '${body.kind}'")
     assert (
-        warnings(dynamic + "  - {name: a, match: {type: asset.update}, to: [cms, pager]}\n") == []
+        warnings(dynamic + "  - {name: a, match: {type: asset.change}, to: [cms, pager]}\n") == []
     )
 
 

@@ -14,7 +14,14 @@ sources:
 endpoints:
   cms: {url: "https://cms.example.com/", sign: none}
 """
-NEW = {"unknown-field", "value-impossible", "number-as-text", "truth-as-text"}
+NEW = {
+    "unknown-field",
+    "value-impossible",
+    "number-as-text",
+    "truth-as-text",
+    "unknown-type",
+    "each-no-list",
+}
 
 
 @pytest.fixture
@@ -327,6 +334,70 @@ def test_a_type_of_ones_own_is_known_by_its_schema(warned, tmp_path):
     )
 
 
+TOLD = 'unknown-type: there is no type "{}", as far as is known; did you mean "{}"?'
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("license.expring", "license.expiring"),
+        ("license.expirring", "license.expiring"),
+        ("licence.expired", "license.expired"),
+        ("asset.update", "asset.updated"),
+        ("review.opend", "review.opened"),
+    ],
+)
+def test_a_type_that_is_a_letter_away_from_a_known_one_is_doubtful(warned, written, meant):
+    made = (
+        "routes: [{name: b, match: {type: license.noted}, emit: {type: review.opened}, to: [cms]}, "
+    )
+    for match in (written, f"[asset.imported, {written}]"):
+        (found,) = warned(f"{made}{{name: a, match: {{type: {match}}}, to: [cms]}}]")
+        assert found.split(" ", 1)[1] == TOLD.format(written, meant)
+
+
+@pytest.mark.parametrize(
+    "fine", ["license.noted", "license.expiringly", "order.placed", "order.placedd"]
+)
+def test_other_types_are_ones_own(warned, fine):
+    orders = "{name: b, match: {type: x}, emit: [{type: order.placed}, {type: order.placedd}], to: [cms]}"
+    assert warned(f"routes: [{{name: a, match: {{type: {fine}}}, to: [cms]}}, {orders}]") == []
+
+
+def test_a_type_that_has_been_seen_is_known(warned):
+    evidence = Evidence()
+    evidence.add({"type": "asset.update"})
+    routes = "routes: [{name: a, match: {type: asset.update}, to: [cms]}]"
+    assert warned(routes, evidence) == []
+    assert warned(routes) != []
+
+
+def test_a_misspelt_type_of_a_schedule_is_doubtful(warned):
+    (found,) = warned("""\
+schedules:
+  expiry: {match: {type: license.aquired}, key: "${event.id}", at: "${event.time}", emit: {type: x}}
+""")
+    assert "license.acquired" in found
+
+
+@pytest.mark.parametrize(
+    ("each", "told"),
+    [
+        ("event.data.license", "event.data.license is no list in license.expiring"),
+        ("event.data.license.id", "event.data.license.id is no list in license.expiring"),
+        ("event.data.placements", None),
+        ("event.data.placements.filter(p, p.system == 'wp')", None),
+        ("event.data.unheard_of", "no license.expiring has event.data.unheard_of"),
+        ("event.data.placements.map(p, p.ref)", None),
+        ("[event.data.license]", None),
+    ],
+)
+def test_what_an_each_goes_through_is_a_list(warned, each, told):
+    target = f"endpoint: cms, each: '${{{each.replace(chr(39), chr(39) * 2)}}}', call: {{json: '${{item}}'}}"
+    found = warned(f"routes: [{{name: a, match: {{type: license.expiring}}, to: [{{{target}}}]}}]")
+    assert [told in each for each in found] == ([] if told is None else [True])
+
+
 def test_a_comment_silences_it(warned):
     text = """\
 routes:
@@ -336,6 +407,49 @@ routes:
     to: [cms]
 """
     assert warned(text) == []
+
+
+def test_what_tells_an_answer_is_looked_at_too(warned):
+    found = warned("""\
+routes:
+  - name: ask
+    match: {type: license.requested}
+    to: [cms]
+    await:
+      key: ${event.data.request_id}
+      answers: {yes: license.approved}
+      within: 1d
+      else: license.rejected
+      decide:
+        match: {type: asset.published, data: {nope: 1}}
+        key: ${event.data.zop}
+        answer: "${event.data.status}"
+        by: ${event.data.who}
+""")
+    assert [line.split(":")[0] for line in found] == ["16", "17", "18", "19"]
+
+
+def test_what_an_answer_says_is_known_by_what_the_question_says(warned, tmp_path):
+    text = """\
+version: 1
+types: {image.chosen: {schema: chosen.json}}
+endpoints: {cms: {url: "https://cms.example.com/", sign: none}}
+routes:
+  - name: ask
+    match: {type: image.asked}
+    to: [{endpoint: cms, call: {json: "${callback}"}}]
+    await: {key: "${event.id}", answers: {yes: ANSWER}, within: 1d, else: image.left}
+  - name: hear
+    match: {type: image.chosen, data: {shelf: 5}}
+    when: event.data.decided_by.id == "ann"
+    to: [cms]
+"""
+    schema = {"type": "object", "properties": {"headline": {"type": "string"}}}
+    (tmp_path / "chosen.json").write_text(json.dumps(schema))
+    assert warned(text.replace("ANSWER", "image.chosen")) == []
+    own = "{type: image.chosen, data: {shelf: 5}}"
+    assert warned(text.replace("ANSWER", own)) == []
+    assert warned(text.replace("ANSWER", own.replace("shelf", "rack"))) != []
 
 
 def test_what_people_are_asked_is_looked_at_too(warned):
