@@ -704,11 +704,21 @@ async def test_a_planned_event_can_be_cancelled_and_what_is_known_is_shown_as_te
 
 async def test_a_question_is_answered_where_it_is_planned(gateway, site):
     gateway.endpoint("pager").reply(200)
-    await gateway.send("getty", {"type": "asked", "data": {"id": "req_1"}})
-    await site.open("/planned")
+    question = await gateway.send("getty", {"type": "asked", "data": {"id": "req_1"}})
+    await gateway.send("getty", {"type": "asked", "data": {"id": "req_2"}})
+    await site.open(f"/events/{question['id']}")
+    assert "license.rejected in 24h, key req_1, by awaits/ask" in await site.text()
+    await site.page.get_by_role("link", name="Answer, or cancel").click()
+    assert "req_2" not in await site.text()
     await site.page.get_by_role("button", name="approve req_1").click()
     assert "It is answered: approve." in await site.text()
     await gateway.endpoint("cms").calls(1)
+    await site.open(f"/events/{question['id']}")
+    assert "Answer, or cancel" not in await site.text()
+    (answer,) = await gateway.service._store.events({"type": "license.approved", "limit": 1})
+    await site.open(f"/events/{answer['id']}")
+    await site.page.get_by_role("link", name="test-").click()
+    await site.page.get_by_role("link", name=question["id"]).wait_for()
 
 
 HIDDEN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"

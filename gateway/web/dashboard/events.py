@@ -16,6 +16,9 @@ from gateway.web.asked import EventFilter, Events
 from gateway.web.dashboard.render import MOST_SHOWN, link
 from gateway.web.dashboard.visit import Visit
 
+MOST_PLANNED = 20
+"""So much of what an event has planned is told on its page, with the way to the rest."""
+
 
 async def show_all(visit: Visit) -> Response:
     """The newest, or those that were sought."""
@@ -53,6 +56,7 @@ async def show(visit: Visit) -> Response:
         why=why,
         requests=_requests(why),
         entries=await around.look_up.inbox({"event": event["id"]}),
+        planned=(await around.shown.plans({"event": event["id"], "limit": MOST_PLANNED})).items,
         most_shown=MOST_SHOWN,
     )
 
