@@ -223,6 +223,7 @@ def test_a_scenario_runs():
     assert result.measured["peer_share"] > 0
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(120)
 def test_pages_are_timed_on_a_database_with_everything_that_they_show(capsys):
     pages.main(["--events", "300", "--times", "2", "--json"])

@@ -37,6 +37,7 @@ async def test_what_was_acknowledged_is_delivered_after_kill_9(process, sinks, s
     await sinks.all_took(set(ids))
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(90)
 async def test_another_node_takes_over_what_a_dead_one_had(process, sinks, sender):
     process.start()
@@ -100,6 +101,7 @@ async def test_commands_find_the_gateway_by_where_it_listens(process, sender):
     assert "license.expiring" in told.stdout
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(60)
 async def test_nodes_know_of_each_other_and_say_where_they_differ(process, tmp_path):
     process.start()

@@ -36,6 +36,7 @@ def old(tmp_path):
     return path
 
 
+@pytest.mark.faults
 async def test_a_database_of_the_oldest_version_goes_on_and_can_be_gone_back_to(
     process, sinks, old
 ):

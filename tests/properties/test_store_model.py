@@ -219,4 +219,6 @@ def _of(machine, examples: int):
 
 
 TestStoreModel = _of(StoreMachine, 15)
-TestStoreModelOnPostgres = pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 5))
+TestStoreModelOnPostgres = pytest.mark.faults(
+    pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 5))
+)

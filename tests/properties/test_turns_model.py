@@ -277,4 +277,6 @@ def _of(machine, examples: int):
 
 
 TestTurnsModel = _of(TurnsMachine, 15)
-TestTurnsModelOnPostgres = pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 8))
+TestTurnsModelOnPostgres = pytest.mark.faults(
+    pytest.mark.usefixtures("postgres")(_of(PostgresMachine, 8))
+)

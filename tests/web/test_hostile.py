@@ -141,6 +141,7 @@ HORDES = {
 }
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 @pytest.mark.parametrize(("data", "growth"), HORDES.values(), ids=HORDES)
 def test_two_hundred_senders_of_what_never_ends_do_not_fill_memory(tmp_path, data, growth):

@@ -165,6 +165,7 @@ def asked(described: dict[str, Any], url: str, token: str, **more: Any) -> Itera
                             yield f"{check.failure_info.code_sample} {check.failure_info.failure}"
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(180)  # some thousand calls
 async def test_the_gateway_answers_all_that_can_be_asked_as_the_document_says(filled):
     exact = exacting(await parts(filled))
