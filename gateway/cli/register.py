@@ -76,7 +76,8 @@ def find(
 ) -> None:
     """Find things of a collection by key or by their fields."""
     query = {"key": key, "where": ";".join(where or ()), "limit": limit}
-    page = connect(at, token_file, database).get(_path(collection), query)
+    admin = connect(at, token_file, database)
+    page = admin.get(_path(collection), query)
     if as_json:
         print_json(page)
     elif key is not None and page["items"]:
@@ -85,7 +86,7 @@ def find(
         print_table(
             ("key", "as of", "event", "value"),
             ((e["key"], ago(e["as_of"]), e["event_id"], _short(e["value"])) for e in page["items"]),
-            empty=f"nothing of {collection} fits",
+            empty=_nothing(admin, collection) if not page["items"] else "",
         )
         if page["next"]:
             console().print("and more: see --limit, or `gateway register export`")
@@ -149,6 +150,14 @@ def import_(
 
 def _path(collection: str) -> str:
     return f"/api/v1/register/{segment(collection)}"
+
+
+def _nothing(admin: Client, collection: str) -> str:
+    """Why nothing was found: nothing fits, or there is no such collection."""
+    known = [each["collection"] for each in admin.get("/api/v1/register")["items"]]
+    if collection in known:
+        return f"nothing of {collection} fits"
+    return f"nothing is known of {collection}; the register has: {', '.join(known) or '(nothing)'}"
 
 
 def _short(value: Json) -> str:

@@ -3,6 +3,7 @@
 Each model is read from strangers' text and described in the API's document: neither is written twice.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, TypeVar
 
@@ -74,6 +75,10 @@ def _of_delivery(value: str) -> str:
 
 
 def _with_conditions(value: str) -> str:
+    if not re.fullmatch(CONDITIONS, value):
+        raise ValueError(
+            "no condition; write FIELD=VALUE, or FIELD>= or FIELD< and a number, a day or a moment"
+        )
     conditions_of(value)
     return value
 
@@ -213,7 +218,7 @@ class Register(Asked):
         str,
         Field(
             max_length=LONGEST_TEXT,
-            pattern=CONDITIONS,
+            json_schema_extra={"pattern": CONDITIONS},
             description="Conditions on fields, `;` between them: `asset_id=847116840;expires_at<2027-01-01`."
             " A field has a value (`=`), or lies from one on (`>=`) or before one (`<`).",
         ),

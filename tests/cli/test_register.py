@@ -72,6 +72,10 @@ def test_what_is_known_is_found_copied_and_told_again(running, tmp_path):
         "nothing of license fits"
         in ask(running, "register", "find", "license", "--where", "asset_id=a2").stdout
     )
+    assert (
+        "nothing is known of licence; the register has: license"
+        in ask(running, "register", "find", "licence").stdout
+    )
     assert '"asset_id":"a1"' in ask(running, "register", "find", "license", "lic_1").stdout
     for name in ("l.jsonl", "l.csv"):
         out = tmp_path / name

@@ -60,6 +60,7 @@ async def test_things_are_found_by_key_and_fields(asked):
 async def test_what_is_no_condition_is_told(asked, where):
     status, problem = await asked("/api/v1/register/license", where=where)
     assert (status, problem["code"]) == (400, "parameter-invalid")
+    assert "write FIELD=VALUE" in problem["detail"] or "no day" in problem["detail"], problem
 
 
 async def test_people_can_tell_of_things_and_newer_knowledge_stays(asked):
