@@ -84,7 +84,13 @@ class GatewayProcess:
         try:
             self.said("gateway send" if "--sample-receiver" in self.flags else "  calls", before)
         except BaseException:
+            had_ended = self.child.poll()
             self.child.kill()
+            self.child.wait(30)
+            self._reader.join(10)
+            if self.child.stdout is not None:
+                self.child.stdout.close()
+            print(f"pid {self.child.pid}: not started, exit code {had_ended}")
             raise
         return self
 
