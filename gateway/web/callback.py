@@ -4,8 +4,9 @@ A GET never decides: mail scanners and previews follow links. It shows a page th
 posted decides, once. A form is answered with a page, JSON with JSON.
 """
 
+import json
 from base64 import b64encode
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -162,11 +163,12 @@ def _given(scope: Scope, body: bytes) -> Given:
     if not body:
         return Given("")
     if kind == b"application/x-www-form-urlencoded":
-        fields: Any = dict(parse_qsl(body.decode("utf-8", "replace")))
+        fields: Any = _each_once(parse_qsl(body.decode("utf-8", "replace")))
     elif kind == b"application/json" or kind.endswith(b"+json"):
         try:
             fields = orjson.loads(body)
-        except orjson.JSONDecodeError:
+            json.loads(body, object_pairs_hook=_each_once)
+        except (ValueError, RecursionError):
             fields = None
     else:
         cure = "post a form, or JSON"
@@ -177,6 +179,16 @@ def _given(scope: Scope, body: bytes) -> Given:
         cure = 'send {"answer": "…", "by": "…", "reason": "…"}, each text'
         raise BodyMalformed("this is no answer", cure=cure)
     return Given(fields.get("answer") or "", fields.get("by") or None, fields.get("reason") or None)
+
+
+def _each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises BodyMalformed where something is said twice: nobody knows which of the two is meant."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise BodyMalformed(f'"{name}" is said twice', cure="say it once")
+        fields[name] = value
+    return fields
 
 
 def _header(scope: Scope, name: bytes) -> bytes:

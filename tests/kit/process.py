@@ -83,14 +83,13 @@ class GatewayProcess:
         # The last of its first lines.
         try:
             self.said("gateway send" if "--sample-receiver" in self.flags else "  calls", before)
-        except BaseException:
-            had_ended = self.child.poll()
+        except BaseException as error:
+            error.add_note(f"its exit code before it was killed: {self.child.poll()}")
             self.child.kill()
             self.child.wait(30)
             self._reader.join(10)
             if self.child.stdout is not None:
                 self.child.stdout.close()
-            print(f"pid {self.child.pid}: not started, exit code {had_ended}")
             raise
         return self
 

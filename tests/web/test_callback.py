@@ -114,6 +114,20 @@ async def test_a_program_posts_json(gateway, links):
         ({"json": {"answer": 1}}, 400, "body-unreadable"),
         ({"json": ["approve"]}, 400, "body-unreadable"),
         ({"data": b"{", "headers": {"content-type": "application/json"}}, 400, "body-unreadable"),
+        (
+            {"data": b"[" * 9_000, "headers": {"content-type": "application/json"}},
+            400,
+            "body-unreadable",
+        ),
+        (
+            {
+                "data": b'{"answer": "approve", "answer": "reject"}',
+                "headers": {"content-type": "application/json"},
+            },
+            400,
+            "body-unreadable",
+        ),
+        ({"data": [("answer", "approve"), ("answer", "reject")]}, 400, "body-unreadable"),
         ({"data": b"x", "headers": {"content-type": "text/plain"}}, 415, "media-type-unsupported"),
         ({"json": {"answer": "a" * 20_000}}, 413, "body-too-large"),
     ],
