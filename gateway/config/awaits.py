@@ -16,6 +16,7 @@ from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit
 
 SENT = re.compile(r"\$\{[^}]*(?<![\w.])callback\b")
+"""Where any link is sent, or all of them."""
 LINK = re.compile(r"(?<![\w.])callback\.(\w+)")
 Patterns = Callable[[Mapping[str, Any], Part], Pattern | None]
 
