@@ -245,7 +245,11 @@ def _explained(
                 for delivery in _withheld(routes, event, numbers, routed, knowledge)
             ),
         ],
-        "planned": [_planned(each, plan) for plan in routed.plans for each in plan.events],
+        "planned": [
+            _planned(each, plan)
+            for plan in routed.plans
+            for each in sorted(plan.events, key=lambda each: each.due_at)
+        ],
         "failures": [failure.detail for failure in routed.failures],
     }
 

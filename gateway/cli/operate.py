@@ -43,6 +43,7 @@ State = Annotated[
 
 MOST_ENDPOINTS, MOST_TROUBLES = 6, 6
 """So many `status` shows: it is to be read at a glance."""
+MOST_PLANNED = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -156,7 +157,11 @@ def events(
     client = connect(at, token_file, database)
     if event is not None:
         shown = client.get(f"/api/v1/events/{segment(event)}")
-        print_json(shown) if as_json else print_event(shown)
+        if as_json:
+            print_json(shown)
+            return
+        print_event(shown)
+        _print_planned(client, shown["id"])
         return
     query = {
         "source": source, "type": event_type, "subject": subject, "state": state, "text": text,
@@ -212,6 +217,16 @@ def print_event(event: dict[str, Json]) -> None:
         why = WITHHELD[withheld["reason"]]
         text = f"  {withheld['route']} {why} {withheld['detail']}"
         console().print(printable(text), markup=False)
+
+
+def _print_planned(client: Client, event: str) -> None:
+    """The next of what an event has planned, or asked."""
+    page = client.get("/api/v1/plans", {"event": event, "limit": MOST_PLANNED})
+    for each in page["items"]:
+        told = f"  {each['planner']} planned {each['type']} {ago(each['due_at'])}, key {each['key']}, as {each['id']}"
+        console().print(printable(told), markup=False)
+    if page["next"]:
+        console().print(f"and more: `gateway planned --event {event}` has all")
 
 
 def _route_and_target(delivery: dict[str, Json]) -> str:

@@ -1,7 +1,7 @@
 """`await:` of a route: what it waits for, core/awaits.py."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.config.endpoints import event_expressions
@@ -11,6 +11,7 @@ from gateway.config.part import Part
 from gateway.config.plan_shapes import AwaitShape, DecideShape, EmitShape
 from gateway.config.schedules import build_emit
 from gateway.config.shapes import RouteShape, TargetShape
+from gateway.config.syntax import Call, Constant, Node, parsed
 from gateway.core.awaits import Await, Hears
 from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit
@@ -41,7 +42,10 @@ def build_await(route: RouteShape, part: Part, pattern: Patterns) -> Await | Non
         for i, each in enumerate(shape.escalate)
     ]
     hears = None if shape.decide is None else _hears(shape.decide, below.at("decide"), pattern)
+    if hears is not None and shape.decide is not None:
+        _check_told(shape.decide.answer, list(shape.answers), below.at("decide", "answer"))
     _check_answerable(route.to, shape, below)
+    _check_later(shape, below)
     if key is None or otherwise is None:
         return None
     return Await(
@@ -75,6 +79,42 @@ def _hears(shape: DecideShape, part: Part, pattern: Patterns) -> Hears | None:
     if matched is None or key is None or answer is None:
         return None
     return Hears(pattern=matched, key=key, answer=answer, by=by, reason=reason)
+
+
+def _check_told(text: str, answers: Sequence[str], part: Part) -> None:
+    """What an event tells has to be an answer, as far as that stands there."""
+    for name in _told_by(text):
+        if name and name not in answers:
+            part.fault("unknown-answer", f'there is no answer "{name}"', nearest(name, answers))
+
+
+def _check_later(shape: AwaitShape, part: Part) -> None:
+    """What comes where nobody answers is a type of event, and no answer."""
+    later = [(each.emit, part.at("escalate", i, "emit")) for i, each in enumerate(shape.escalate)]
+    for kind, place in [(shape.else_, part.at("else")), *later]:
+        if isinstance(kind, str) and kind in shape.answers:
+            what = f'"{kind}" is an answer, and here stands what comes of none: a type of event'
+            place.warning("await-type", what, f"write `{_type_of(shape.answers[kind])}`, say")
+
+
+def _type_of(answer: str | EmitShape) -> str:
+    return answer if isinstance(answer, str) else answer.type
+
+
+def _told_by(text: str) -> list[str]:
+    """The names of answers that an expression may come to, as far as they stand there."""
+    pieces = event_expressions().sources(text)
+    whole = len(pieces) == 1 and not event_expressions().literals(text)
+    return list(_results(parsed(pieces[0]))) if whole else []
+
+
+def _results(node: Node) -> Iterator[str]:
+    match node:
+        case Constant(value) if isinstance(value, str):
+            yield value
+        case Call("_?_:_", None, (_, *branches)):
+            for branch in branches:
+                yield from _results(branch)
 
 
 def _check_answerable(to: Sequence[str | TargetShape], shape: AwaitShape, part: Part) -> None:

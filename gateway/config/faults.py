@@ -203,7 +203,9 @@ def _other_form(pattern: str | None, name: str, given: str) -> tuple[str, str]:
     match pattern:
         case str() if pattern == EXPRESSION:
             cure = "put what is to be computed into `${…}`"
-            if _PATH.fullmatch(given):
+            if given.isidentifier():
+                cure = f"write where it is, `${{event.data.{given}}}` say; or `${{'{given}'}}`, if it is always that"
+            elif _PATH.fullmatch(given):
                 cure = f"write `${{{given}}}`"
             return f'"{given}" is plain text, and "{name}" has to be computed', cure
         case str() if pattern == HANDLER:

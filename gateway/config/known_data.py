@@ -4,18 +4,22 @@ A type that a file makes out of data of any form (a source's `event:` without `d
 its event's data on) may have any fields, unless the source has its events validated.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from gateway.config.event_types import Types
 from gateway.config.fields import Value, of_event, schema_of_template, united, value_of
+from gateway.config.part import Part
 from gateway.core.derived import OWN_SOURCE
 from gateway.core.model import Json
 from gateway.core.operators import Literal, OneOf
-from gateway.core.pattern import Condition, Part, Pattern, Rule
+from gateway.core.pattern import Condition, Pattern, Rule
+from gateway.core.pattern import Part as PatternPart
 
 Identity: TypeAlias = tuple[int, ...]
+Emitted: TypeAlias = Mapping[str, Json] | str
+"""As it is written: a type, or `{type, data}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +59,18 @@ class KnownData:
         self._values: dict[str, Value] = {}
         self._known: dict[Identity, Known | None] = {}
         self._united: dict[tuple[Known, ...], Known] = {}
-        named = [*types, *(each.type for each in made if "${" not in each.type)]
-        self._nearby = {form: name for name in named for form in _one_letter_less(name)}
+        self._nearby = _by_forms(types)
+        self._made_nearby = _by_forms(each.type for each in made if "${" not in each.type)
 
     def meant(self, event_type: str) -> str | None:
-        """The known type that one of which nothing is known is a single letter away from."""
+        """The type, known or made, that one is a letter away from that is neither."""
         if event_type in self._types or any(each.names(event_type) for each in self._made):
             return None
-        forms = _one_letter_less(event_type)
-        return next((self._nearby[form] for form in forms if form in self._nearby), None)
+        return self.nearby(event_type) or _found(self._made_nearby, event_type)
+
+    def nearby(self, event_type: str) -> str | None:
+        """The known type that one of which nothing is known is a single letter away from."""
+        return None if event_type in self._types else _found(self._nearby, event_type)
 
     def of_rule(self, rule: Rule) -> Known | None:
         """What is known of the events that a rule may match; None: not of all of them."""
@@ -114,6 +121,14 @@ def _one_letter_less(word: str) -> list[str]:
     return [word, *(word[:i] + word[i + 1 :] for i in range(len(word)))]
 
 
+def _by_forms(names: Iterable[str]) -> dict[str, str]:
+    return {form: name for name in names for form in _one_letter_less(name)}
+
+
+def _found(by_form: Mapping[str, str], word: str) -> str | None:
+    return next((by_form[form] for form in _one_letter_less(word) if form in by_form), None)
+
+
 def texts_wanted(condition: Condition) -> list[str] | None:
     """The values that a condition wants; None where it wants others, too."""
     if not condition.positive or condition.there or not condition.tests:
@@ -126,6 +141,14 @@ def texts_wanted(condition: Condition) -> list[str] | None:
                 return None
             found.append(value.value)
     return found
+
+
+def types_wanted(pattern: Pattern) -> Iterator[str]:
+    """The types that it wants by their whole names."""
+    for rule in pattern.rules:
+        for each in rule:
+            if isinstance(each, Condition) and each.path == ("type",):
+                yield from texts_wanted(each) or ()
 
 
 # -- what a file makes -------------------------------------------------------------------------------------
@@ -141,25 +164,29 @@ def made_by_source(name: str, source: Mapping[str, Json]) -> Iterator[Made]:
                 yield Made(name, case["type"], value_of(schema))
 
 
-def made_by_emits(rule: Mapping[str, Json]) -> Iterator[Made]:
-    """The types of events that a rule, or a target, has the gateway make."""
+def made_by_emits(rule: Mapping[str, Json], part: Part) -> Iterator[tuple[Made, Part]]:
+    """The types of events that a rule, or a target, has the gateway make, each with its place."""
     emits = rule.get("emit") or []
-    yield from map(_made, emits if isinstance(emits, list) else [emits])
+    for i, emit in enumerate(emits) if isinstance(emits, list) else [(None, emits)]:
+        yield _made(emit, part.at("emit") if i is None else part.at("emit", i))
     if rule.get("confirm"):
-        yield _made(rule["confirm"]["else"])
+        yield _made(rule["confirm"]["else"], part.at("confirm", "else"))
     if awaited := rule.get("await"):
-        escalations = [each["emit"] for each in awaited.get("escalate", ())]
-        answers = map(_with_decision, awaited["answers"].values())
-        yield from map(_made, [*answers, awaited["else"], *escalations])
+        below = part.at("await")
+        for name, answer in awaited["answers"].items():
+            yield _made(_with_decision(answer), below.at("answers", name))
+        yield _made(awaited["else"], below.at("else"))
+        for i, each in enumerate(awaited.get("escalate", ())):
+            yield _made(each["emit"], below.at("escalate", i, "emit"))
 
 
-def _made(emit: Mapping[str, Json] | str) -> Made:
+def _made(emit: Emitted, part: Part) -> tuple[Made, Part]:
     if isinstance(emit, str):
-        return Made(OWN_SOURCE, emit, value_of({}))
-    return Made(OWN_SOURCE, emit["type"], value_of(_schema(emit.get("data"))))
+        return Made(OWN_SOURCE, emit, value_of({})), part
+    return Made(OWN_SOURCE, emit["type"], value_of(_schema(emit.get("data")))), part.at("type")
 
 
-def _with_decision(emit: Mapping[str, Json] | str) -> Mapping[str, Json] | str:
+def _with_decision(emit: Emitted) -> Emitted:
     """With what `Reply.told` adds to the data of an answer."""
     if isinstance(emit, str) or not isinstance(emit.get("data"), dict):
         return emit
@@ -177,7 +204,7 @@ def parts_of(rule: Rule) -> Iterator[Condition]:
         yield from _conditions(part)
 
 
-def _conditions(part: Part) -> Iterator[Condition]:
+def _conditions(part: PatternPart) -> Iterator[Condition]:
     if isinstance(part, Condition):
         yield part
     else:

@@ -15,7 +15,13 @@ from typing import TypeAlias
 
 from gateway.config.document import ALLOWED, Path
 from gateway.config.evidence import Evidence
-from gateway.config.known_data import KnownData, Made, made_by_emits, made_by_source
+from gateway.config.known_data import (
+    KnownData,
+    Made,
+    made_by_emits,
+    made_by_source,
+    types_wanted,
+)
 from gateway.config.lint_expressions import check_conditions, check_template
 from gateway.config.lint_match import (
     Nested,
@@ -23,6 +29,7 @@ from gateway.config.lint_match import (
     check_stars,
     uses,
 )
+from gateway.config.lint_names import check_known, check_plan, collections_of
 from gateway.config.lint_rules import RuleChecks
 from gateway.config.lint_types import TypeChecks
 from gateway.config.nearest import nearest
@@ -49,8 +56,8 @@ CODES = frozenset(
      "operator-misspelt", "attribute-unknown", "literal-wildcard", "literal-expression",
      "allow-unknown", "anything-but-array", "number-as-text", "truth-as-text", "unverified", "egress",
      "include", "no-idempotency-key", "no-trusted-proxy", "secret-awaited",
-     "tls-unverified", "await-unanswered", "await-public-url", "unknown-field", "value-impossible",
-     "unknown-type", "each-no-list"}
+     "tls-unverified", "await-unanswered", "await-public-url", "await-type", "unknown-field", "value-impossible",
+     "unknown-type", "unknown-name", "each-no-list"}
 )  # fmt: skip
 """All warnings, those that are given elsewhere too: what a comment may silence."""
 MOST_PAIRS = 200_000
@@ -150,17 +157,20 @@ class _Linter:
         known = [*self._routes.sources, OWN_SOURCE] if self._routes.sources else []
         rules = RuleChecks(known, self._evidence, self.warning)
         types = self._type_checks()
+        collections = {name for written in self._written for name in collections_of(written)}
         for number, (route, part, written) in enumerate(
             zip(self._routes.routes, self._loaded.parts, self._written, strict=True)
         ):
             self._check_written(written["match"], part)
             self._check_computed(written, part)
+            check_known(written, part, collections, self.warning)
             if not rules.check(route.pattern, written["match"], part.at("match")):
                 self._unreachable.add(number)
             types.check_pattern(route.pattern, written["match"], part.at("match"))
             types.check_route(written, route.pattern, part)
             if route.awaits is not None and route.awaits.hears is not None:
                 place = part.at("await", "decide")
+                rules.check(route.awaits.hears.pattern, _at(place)["match"], place.at("match"))
                 types.check_decide(_at(place), route.awaits.hears.pattern, place)
         self._check_schedules(types)
         for section, keys in (("endpoints", ("body",)), ("sources", ("event", "dedupe"))):
@@ -177,21 +187,27 @@ class _Linter:
         return list(self._warnings.problems())
 
     def _type_checks(self) -> TypeChecks:
-        made = [*self._made()]
-        known = KnownData(self._loaded.types, made, list(self._routes.sources))
-        return TypeChecks(known, self._evidence, self.warning)
-
-    def _made(self) -> Iterator[Made]:
-        """The types of events that the files make themselves."""
+        emitted = [*self._emitted()]
+        made = [each for each, _ in emitted]
         for name, part in self._sections("sources"):
-            yield from made_by_source(name, _at(part))
+            made += made_by_source(name, _at(part))
+        known = KnownData(self._loaded.types, made, list(self._routes.sources))
+        types = TypeChecks(known, self._evidence, self.warning)
+        wanted = {name for each in _patterns_of(self._routes) for name in types_wanted(each)}
+        for each, part in emitted:
+            if each.type not in wanted:
+                types.check_made(each.type, part)
+        return types
+
+    def _emitted(self) -> Iterator[tuple[Made, Part]]:
+        """The types of events that the gateway makes by these files, each with its place."""
         for _, part in self._sections("schedules"):
-            yield from made_by_emits(_at(part))
-        for written in self._written:
-            yield from made_by_emits(written)
-            for target in written.get("to", ()):
+            yield from made_by_emits(_at(part), part)
+        for written, part in zip(self._written, self._loaded.parts, strict=True):
+            yield from made_by_emits(written, part)
+            for i, target in enumerate(written.get("to", ())):
                 if isinstance(target, dict):
-                    yield from made_by_emits(target)
+                    yield from made_by_emits(target, part.at("to", i))
 
     def _check_schedules(self, types: TypeChecks) -> None:
         written = dict(self._sections("schedules"))
@@ -203,6 +219,7 @@ class _Linter:
                     types.check_pattern(pattern, _at(part)[key], part.at(key))
             known = [pattern for pattern in patterns.values() if pattern is not None]
             types.check_schedule(_at(part), known, part)
+            check_plan(_at(part), part, self.warning)
 
     def _note_lists(self) -> None:
         for written in self._written:

@@ -1,5 +1,6 @@
 """Warnings about fields that no event has of the types that a rule is about, and about values that none of them has."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -31,6 +32,7 @@ from gateway.core.model import Json
 from gateway.core.operators import DECIMAL, Anything, AnythingBut, Both, Literal, Test, shown
 from gateway.core.pattern import Condition, Path, Pattern, Rule
 
+_CAREFUL = re.compile(r"\.\?|\[\?|\bhas\(|\bin\b")
 MOST_NAMED = 3
 """Types that are named in a warning."""
 VARIABLES = ("event", "item")
@@ -192,10 +194,20 @@ class TypeChecks:
         if planning is not None:
             event: Variables = {"event": Typed(planning.event, ("event",))}
             self._check_all(schedule, ("at", "emit"), event, planning, part)
-        known = self._data.of_patterns(patterns)
-        if known is not None:
-            event = {"event": Typed(known.event, ("event",))}
-            self._check_all(schedule, ("key",), event, known, part)
+        # Where it asks with care for what one of them may not have, all are looked at together.
+        is_careful = _CAREFUL.search(str(schedule["key"])) is not None
+        for those in [patterns] if is_careful else [[each] for each in patterns]:
+            known = self._data.of_patterns(those)
+            if known is not None:
+                event = {"event": Typed(known.event, ("event",))}
+                self._check_all(schedule, ("key",), event, known, part)
+
+    def check_made(self, event_type: str, part: Part) -> None:
+        """Warn of a type that a rule makes, that no rule names, and that is probably misspelt."""
+        meant = None if "${" in event_type else self._data.nearby(event_type)
+        if meant is not None and event_type not in self._evidence.types:
+            what = f'there is no type "{event_type}", as far as is known'
+            self._warning("unknown-type", what, f'did you mean "{meant}"?', part)
 
     def _check_target(
         self, target: Mapping[str, Json], event: Variables, known: Known, part: Part

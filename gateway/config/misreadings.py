@@ -69,6 +69,14 @@ _WORDS = {
     "NULL": "null",
     "undefined": "null",
 }
+_NEEDS = {
+    "callback": "`callback` is seen by the targets of a route that has `await:`",
+    "plan": "`plan` is seen in the `emit` of a schedule",
+    "known": "`known` needs `known:` or `remember:` in the route",
+    "stale": "`stale` needs `remember:` in the route",
+    "response": "`response` is seen in the `emit` of a target: an answer has come there",
+}
+"""Of what is seen in some places only: in which."""
 
 
 def without_strings(source: str) -> str:
@@ -98,6 +106,8 @@ def name_cure(name: str, source: str, variables: Sequence[str]) -> str:
         return f"write `{_WORDS[root]}`"
     if root == "item":
         return "`item` needs `each:`, beside what it stands in"
+    if root in _NEEDS and "event" in variables:
+        return _NEEDS[root]
     near = get_close_matches(root, variables, n=1, cutoff=0.7)
     if "event" in variables:
         return _of_event(root, rest, near)

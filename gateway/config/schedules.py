@@ -14,6 +14,9 @@ from gateway.core.pattern import Pattern
 from gateway.core.plans import Emit
 from gateway.core.schedules import DAY, Local, Schedule
 
+PLACES = "write the name of a place, such as `Europe/Berlin` or `America/New_York`, or `UTC`"
+"""An abbreviation is that of several zones, and does not follow summer."""
+
 
 @cache
 def plan_expressions() -> Expressions:
@@ -84,7 +87,8 @@ def _local(shape: LocalShape, part: Part) -> Local | None:
     try:
         zone = ZoneInfo(shape.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        cure = nearest(shape.zone, sorted(available_timezones()))
+        places = sorted(zone for zone in available_timezones() if "/" in zone)
+        cure = nearest(shape.zone, places) if "/" in shape.zone else PLACES
         part.at("zone").fault("unknown-zone", f'there is no time zone "{shape.zone}"', cure)
         return None
     return Local(time.fromisoformat(shape.time), zone)

@@ -95,9 +95,13 @@ class Schedule:
         return computed("emit", lambda: self.emit.made(event, scope))
 
 
+SEEN = ("days", "at", "due")
+"""What `plan` has."""
+
+
 def seen(at: Micros, before: Micros, due_at: Micros) -> dict[str, Json]:
     """What expressions see as `plan`."""
-    return {"days": before // DAY, "at": rfc3339(at), "due": rfc3339(due_at)}
+    return dict(zip(SEEN, (before // DAY, rfc3339(at), rfc3339(due_at)), strict=True))
 
 
 class Schedules:

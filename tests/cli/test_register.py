@@ -153,6 +153,9 @@ def test_what_was_asked_can_be_answered_once(running, tmp_path):
     listed = ask(running, "planned", "--route", "review", "--key", "req_1", "--json").stdout
     (waits,) = json.loads(listed)["items"]
     assert (waits["type"], waits["planner"]) == ("license.rejected", "awaits/review")
+    shown = ask(running, "events", waits["event_id"]).stdout
+    assert "awaits/review planned license.rejected" in shown
+    assert f"key req_1, as {waits['id']}" in shown
     wrong = ask(running, "answer", waits["id"], "maybe")
     assert (wrong.returncode, "choose one of approve, reject" in wrong.stderr) == (2, True)
     told = ask(running, "answer", waits["id"], "approve", "--by", "ann", "--reason", "fine")

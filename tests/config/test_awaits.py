@@ -2,6 +2,8 @@
 
 import pytest
 
+from gateway.config.lint import lint
+
 FILE = """\
 version: 1
 endpoints:
@@ -44,6 +46,38 @@ def test_what_makes_no_sense_is_an_error_with_its_place(load, text, code):
     assert [problem.code for problem in problems] == [code]
     assert problems[0].line == 5
     assert problems[0].cure
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("${'yess'}", ["yess"]),
+        ("${event.data.x == 1 ? 'yes' : event.data.x == 2 ? 'no' : ''}", ["no"]),
+        ("${event.data.x == 'no' ? 'yes' : event.data.y}", []),
+        ("y${'ess'}", []),
+        ("${event.data.answer}", []),
+    ],
+)
+def test_what_an_event_tells_is_an_answer(load, answer, told):
+    found = load(awaits(REST, YES, HEARS.replace("'${event.data.answer}'", f'"{answer}"'))).errors
+    assert [(each.code, each.what) for each in found] == [
+        ("unknown-answer", f'there is no answer "{name}"') for name in told
+    ]
+
+
+@pytest.mark.parametrize("later", ["else: 'yes'", "else: n, escalate: [{after: 1h, emit: 'yes'}]"])
+def test_an_answer_where_a_type_belongs_is_doubtful(load, later):
+    for answers in ("{'yes': a.yes}", "{'yes': {type: a.yes}}"):
+        problems = load(awaits(REST, f"answers: {answers}, {later}")).problems
+        (found,) = [each for each in problems if each.code == "await-type"]
+        assert (found.severity, found.cure) == ("warning", "write `a.yes`, say")
+
+
+def test_a_misspelt_source_of_what_decides_is_told_there(load):
+    text = awaits(REST, YES, HEARS.replace("{type: b}", "{source: jria}"))
+    loaded = load(text.replace("endpoints:", "sources: {jira: {verify: none}}\nendpoints:"))
+    found = [each for each in lint(loaded) if each.code == "route-unreachable"]
+    assert [(each.line, each.cure) for each in found] == [(6, 'did you mean "jira"?')]
 
 
 def test_that_nobody_can_answer_is_doubtful(problems):

@@ -144,6 +144,9 @@ def test_an_operator_of_another_language_is_told_as_cel_writes_it(source, cure):
         ("event.data.s.startWith('a')", "did you mean `startsWith`?"),
         ("nonsense(1)", "there is no such function: docs/routes.md, Expressions, has those there are"),
         ("item.x == 1", "`item` needs `each:`, beside what it stands in"),
+        ("callback.url", "`callback` is seen by the targets of a route that has `await:`"),
+        ("plan.days", "`plan` is seen in the `emit` of a schedule"),
+        ("has(known.asset)", "`known` needs `known:` or `remember:` in the route"),
         ("event.data.a == None", "write `null`"),
     ],
 )  # fmt: skip

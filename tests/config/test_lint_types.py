@@ -14,6 +14,7 @@ sources:
 endpoints:
   cms: {url: "https://cms.example.com/", sign: none}
 """
+TOLD = 'unknown-type: there is no type "{}", as far as is known; did you mean "{}"?'
 NEW = {
     "unknown-field",
     "value-impossible",
@@ -256,6 +257,52 @@ schedules:
     ]  # fmt: skip
 
 
+def test_what_cancels_has_to_have_the_key_itself(warned):
+    text = """\
+schedules:
+  expiry:
+    match: {type: [license.acquired, license.renewed]}
+    cancel: {type: license.revoked}
+    key: KEY
+    at: ${event.data.license.expires_at}
+    emit: {type: license.expiring, data: "${event.data}"}
+"""
+    (found,) = warned(text.replace("KEY", "${event.data.license.id}"))
+    assert "no license.revoked has event.data.license" in found
+    careful = '${event.data.?license.?id.orValue(event.data.?license_id.orValue(""))}'
+    assert warned(text.replace("KEY", careful)) == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "emit: {type: license.expirng}",
+        "emit: [{type: x}, {type: license.expirng}]",
+        "to: [{endpoint: cms, emit: {type: license.expirng}}]",
+        "to: [cms], confirm: {within: 1h, else: license.expirng}",
+        "to: [{endpoint: cms, call: {json: '${callback}'}}], await: {key: '${event.id}', answers: {yes: license.expirng}, within: 1d, else: x}",
+        "to: [{endpoint: cms, call: {json: '${callback}'}}], await: {key: '${event.id}', answers: {yes: {type: license.expirng}}, within: 1d, else: x}",
+        "to: [{endpoint: cms, call: {json: '${callback}'}}], await: {key: '${event.id}', answers: {yes: y}, within: 1d, else: license.expirng}",
+        "to: [{endpoint: cms, call: {json: '${callback}'}}], await: {key: '${event.id}', answers: {yes: y}, within: 1d, else: x, escalate: [{after: 1h, emit: license.expirng}]}",
+    ],
+)  # fmt: skip
+def test_a_type_that_is_made_and_nearly_a_known_one_is_doubtful(warned, rule):
+    text = f"routes: [{{name: a, match: {{type: license.noted}}, {rule}}}]"
+    (found,) = warned(text)
+    assert found.split(" ", 1)[1] == TOLD.format("license.expirng", "license.expiring")
+    assert found.startswith("6:")
+    heard = text.replace("license.noted", "[license.noted, license.expirng]")
+    assert warned(heard) == []
+
+
+def test_so_is_one_of_a_schedule(warned):
+    (found,) = warned("""\
+schedules:
+  expiry: {match: {type: license.acquired}, key: "${event.id}", at: "${event.time}", emit: {type: license.expirng}}
+""")
+    assert found.startswith("7:")
+
+
 # -- what is known besides ----------------------------------------------------------------------------------
 
 MADE = """\
@@ -332,9 +379,6 @@ def test_a_type_of_ones_own_is_known_by_its_schema(warned, tmp_path):
     assert (
         warned(text.replace("shelf", "headline").replace("5", "x").replace("== x", "== 'x'")) == []
     )
-
-
-TOLD = 'unknown-type: there is no type "{}", as far as is known; did you mean "{}"?'
 
 
 @pytest.mark.parametrize(

@@ -401,6 +401,7 @@ ROUTE = (
         ("match: {}, to: x", '"to" is text, where a list belongs', "write `to: [x]`"),
         ("match: {}, to: []", '"to" is an empty list', "name at least one"),
         ("match: {}, to: [x], once: event.data.id", "has to be computed", "write `${event.data.id}`"),
+        ("match: {}, to: [x], once: license", "has to be computed", "write where it is, `${event.data.license}` say; or `${'license'}`, if"),
         ("match: {}, to: [x], once: each one", "has to be computed", "into `${…}`"),
         ("match: {}, to: [{endpoint: x, each: event.data.l, call: {}}]", "computed", "`${event.data.l}`"),
         ("match: {or: [{type: a}, {type: b}]}, to: [x]", '"or" is taken for a field', "write `$or`"),

@@ -39,6 +39,8 @@ def test_what_makes_no_sense_is_an_error_with_its_place(load, rest, code):
 def test_a_zone_is_found_by_its_name_and_a_wrong_one_by_the_nearest(load):
     (problem,) = load(FILE.format(WHOLE + ", local: {time: '09:00', zone: Europe/Berlim}")).errors
     assert "Europe/Berlin" in problem.cure
+    (problem,) = load(FILE.format(WHOLE + ", local: {time: '09:00', zone: CEST}")).errors
+    assert problem.cure.startswith("write the name of a place, such as `Europe/Berlin`")
 
 
 def test_a_schedule_is_what_the_file_says(load):

@@ -543,6 +543,16 @@ def test_a_body_that_its_source_would_refuse_is_not_explained_as_routed(load):
     assert (told["outcome"], told["problem"]["code"]) == ("refused", "body-too-large")
 
 
+def test_what_would_be_planned_is_told_in_the_order_in_which_it_comes(load):
+    routes = load(
+        "{name: ask, match: {type: a}, to: [cms], await: {key: '${event.id}', answers: {yes: b}, within: 2d,"
+        " else: late, escalate: [{after: 1d, emit: soon}]}}"
+    )
+    body = b'{"specversion":"1.0","id":"1","source":"/t","type":"a","time":"2026-01-01T00:00:00Z"}'
+    told = explained(routes, "open", body, {}, NOW)
+    assert [each["type"] for each in told["events"][0]["planned"]] == ["soon", "late", "b"]
+
+
 def test_what_an_event_would_have_the_gateway_make_is_told(load):
     routes = load(
         '{name: told, match: {type: license.acquired}, emit: {type: license.noted, data: {id: "${event.data.id}"}}}'

@@ -50,6 +50,7 @@ routes:
   - {name: to-pager, match: {type: license.expired}, to: [pager]}
   - {name: watch, match: {type: license.expired}, mode: shadow, to: [pager]}
   - {name: keep, match: {type: known}, remember: {collection: license, key: "${event.data.id}"}}
+  - {name: uses, match: {type: used}, to: [{endpoint: pager, each: "${event.data}", call: {path: "/${item}"}}]}
   - name: ask
     match: {type: asked}
     to: [{endpoint: pager, call: {json: "${callback}"}}]
@@ -719,6 +720,16 @@ async def test_a_question_is_answered_where_it_is_planned(gateway, site):
     await site.open(f"/events/{answer['id']}")
     await site.page.get_by_role("link", name="test-").click()
     await site.page.get_by_role("link", name=question["id"]).wait_for()
+
+
+async def test_each_delivery_has_the_request_of_its_own_item(gateway, site):
+    event = (await gateway.send("getty", {"type": "used", "data": ["one", "two"]}))["id"]
+    await gateway.settled()
+    await gateway.service._operate.replay(event)
+    await gateway.settled()
+    await site.open(f"/events/{event}")
+    shown = [await each.text_content() for each in await site.page.locator("[id^='r-dlv']").all()]
+    assert [re.findall(r"/(one|two)\b", each)[0] for each in shown] == ["one", "two"] * 2
 
 
 HIDDEN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"

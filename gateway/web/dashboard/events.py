@@ -1,6 +1,9 @@
 """Pages of events: the listing with its search, and one event's way."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 from starlette.responses import Response
@@ -8,7 +11,7 @@ from starlette.responses import Response
 from gateway.core.access import Scope
 from gateway.core.derived import OWN_SOURCE
 from gateway.core.errors import BodyCorrupt, EventErased, NotFound
-from gateway.core.model import EventId, Json
+from gateway.core.model import EventId, Json, parse_delivery_id
 from gateway.core.state import State
 from gateway.core.words import counted
 from gateway.explaining import explained_again
@@ -54,7 +57,7 @@ async def show(visit: Visit) -> Response:
         source=source,
         own=OWN_SOURCE,
         why=why,
-        requests=_requests(why),
+        requests={} if why is None else _requests(why["requests"], event["deliveries"]),
         entries=await around.look_up.inbox({"event": event["id"]}),
         planned=(await around.shown.plans({"event": event["id"], "limit": MOST_PLANNED})).items,
         most_shown=MOST_SHOWN,
@@ -75,10 +78,28 @@ async def _why(visit: Visit, name: str) -> dict[str, Json] | None:
     return told
 
 
-def _requests(why: dict[str, Any] | None) -> dict[tuple[str, str, str | None], Json]:
-    """The requests that would be sent now, by route, endpoint and target."""
-    found = [] if why is None else why["requests"]
-    return {(each["route"], each["endpoint"], each["target"]): each for each in found}
+def _requests(
+    made: Sequence[dict[str, Any]], deliveries: Sequence[dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The request that would be sent now, by delivery; not where nobody can tell which of several it is.
+
+    A target with `each` has one for every item; their deliveries follow each other, as those of each replay do.
+    """
+    sent, promised = defaultdict(list), defaultdict(list)
+    for request in made:
+        sent[_target(request)].append(request)
+    for delivery in sorted(deliveries, key=lambda each: parse_delivery_id(each["id"]) or ("", 0)):
+        promised[_target(delivery)].append(delivery["id"])
+    return {
+        name: request
+        for target, names in promised.items()
+        if sent[target] and len(names) % len(sent[target]) == 0
+        for name, request in zip(names, cycle(sent[target]), strict=False)
+    }
+
+
+def _target(of: dict[str, Any]) -> tuple[str, str, str | None]:
+    return of["route"], of["endpoint"], of["target"]
 
 
 async def body(visit: Visit) -> Response:
