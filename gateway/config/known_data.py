@@ -175,7 +175,7 @@ def made_by_emits(rule: Mapping[str, Json], part: Part) -> Iterator[tuple[Made, 
         below = part.at("await")
         for name, answer in awaited["answers"].items():
             yield _made(_with_decision(answer), below.at("answers", name))
-        yield _made(awaited["else"], below.at("else"))
+        yield _made(_with_decision(awaited["else"]), below.at("else"))
         for i, each in enumerate(awaited.get("escalate", ())):
             yield _made(each["emit"], below.at("escalate", i, "emit"))
 
@@ -187,7 +187,7 @@ def _made(emit: Emitted, part: Part) -> tuple[Made, Part]:
 
 
 def _with_decision(emit: Emitted) -> Emitted:
-    """With what `Reply.told` adds to the data of an answer."""
+    """With what core/awaits.py adds to the data of an answer, and of none."""
     if isinstance(emit, str) or not isinstance(emit.get("data"), dict):
         return emit
     added = dict.fromkeys(("decided_by", "decided_at", "reason"), "${answer}")

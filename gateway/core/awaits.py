@@ -93,7 +93,7 @@ class Await:
         answer = computed("answer", lambda: hears.answer(scope))
         if answer in (None, ""):
             return None
-        if answer not in self.answers:
+        if not isinstance(answer, str) or answer not in self.answers:
             told = repr(answer)[:80] if isinstance(answer, str) else kind_of(answer)
             raise ExpressionFailed(f"answer: it is {told}, not one of {', '.join(self.answers)}")
         by = _maybe("by", hears.by, scope)
@@ -103,7 +103,7 @@ class Await:
             key=bounded(computed("key", lambda: name_of(hears.key(scope)))),
             answer=str(answer),
             at=event.received_at,
-            by={"id": by} if isinstance(by, str) else by or {"id": event.source},
+            by={"id": by} if by and isinstance(by, str) else by or {"id": event.source},
             reason=reason,
         )
 

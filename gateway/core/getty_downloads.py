@@ -43,9 +43,10 @@ def _acquired(download: Json) -> dict[str, Json] | None:
     if asset is None or downloaded_at is None or not isinstance(download, dict):
         return None
     details = spelled(download, "download_details") or download
+    mark = _mark_in(download)
     name = f"gdl-{asset}-{downloaded_at}-{_told_apart(download)}"
     license_ = {
-        "id": _license_of(asset, spelled(details, "download_notes")) or name,
+        "id": name if mark is None else f"lic_{asset}_{mark}",
         "asset_id": asset,
         "product_type": spelled(download, "product_type"),
         "product_id": spelled(download, "product_id"),
@@ -80,14 +81,17 @@ def _acquired(download: Json) -> dict[str, Json] | None:
     }
 
 
-def _license_of(asset: str, notes: Json) -> str | None:
-    """The licence that the gateway's own handler took by a download, which has its mark (handlers/getty_answers.py)."""
+def _mark_in(download: Mapping[str, Json]) -> str | None:
+    """That of the gateway's own handler, where a licence was taken by it (handlers/getty_answers.py)."""
+    notes = spelled(spelled(download, "download_details") or download, "download_notes")
     marked = MARK.search(notes) if isinstance(notes, str) else None
-    return None if marked is None else f"lic_{asset}_{marked[1]}"
+    return None if marked is None else marked[1]
 
 
 def _told_apart(download: Mapping[str, Json]) -> str:
     """What tells downloads of an asset in the same second from each other; none of it changes later."""
     facts = [spelled(download, each) for each in ("product_type", "product_id", "size_name")]
     facts.append(spelled(spelled(download, "user"), "username"))
+    if (marked := _mark_in(download)) is not None:
+        facts.append(marked)
     return sha256("/".join(str(each) for each in facts).encode()).hexdigest()[:8]

@@ -14,6 +14,8 @@ from gateway.telemetry import Telemetry
 
 LINK = Caller("link", frozenset())
 """Whoever has a link: nobody knows who that is."""
+LONGEST_NAME = 100
+"""Characters, in the audit log."""
 AGAIN = "look for a newer question about it, or have it asked again"
 
 
@@ -23,6 +25,11 @@ class Given(NamedTuple):
     answer: str
     by: str | None = None
     reason: str | None = None
+
+
+def _by(given: Given) -> str:
+    """What was typed as the name of who answers, for the audit log."""
+    return "" if given.by is None else f" by {given.by[:LONGEST_NAME]}"
 
 
 class Answers:
@@ -66,10 +73,11 @@ class Answers:
         if place.answer:
             given = given._replace(answer=place.answer)
         planner = f"{AWAITS}{place.route}"
-        verdict = await self._give(asked, planner, place.key, place.event_id, given, None)
+        what = f"{place.route}/{place.key} {given.answer}"
+        entry = self._audit.entry(LINK.at(address), "answer", what + _by(given))
+        verdict = await self._give(asked, planner, place.key, place.event_id, given, entry)
         if verdict.decided:
-            what = f"{place.route}/{place.key} {verdict.answered}"
-            await self._audit.note(LINK.at(address), "answer", what)
+            self._audit.report(entry)
         return verdict
 
     async def give(

@@ -30,13 +30,13 @@ class Audit:
     @asynccontextmanager
     async def of(self, by: Caller, action: str, name: str) -> AsyncIterator[AuditEntry]:
         """The entry of a change, to be committed with it; where it is refused, that is written down."""
-        entry = self._entry(by, action, name)
+        entry = self.entry(by, action, name)
         try:
             yield entry
         except GatewayError as error:
             await self._keep(replace(entry, outcome=error.code))
             raise
-        self._report(entry)
+        self.report(entry)
 
     async def refused(self, by: Caller, action: str, name: str, error: GatewayError) -> None:
         """Write down that *by* may not do what was asked for, unless that one asks without end."""
@@ -46,9 +46,10 @@ class Audit:
 
     async def note(self, by: Caller, action: str, name: str, outcome: str = DONE) -> None:
         """Write down a change that no commit goes with, or that one came to nothing."""
-        await self._keep(replace(self._entry(by, action, name), outcome=outcome))
+        await self._keep(replace(self.entry(by, action, name), outcome=outcome))
 
-    def _entry(self, by: Caller, action: str, name: str) -> AuditEntry:
+    def entry(self, by: Caller, action: str, name: str) -> AuditEntry:
+        """That of a change: to be committed with it, and then reported."""
         now = self._clock.now()
         return AuditEntry(
             id=f"aud_{now // 1000:012x}{secrets.token_hex(6)}",
@@ -66,8 +67,9 @@ class Audit:
         except StoreUnavailable as error:
             self._telemetry.emit("audit.unwritten", error=str(error), **asdict(entry))
         else:
-            self._report(entry)
+            self.report(entry)
 
-    def _report(self, entry: AuditEntry) -> None:
+    def report(self, entry: AuditEntry) -> None:
+        """Tell of an entry that is written."""
         name = "audit.written" if entry.outcome == DONE else "audit.refused"
         self._telemetry.emit(name, **asdict(entry))

@@ -56,7 +56,10 @@ class MakePlanned:
         if len(due) == AT_A_TIME:
             return now
         following = await self._store.next_plan()
-        return now + EVERY if following is None else min(following, now + EVERY)
+        if following is None:
+            return now + EVERY
+        # What was due and is not ours is being made elsewhere, or was when that ended.
+        return min(following, now + EVERY) if following > now else now + SECOND
 
     async def _make(self, due: Sequence[DuePlan], now: Micros) -> None:
         events = []

@@ -23,7 +23,7 @@ from gateway.core.model import (
     inbox_id,
 )
 from gateway.core.state import State
-from gateway.store.plans import decide, note_plans
+from gateway.store.plans import decide, lock_of, note_plans
 from gateway.store.register import learn
 from gateway.store.rows import data_columns, digest_of
 from gateway.store.steps import Do, Insert, Lock, Row, Steps
@@ -66,6 +66,11 @@ def keep_fresh(
         ],
         vault,
     )
+    routed = [arrival.routed for arrival, _ in fresh]
+    questions = {lock_of(plan) for each in routed for plan in each.plans if plan.asks}
+    questions |= {lock_of(reply) for each in routed for reply in each.replies}
+    if len(questions) > 1:  # in the same order everywhere, so that nobody waits for each other
+        yield Lock(sorted(questions))
     for arrival, fired in fresh:
         if arrival.routed.confirmations:
             yield Insert(

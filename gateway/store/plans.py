@@ -13,7 +13,7 @@ from gateway.core.listing import Listed
 from gateway.core.model import EventId, Micros
 from gateway.core.plans import AWAITS, DuePlan, Plan, Planned, plan_id
 from gateway.store.questions import Questions, limit_of, with_times
-from gateway.store.steps import Do, Insert, Row, Steps
+from gateway.store.steps import Do, Insert, Lock, Row, Steps
 from gateway.store.vault import Vault
 
 PLAN_COLUMNS = ("id", "planner", "key", "due_at", "type", "subject", "event_id")
@@ -40,18 +40,26 @@ def note_plans(cause: EventId, plans: Sequence[Plan], vault: Vault, place: str =
     """
     i = 0
     for plan in plans:
-        if plan.asks and (yield from _has_asked(plan, cause)):
-            continue
+        if plan.asks:
+            yield Lock([lock_of(plan)])
+            if (yield from _has_asked(plan, cause)):
+                continue
         if plan.as_of is not None:
             given = (plan.planner, plan.key, plan.as_of, cause)
             if not (yield Do("note_planned_for", given)):
                 continue
-            yield Do("drop_plans", (plan.planner, plan.key))
+            about = plan.planner, plan.key
+            yield Do("drop_waiting", about * 2) if plan.asks else Do("drop_plans", about)
         rows = []
         for planned in plan.events:
             rows.append(_row(plan_id(cause, f"{place}{i}"), cause, plan, planned, vault))
             i += 1
         yield Insert("append_plans", rows)
+
+
+def lock_of(what: Plan | Reply) -> str:
+    """Asking about a key and answering take turns: an answer is not to meet half of a newer question."""
+    return f"plans/{what.planner}/{what.key}"
 
 
 def _has_asked(plan: Plan, cause: EventId) -> Steps[bool]:
@@ -99,31 +107,39 @@ def end_plans(names: Sequence[str]) -> Steps[None]:
 def drop_plan(name: str) -> Steps[bool]:
     """One is not to be made; whether it still was to be."""
     found = yield Do("drop_plan", (name,))
-    for planner, key, due_at in found:
-        if planner.startswith(AWAITS):
-            left = yield from _awaited(planner, key)
+    for *question, due_at in found:
+        if question[0].startswith(AWAITS):
+            left = yield from _awaited(*question)
             if not any(each.answer is None and each.due_at > due_at for each in left):
-                yield Do("drop_plans", (planner, key))  # without its end, there is no question
+                yield Do("end_question", question)  # without its end, there is none
     return bool(found)
 
 
 def _end_answers(gone: Sequence[Row]) -> Steps[None]:
     """Nobody can answer any more where what ends the waiting has come, or is not to come."""
-    for place in dict.fromkeys((planner, key) for planner, key in gone):
-        if place[0].startswith(AWAITS):
-            left = yield from _awaited(*place)
+    for question in dict.fromkeys(map(tuple, gone)):
+        if question[0].startswith(AWAITS):
+            left = yield from _awaited(*question)
             if all(each.answer is not None for each in left):
-                yield Do("end_answers", place)
+                yield Do("end_answers", question)
 
 
 def decide(given: Reply, now: Micros, vault: Vault) -> Steps[Verdict]:
     """Have the event come that an answer leads to, if nobody has answered before, and time is not up."""
-    place = given.planner, given.key
-    chosen = None
-    for each in (yield from _awaited(*place)):
-        if each.answer == given.answer and given.event_id in (None, each.event_id):
-            chosen = each
-    if chosen is None or not (yield Do("end_waiting", (*place, now))):
+    yield Lock([lock_of(given)])
+    plans = yield from _awaited(given.planner, given.key, given.event_id)
+    chosen = next((each for each in reversed(plans) if each.answer == given.answer), None)
+    if chosen is None:
+        return (yield from _before(given))
+    question = given.planner, given.key, chosen.event_id
+    waiting = [each for each in plans if each.event_id == chosen.event_id and each.answer is None]
+    # What comes where nobody answers is the last of them; whether it has been made is not known, once it is due.
+    if not waiting or waiting[-1].due_at <= now:
+        return (yield from _before(given))
+    ended = yield Do("end_waiting", (*question, now))
+    if (waiting[-1].id,) not in map(
+        tuple, ended
+    ):  # another node's clock is ahead, and it is being made
         return (yield from _before(given))
     says, data_key = bytes(chosen.says), chosen.data_key
     yield from _unlock(vault, [data_key])
@@ -131,14 +147,15 @@ def decide(given: Reply, now: Micros, vault: Vault) -> Steps[Verdict]:
     if made is not None:  # else the inbox is told when it is to be made
         says, data_key = _sealed(chosen.id, with_more(made, given.told), vault), vault.current
     yield Do("give_answer", (now, says, data_key, chosen.id))
-    yield Do("end_answers", place)
-    yield Do("note_answered", (given.answer, given.at, *place))
+    yield Do("end_answers", question)
+    yield Do("note_answered", (given.answer, given.at, *question))
     return Verdict(decided=True, answered=given.answer, answered_at=given.at)
 
 
-def _awaited(planner: str, key: str) -> Steps[list[_Awaited]]:
-    """The plans of a question."""
-    return [_Awaited._make(row) for row in (yield Do("read_awaited", (planner, key)))]
+def _awaited(planner: str, key: str, event_id: EventId | None = None) -> Steps[list[_Awaited]]:
+    """The plans of the questions about a key, or of that which an event put, the first due first."""
+    found = [_Awaited._make(row) for row in (yield Do("read_awaited", (planner, key)))]
+    return [each for each in found if event_id in (None, each.event_id)]
 
 
 def _before(given: Reply) -> Steps[Verdict]:

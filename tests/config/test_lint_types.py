@@ -494,6 +494,8 @@ routes:
     own = "{type: image.chosen, data: {shelf: 5}}"
     assert warned(text.replace("ANSWER", own)) == []
     assert warned(text.replace("ANSWER", own.replace("shelf", "rack"))) != []
+    nobody = text.replace("ANSWER", "image.left").replace("else: image.left", f"else: {own}")
+    assert warned(nobody) == []
 
 
 def test_what_people_are_asked_is_looked_at_too(warned):

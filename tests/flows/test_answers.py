@@ -89,7 +89,7 @@ async def test_a_link_decides_and_the_event_says_who_did_and_why(flows_of):
     assert (noted["who"], noted["action"], noted["object"]) == (
         "link",
         "answer",
-        "review/req_1 approve",
+        "review/req_1 approve by Ann",
     )
     (made,) = await outcomes(flows, 1)
     assert (made["type"], made["source"], made["causationid"]) == (
@@ -164,10 +164,19 @@ async def test_who_decided_is_always_said(flows_of):
     assert "reason" not in made["data"]
 
 
-async def test_an_answer_that_there_is_not_is_told_in_the_inbox(flows_of):
+async def test_an_empty_name_is_none(flows_of):
     flows = flows_of(ROUTES)
     await ask(flows)
-    await arrive(flows, closed("maybe"))
+    await arrive(flows, closed("approve", who=""))
+    (made,) = await outcomes(flows, 1)
+    assert made["data"]["decided_by"] == {"id": "getty"}
+
+
+@pytest.mark.parametrize("outcome", ["maybe", ["approve"], {"approve": True}, 5])
+async def test_an_answer_that_there_is_not_is_told_in_the_inbox(flows_of, outcome):
+    flows = flows_of(ROUTES)
+    await ask(flows)
+    await arrive(flows, closed(outcome))
     (entry,) = await flows.store.inbox({})
     assert (entry["code"], "not one of approve, reject" in entry["detail"]) == (
         "expression-failed",

@@ -252,6 +252,15 @@ async def test_what_a_crash_left_half_done_is_not_made_twice(flows_of, clock):
     assert types == ["license.expiring", "license.acquired"]
 
 
+async def test_what_is_being_made_elsewhere_is_looked_for_again_and_not_at_once(flows_of, clock):
+    flows = flows_of(EXPIRY)
+    await flows.make_planned.loop.stop()
+    await arrive(flows, a_licence(2))
+    clock.advance(86_400 + 1)
+    await flows.store.take_plans(clock.now(), clock.now() + 60 * SECOND, 10)
+    assert await flows.make_planned._step() == clock.now() + SECOND
+
+
 async def test_an_event_that_is_routed_again_is_planned_again_but_makes_nothing_twice(flows_of):
     flows = flows_of(
         EXPIRY + "  - {name: told, match: {type: license.acquired}, emit: {type: b}}\n"

@@ -59,6 +59,15 @@ async def test_what_the_gateway_itself_licensed_is_the_same_licence(getty, serve
     assert event["id"].startswith("gdl-")
 
 
+async def test_licences_of_one_second_are_told_apart_by_what_they_were_taken_for(getty, serve):
+    for request in ("req_1", "req_2"):
+        getty.take_download("847116840", a_product(), moment(-1), f"gw:{request}")
+    service = await serve(DOWNLOADS)
+    await polled(service, "events")
+    licences = {event["data"]["license"]["id"] for event in await events_of(service)}
+    assert licences == {"lic_847116840_req_1", "lic_847116840_req_2"}
+
+
 async def test_what_is_listed_again_is_a_duplicate_and_what_is_new_is_not(getty, serve):
     getty.take_download("1", a_product(), moment(-1))
     service = await serve(DOWNLOADS)

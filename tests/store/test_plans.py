@@ -193,7 +193,7 @@ async def test_that_something_was_planned_is_forgotten_when_nothing_older_can_co
 # -- answers -------------------------------------------------------------------------------------------
 
 
-def a_question(until: int = NOW + DAY, as_of: int = NOW, **more) -> Plan:
+def a_question(until: int = NOW + DAY, as_of: int = NOW, *, key: str = "req_1", **more) -> Plan:
     """What may come of asking: `license.approved`, or what comes in a day, or on the way there."""
     events = (
         Planned(until, says("license.rejected")),
@@ -201,9 +201,7 @@ def a_question(until: int = NOW + DAY, as_of: int = NOW, **more) -> Plan:
         Planned(FOREVER, says("license.approved"), "approve"),
         Planned(FOREVER, says("license.rejected"), "reject"),
     )
-    return Plan(
-        planner="awaits/review", key="req_1", events=events, as_of=as_of, nearest=True, **more
-    )
+    return Plan(planner="awaits/review", key=key, events=events, as_of=as_of, nearest=True, **more)
 
 
 def a_reply(answer: str = "approve", **more) -> Reply:
@@ -280,6 +278,67 @@ async def test_a_newer_question_takes_the_place_of_an_older_and_the_same_is_not_
     routed = Routed(plans=[a_question(as_of=NOW + 1, route="review")])
     await store.replay(second.event_id, routed, NOW)
     assert not (await store.decide(a_reply("reject"), NOW)).decided
+
+
+async def test_a_newer_question_takes_nothing_back_of_what_was_decided(store):
+    for newer in range(2):
+        await plan(store, a_question(as_of=NOW + newer))
+        assert (await store.decide(a_reply(), NOW)).decided
+    last = await plan(store, a_question(as_of=NOW + 2))
+    due = await store.take_plans(NOW + 2 * DAY, FOREVER, 10)
+    assert [(json.loads(each.made or b"")["type"], each.missed) for each in due] == [
+        ("license.approved", False),
+        ("license.approved", False),
+        ("license.overdue", True),
+        ("license.rejected", False),
+    ]
+    asked = await store.asked("awaits/review", "req_1", last.event_id)
+    assert asked.answers == ["approve", "reject"]
+    await store.end_plans([each.id for each in due])
+    assert await store.plans({}) == ([], None)
+
+
+async def test_when_time_is_up_nobody_can_answer_though_nothing_has_come_of_it_yet(store):
+    await plan(store, a_question())
+    assert not (await store.decide(a_reply(), NOW + DAY)).decided
+    await store.take_plans(NOW + DAY, NOW + DAY + SECOND, 10)  # and whoever took it is gone
+    assert not (await store.decide(a_reply(), NOW + 2 * DAY)).decided
+    *_, last = await store.take_plans(NOW + 2 * DAY, FOREVER, 10)
+    assert json.loads(last.made or b"")["type"] == "license.rejected"
+
+
+async def test_an_answer_that_meets_a_newer_question_leaves_that_as_it_is(store):
+    made = 0
+    for n in range(25):
+        older = await plan(store, a_question(as_of=NOW + 2 * n))
+        verdict, newer = await asyncio.gather(
+            store.decide(a_reply(event_id=older.event_id), NOW),
+            plan(store, a_question(as_of=NOW + 2 * n + 1)),
+        )
+        made += verdict.decided
+        asked = await store.asked("awaits/review", "req_1", newer.event_id)
+        assert (asked.answers, asked.answered) == (["approve", "reject"], None)
+    assert len((await store.plans({"type": "license.approved"})).items) == made
+
+
+async def test_whatever_a_question_is_about_it_can_be_answered(store):
+    event = await plan(store, a_question(key="\0 ü"))
+    reply = a_reply(event_id=event.event_id)._replace(key="\0 ü")
+    assert (await store.decide(reply, NOW)).decided
+
+
+async def test_several_questions_and_answers_of_one_commit_are_all_kept(store):
+    await plan(store, a_question())
+    asks = [an_arrival(to=(), plans=[a_question(key=key)]) for key in "ba"]
+    answers = an_arrival(to=(), replies=[a_reply()])
+    await store.append([*asks, answers])
+    assert sorted(each["key"] for each in (await store.plans({})).items) == [
+        "a",
+        "a",
+        "b",
+        "b",
+        "req_1",
+    ]
 
 
 async def test_an_event_tells_an_answer_in_its_own_commit(store):

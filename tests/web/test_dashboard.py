@@ -480,7 +480,7 @@ async def test_a_pasted_event_is_explained(site):
     await site.page.get_by_role("button", name="Explain").click()
     text = await site.text()
     assert re.search(r"to-cms\s+fires", text)
-    await site.page.get_by_text("4 routes that do not match").click()
+    await site.page.get_by_text("5 routes that do not match").click()
     assert '"license.expired"' in await site.text()
     await site.page.get_by_label("What it would post").fill("{nonsense")
     await site.page.get_by_role("button", name="Explain").click()

@@ -1,1 +1,1 @@
-DELETE FROM plans WHERE id = ? RETURNING planner, key, due_at
+DELETE FROM plans WHERE id = ? RETURNING planner, key, event_id, due_at

@@ -1,2 +1,2 @@
 DELETE FROM plans
-WHERE planner = ? AND key = ? AND for_answer IS NOT NULL
+WHERE planner = ? AND key = ? AND event_id = ? AND for_answer IS NOT NULL

@@ -1,3 +1,3 @@
 DELETE FROM plans
-WHERE planner = ? AND key = ? AND for_answer IS NULL AND taken_until <= ?
-RETURNING 1
+WHERE planner = ? AND key = ? AND event_id = ? AND for_answer IS NULL AND taken_until <= ?
+RETURNING id

@@ -1,1 +1,1 @@
-DELETE FROM plans WHERE subject = ? RETURNING planner, key
+DELETE FROM plans WHERE subject = ? RETURNING planner, key, event_id

@@ -1,1 +1,1 @@
-DELETE FROM plans WHERE id = ANY(?::text[]) RETURNING planner, key
+DELETE FROM plans WHERE id = ANY(?::text[]) RETURNING planner, key, event_id

@@ -9,5 +9,5 @@ RETURNING id, planner, key, due_at, says, data_key, nearest = 1 AND EXISTS (
     SELECT 1
     FROM plans AS later
     WHERE later.planner = plans.planner AND later.key = plans.key
-      AND later.due_at > plans.due_at AND later.due_at <= :now
+      AND later.event_id = plans.event_id AND later.due_at > plans.due_at AND later.due_at <= :now
 )

@@ -1,0 +1,1 @@
+DELETE FROM plans WHERE planner = ? AND key = ? AND event_id = ?
