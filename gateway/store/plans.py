@@ -127,20 +127,10 @@ def _end_answers(gone: Sequence[Row]) -> Steps[None]:
 def decide(given: Reply, now: Micros, vault: Vault) -> Steps[Verdict]:
     """Have the event come that an answer leads to, if nobody has answered before, and time is not up."""
     yield Lock([lock_of(given)])
-    plans = yield from _awaited(given.planner, given.key, given.event_id)
-    chosen = next((each for each in reversed(plans) if each.answer == given.answer), None)
+    chosen = yield from _chosen(given, now)
     if chosen is None:
         return (yield from _before(given))
     question = given.planner, given.key, chosen.event_id
-    waiting = [each for each in plans if each.event_id == chosen.event_id and each.answer is None]
-    # What comes where nobody answers is the last of them; whether it has been made is not known, once it is due.
-    if not waiting or waiting[-1].due_at <= now:
-        return (yield from _before(given))
-    ended = yield Do("end_waiting", (*question, now))
-    if (waiting[-1].id,) not in map(
-        tuple, ended
-    ):  # another node's clock is ahead, and it is being made
-        return (yield from _before(given))
     says, data_key = bytes(chosen.says), chosen.data_key
     yield from _unlock(vault, [data_key])
     made = vault.open(data_key, _place_of(chosen.id), says)
@@ -150,6 +140,23 @@ def decide(given: Reply, now: Micros, vault: Vault) -> Steps[Verdict]:
     yield Do("end_answers", question)
     yield Do("note_answered", (given.answer, given.at, *question))
     return Verdict(decided=True, answered=given.answer, answered_at=given.at)
+
+
+def _chosen(given: Reply, now: Micros) -> Steps[_Awaited | None]:
+    """The plan of an answer, if it counts: then nothing else of its question waits any more."""
+    plans = yield from _awaited(given.planner, given.key, given.event_id)
+    chosen = next((each for each in reversed(plans) if each.answer == given.answer), None)
+    if chosen is None:
+        return None
+    waiting = [each for each in plans if each.event_id == chosen.event_id and each.answer is None]
+    # The last comes where nobody answers. Once it is due, nobody knows whether it has been made.
+    if not waiting or waiting[-1].due_at <= now:
+        return None
+    question = given.planner, given.key, chosen.event_id
+    ended = {name for (name,) in (yield Do("end_waiting", (*question, now)))}
+    return (
+        chosen if waiting[-1].id in ended else None
+    )  # else a node whose clock is ahead is making it
 
 
 def _awaited(planner: str, key: str, event_id: EventId | None = None) -> Steps[list[_Awaited]]:

@@ -54,6 +54,8 @@ class Scene:
         """What else the file says of an endpoint, line by line."""
         self.schedule = SCHEDULE
         self.timeout = "3s"
+        self.timeouts: dict[str, str] = {}
+        """Of endpoints that have another."""
         self.unable: list[Span] = []
         self.most_bytes = MOST_BYTES
         self.interruptions: list[Span] = []
@@ -101,7 +103,7 @@ class Scene:
                 f"    url: {url}",
                 "    sign: {secrets: [{env: SHARED}]}",
                 f"    retry: {{schedule: [{schedule}]}}",
-                f"    timeout: {self.timeout}",
+                f"    timeout: {self.timeouts.get(name, self.timeout)}",
                 *(f"    {line}" for line in self.keys.get(name, [])),
             ]
         to = ", ".join(self.urls)
