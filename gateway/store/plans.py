@@ -154,9 +154,9 @@ def _chosen(given: Reply, now: Micros) -> Steps[_Awaited | None]:
         return None
     question = given.planner, given.key, chosen.event_id
     ended = {name for (name,) in (yield Do("end_waiting", (*question, now)))}
-    return (
-        chosen if waiting[-1].id in ended else None
-    )  # else a node whose clock is ahead is making it
+    if waiting[-1].id not in ended:
+        return None  # a node whose clock is ahead is making it
+    return chosen
 
 
 def _awaited(planner: str, key: str, event_id: EventId | None = None) -> Steps[list[_Awaited]]:
