@@ -105,11 +105,9 @@ class TypeChecks:
         for condition in parts_of(rule):
             names = texts_wanted(condition) if condition.path == ("type",) else None
             for name in names or ():
-                meant = self._data.meant(name)
-                if meant is not None and name not in self._evidence.types:
+                if (meant := self._data.meant(name)) is not None:
                     place = part.at(*place_of_test(match, condition.path, Literal(name)))
-                    what = f'there is no type "{name}", as far as is known'
-                    self._warning("unknown-type", what, f'did you mean "{meant}"?', place)
+                    self._tell_name(name, meant, place)
 
     def _of_condition(self, condition: Condition, known: Known) -> Findings:
         key = id(condition), id(known)
@@ -204,9 +202,12 @@ class TypeChecks:
 
     def check_made(self, event_type: str, part: Part) -> None:
         """Warn of a type that a rule makes, that no rule names, and that is probably misspelt."""
-        meant = None if "${" in event_type else self._data.nearby(event_type)
-        if meant is not None and event_type not in self._evidence.types:
-            what = f'there is no type "{event_type}", as far as is known'
+        if "${" not in event_type:
+            self._tell_name(event_type, self._data.nearby(event_type), part)
+
+    def _tell_name(self, name: str, meant: str | None, part: Part) -> None:
+        if meant is not None and name not in self._evidence.types:
+            what = f'there is no type "{name}", as far as is known'
             self._warning("unknown-type", what, f'did you mean "{meant}"?', part)
 
     def _check_target(
@@ -215,7 +216,7 @@ class TypeChecks:
         self._check_all(target, ("each", "emit"), event, known, part)
         each = target.get("each")
         items = self._items_of(each, event, known) if isinstance(each, str) else Typed()
-        if isinstance(each, str) and self._is_no_list(items, known):
+        if self._is_no_list(items, known):
             what = f"{_shown(items.path)} is no list in {_named(known)}"
             cure = "remove `each`; or name a list, such as `${event.data.placements}`"
             self._warning("each-no-list", what, cure, part.at("each"))
